@@ -1,0 +1,1 @@
+"""The actors of Atlas: what each room of the daemon does."""

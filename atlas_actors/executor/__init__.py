@@ -1,0 +1,1 @@
+"""Calls one provider; each attempt ends in the closed set."""

@@ -1,0 +1,1 @@
+"""The words between rooms, one file a conversation."""

@@ -1,0 +1,88 @@
+"""Between an actor and whoever looks after it."""
+
+from enum import StrEnum
+
+import attrs
+
+
+class Ending(StrEnum):
+    """How an incarnation ended; nothing else is possible."""
+
+    NORMAL = "normal"  # it ended by itself, its work is done
+    SHUTDOWN = "shutdown"  # it was told to stop
+    IGNORED = "ignored"  # on_start said: not wanted now
+    CANNOT_START = "cannot_start"  # on_start said: something outside is missing
+    CRASHED = "crashed"  # an exception that nobody declared
+    KILLED = "killed"  # it outlived its deadline and was fenced
+
+
+@attrs.frozen(kw_only=True)
+class Stop:
+    """Order: end after the message in hand; ahead of all user mail."""
+
+
+@attrs.frozen(kw_only=True)
+class ChildStarted:
+    """Fact: on_start returned; sent once per incarnation to the parent."""
+
+    path: str
+    incarnation: int
+
+
+@attrs.frozen(kw_only=True)
+class ChildEnded:
+    """Fact: an incarnation is over; sent once to the parent."""
+
+    path: str
+    incarnation: int
+    ending: Ending
+    error: str = ""  # one line
+    traceback: str = ""
+    cure: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class ActorStarted:
+    """Fact for monitors: the actor at `path` is there (again)."""
+
+    path: str
+    incarnation: int
+
+
+@attrs.frozen(kw_only=True)
+class ActorDown:
+    """Fact for monitors: this incarnation of `path` will do nothing more."""
+
+    path: str
+    incarnation: int
+    ending: Ending
+    error: str
+
+
+@attrs.frozen(kw_only=True)
+class RequestFailed:
+    """Fact: what was asked with `request()` had an error for an answer."""
+
+    path: str
+    request: object
+    error: str
+
+
+@attrs.frozen(kw_only=True)
+class RetryChild:
+    """Order to a supervisor: start this parked or stopped child now."""
+
+    path: str
+
+
+@attrs.frozen(kw_only=True)
+class Ping:
+    """Ask any actor whether it handles mail; the answer is a Pong."""
+
+
+@attrs.frozen(kw_only=True)
+class Pong:
+    """Answer to Ping."""
+
+    path: str
+    incarnation: int

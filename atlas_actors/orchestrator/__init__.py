@@ -1,0 +1,1 @@
+"""Leads each task through the providers until its answer is verified."""

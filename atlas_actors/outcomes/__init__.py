@@ -1,0 +1,1 @@
+"""What every action came to, and how that was verified."""

@@ -1,0 +1,1 @@
+"""Wire formats of model servers, pure functions, one file each."""

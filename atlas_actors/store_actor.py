@@ -1,0 +1,139 @@
+"""An actor with a private database: one commit for all mail that waits, the answers after it."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from loguru import logger
+from pykka._envelope import Envelope
+
+from atlas_actors.actor import Actor, Place, one_line
+from atlas_actors.errors import AtlasError
+from atlas_actors.store import Store, outside_fault, refused
+
+BATCH_MAX: Final = 256
+
+
+class StoreActor(Actor):
+    """Opens `database` on its own thread; every batch of mail is one transaction.
+
+    Each message runs in a savepoint, so that a failing one undoes only itself. Answers and
+    outgoing mail leave after the commit. `durable` names the messages whose commit must survive
+    a power cut; a batch without one must only survive a killed process.
+    """
+
+    # The folder with NNN_name.sql and views.sql.
+    schema: ClassVar[Path]
+    durable: ClassVar[frozenset[type]] = frozenset()
+
+    def __init__(self, place: Place, *, database: Path) -> None:
+        super().__init__(place)
+        self.database: Final = database
+        self.store: Store
+
+    def set_up(self) -> None:
+        """Open and migrate the database; one that cannot be used is set aside."""
+        self.place.cell.database = str(self.database)
+        self.store = Store(self.database, self.schema, self.place.fence)
+        aside = self.store.set_aside
+        if aside is not None:
+            logger.error(
+                "store.set_aside", path=self.path, reason=aside.reason, kept_as=aside.kept_as
+            )
+            self.place.cell.degrade(
+                f"{self.database.name} was {aside.reason} and set aside as "
+                f"{Path(aside.kept_as).name}; started with an empty one",
+                "atlas help recover",
+            )
+
+    def start_up(self) -> None:
+        """Commit what on_start records before anybody hears of it."""
+        self.store.begin(durable=True)
+        self.on_start()
+        self.store.commit()
+
+    def wind_up(self) -> None:
+        """Commit what on_stop records."""
+        self.store.begin(durable=True)
+        self.on_stop()
+        self.store.commit()
+
+    def tear_down(self) -> None:
+        """Close the database on the thread that opened it."""
+        if hasattr(self, "store"):
+            self.store.rollback()
+            self.store.close()
+
+    def on_rollback(self) -> None:
+        """Forget what memory holds of a batch that the disk refused."""
+
+    def _handle(self, envelope: Envelope[Any]) -> None:
+        batch = [envelope, *self._mailbox.gather(BATCH_MAX - 1)]
+        cell = self.place.cell
+        cell.in_hand_since_s = self.place.clock.monotonic_s()
+        answers: list[tuple[Envelope[Any], Any]] = []
+        crash: BaseException | None = None
+        try:
+            self.store.begin(durable=any(type(mail.message) in self.durable for mail in batch))
+            for mail in batch:
+                if mail is not envelope:
+                    self._mailbox.pop()
+                try:
+                    answers.append((mail, self._handle_one(mail)))
+                except BaseException as error:
+                    if self.place.fence.down:
+                        raise
+                    crash = error
+                    answers.append((mail, error))
+                    break
+            self.store.commit()
+        except Exception as error:
+            self._refuse([mail for mail, _ in answers] or [envelope], error)
+            return
+        self._answer_all(answers)
+        self._flush()
+        cell.in_hand_since_s = None
+        if crash is not None:
+            raise crash
+
+    def _handle_one(self, mail: Envelope[Any]) -> Any:
+        """The handler's value, or the AtlasError that it answers with."""
+        mark = len(self.outbox)
+        try:
+            with self.store.savepoint():
+                return self.dispatch(mail.message)
+        except AtlasError as error:
+            del self.outbox[mark:]
+            return error
+        except BaseException as error:
+            del self.outbox[mark:]
+            if outside_fault(error):
+                return refused(self.database, error)  # type: ignore[arg-type]
+            raise
+
+    def _answer_all(self, answers: list[tuple[Envelope[Any], Any]]) -> None:
+        for mail, value in answers:
+            if isinstance(value, AtlasError):
+                self._answer_error(mail, value)
+            elif isinstance(value, BaseException):
+                outbox, self.outbox = self.outbox, []
+                self._answer_crash(mail, value)
+                self.outbox = outbox
+            elif mail.reply_to is not None and not self.place.fence.down:
+                mail.reply_to.set(value)
+
+    def _refuse(self, batch: list[Envelope[Any]], error: Exception) -> None:
+        """The disk refused the batch: nothing of it happened, everyone is told."""
+        self.store.rollback()
+        self.outbox.clear()
+        declared = error if isinstance(error, AtlasError) else None
+        if declared is None and outside_fault(error):
+            declared = refused(self.database, error)
+        if declared is None:
+            for mail in batch:
+                self._answer_crash(mail, error)
+            raise error
+        logger.error("store.refused", path=self.path, error=one_line(declared))
+        for mail in batch:
+            self._answer_error(mail, declared)
+        self.place.cell.in_hand_since_s = None
+        self.on_rollback()

@@ -1,0 +1,1 @@
+"""Durable work: accepted, claimed, ended, never lost."""
