@@ -63,6 +63,9 @@ class StoreActor(Actor):
             self.store.rollback()
             self.store.close()
 
+    def before_commit(self) -> None:
+        """Do once, inside the transaction, what all mail of a batch has made due."""
+
     def on_rollback(self) -> None:
         """Forget what memory holds of a batch that the disk refused."""
 
@@ -85,6 +88,8 @@ class StoreActor(Actor):
                     crash = error
                     answers.append((mail, error))
                     break
+            if crash is None:
+                self.before_commit()
             self.store.commit()
         except Exception as error:
             self._refuse([mail for mail, _ in answers] or [envelope], error)

@@ -1,0 +1,284 @@
+"""Settings: defaults.toml < config.toml < ATLAS_* variables, each value checked where it is read."""
+
+import os
+import tomllib
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import attrs
+
+from atlas_actors.errors import SettingsError
+
+DEFAULTS_FILE: Final = Path(__file__).with_name("defaults.toml")
+# A Unix socket's address holds about 108 bytes; some systems have 104.
+SOCKET_PATH_BYTES_MAX: Final = 100
+
+Tier = Literal["free", "cheap", "haiku", "quality"]
+LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+def _number(low: float, high: float, **options: Any) -> Any:
+    return attrs.field(metadata={"low": low, "high": high}, **options)
+
+
+@attrs.frozen(kw_only=True)
+class DaemonSettings:
+    """[daemon]"""
+
+    log_level: LogLevel
+    log_files: int = _number(1, 1000)
+    log_bytes_max: int = _number(10_000, 10**12)
+
+
+@attrs.frozen(kw_only=True)
+class SocketSettings:
+    """[socket]"""
+
+    connections_max: int = _number(1, 100_000)
+    line_bytes_max: int = _number(1_024, 64 * 1_048_576)
+    in_flight_max: int = _number(1, 10_000)
+    idle_s: float = _number(1, 864_000)
+    line_s: float = _number(0.1, 3_600)
+    answer_s: float = _number(0.1, 3_600)
+
+
+@attrs.frozen(kw_only=True)
+class TaskSettings:
+    """[tasks]"""
+
+    pending_max: int = _number(1, 10**9)
+    attempts_max: int = _number(1, 100)
+    interruptions_max: int = _number(1, 10_000)
+    retention_days: float = _number(0.01, 36_500)
+
+
+@attrs.frozen(kw_only=True)
+class RetentionSettings:
+    """[routing] and [outcomes]"""
+
+    retention_days: float = _number(0.01, 36_500)
+
+
+@attrs.frozen(kw_only=True)
+class ProviderSettings:
+    """[providers.NAME]"""
+
+    name: str
+    transport: str
+    tier: Tier
+    base_url: str = ""
+    model: str = ""
+    key_env: str = ""
+    slots: int = _number(1, 1_000, default=4)
+    context_tokens: int = _number(256, 100_000_000, default=32_768)
+    answer_tokens_max: int = _number(1, 10_000_000, default=4_096)
+    deadline_s: float = _number(0.1, 86_400, default=600.0)
+    embedded: bool = False
+    idle_unload_s: float = _number(1, 864_000, default=300.0)
+
+
+@attrs.frozen(kw_only=True)
+class Home:
+    """The paths below $ATLAS_HOME."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        """The databases."""
+        return self.root / "state"
+
+    @property
+    def models(self) -> Path:
+        """The embedded model's file."""
+        return self.root / "models"
+
+    @property
+    def log(self) -> Path:
+        """The log files."""
+        return self.root / "log"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one daemon of this home; its text is the pid."""
+        return self.root / "atlas.lock"
+
+    def socket(self, name: str = "atlas.sock") -> Path:
+        """Where a socket of this home is; a short path elsewhere when ours is too long."""
+        path = self.root / name
+        if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
+            return path
+        runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108 - 0700 below
+        key = format(hash_of(os.fsencode(self.root)), "016x")
+        return runtime / f"atlas-{os.getuid()}-{key}" / name
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """All settings, checked."""
+
+    home: Home
+    daemon: DaemonSettings
+    socket: SocketSettings
+    tasks: TaskSettings
+    routing: RetentionSettings
+    outcomes: RetentionSettings
+    providers: dict[str, ProviderSettings]
+
+
+def home_from(environment: Mapping[str, str]) -> Home:
+    """$ATLAS_HOME, else ~/.atlas; absolute."""
+    given = environment.get("ATLAS_HOME")
+    root = Path(given) if given else Path.home() / ".atlas"
+    return Home(root=Path(os.path.abspath(root.expanduser())))  # noqa: PTH100 - keeps links
+
+
+def load(environment: Mapping[str, str]) -> Config:
+    """Read the settings of a home. Raises SettingsError with file, key and a valid value."""
+    home = home_from(environment)
+    tables = tomllib.loads(DEFAULTS_FILE.read_text("utf-8"))
+    origins: dict[tuple[str, ...], str] = {}
+    file = home.root / "config.toml"
+    if file.exists():
+        _merge(tables, _read(file), str(file), origins)
+    _merge_variables(tables, environment, origins)
+    sections: dict[str, Any] = {}
+    for field in attrs.fields(Config):
+        if field.name in ("home", "providers"):
+            continue
+        kind = typing.get_type_hints(Config)[field.name]
+        sections[field.name] = _structure(
+            kind, tables.pop(field.name), (field.name,), origins
+        )
+    providers = {
+        name: _structure(
+            ProviderSettings, {**table, "name": name}, ("providers", name), origins
+        )
+        for name, table in tables.pop("providers").items()
+    }
+    for unknown in tables:
+        raise SettingsError(
+            f"{origins.get((unknown,), file)}: there is no section [{unknown}]",
+            cure=f"one of: {', '.join([*sections, 'providers.NAME'])}",
+        )
+    return Config(home=home, providers=providers, **sections)
+
+
+def hash_of(data: bytes) -> int:
+    """A stable 64-bit hash (FNV-1a), for short names."""
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return value
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: not valid TOML: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from error
+
+
+def _merge(
+    tables: dict[str, Any],
+    new: Mapping[str, Any],
+    origin: str,
+    origins: dict[tuple[str, ...], str],
+    path: tuple[str, ...] = (),
+) -> None:
+    for key, value in new.items():
+        here = (*path, key)
+        origins[here] = origin
+        present = tables.get(key)
+        if isinstance(value, dict) and (present is None or isinstance(present, dict)):
+            _merge(tables.setdefault(key, {}), value, origin, origins, here)
+        elif isinstance(present, dict):
+            raise SettingsError(f"{origin}: {'.'.join(here)} is a section, not {value!r}")
+        else:
+            tables[key] = value
+
+
+def _merge_variables(
+    tables: dict[str, Any],
+    environment: Mapping[str, str],
+    origins: dict[tuple[str, ...], str],
+) -> None:
+    """ATLAS_SECTION_KEY and ATLAS_PROVIDERS_NAME_KEY; the text is read as a TOML value."""
+    for section, keys in _variable_names(tables).items():
+        for key in keys:
+            variable = "_".join(("ATLAS", *section, key)).upper().replace("-", "_")
+            if variable not in environment:
+                continue
+            table = tables
+            for part in section:
+                table = table[part]
+            text = environment[variable]
+            try:
+                table[key] = tomllib.loads(f"value = {text}")["value"]
+            except tomllib.TOMLDecodeError:
+                table[key] = text
+            origins[(*section, key)] = f"${variable}"
+
+
+def _variable_names(tables: Mapping[str, Any]) -> dict[tuple[str, ...], list[str]]:
+    names: dict[tuple[str, ...], list[str]] = {}
+    for section, table in tables.items():
+        if section == "providers":
+            keys = [field.name for field in attrs.fields(ProviderSettings)]
+            for name in table:
+                names["providers", name] = [key for key in keys if key != "name"]
+        elif isinstance(table, dict):
+            names[(section,)] = list(table)
+    return names
+
+
+def _structure(
+    kind: type, table: Any, path: tuple[str, ...], origins: Mapping[tuple[str, ...], str]
+) -> Any:
+    hints = typing.get_type_hints(kind)
+    known = {field.name: field for field in attrs.fields(kind)}
+    where = origins.get(path, str(DEFAULTS_FILE))
+    if not isinstance(table, dict):
+        raise SettingsError(f"{where}: {'.'.join(path)} must be a section")
+    for key in table:
+        if key not in known:
+            raise SettingsError(
+                f"{origins.get((*path, key), where)}: there is no setting {'.'.join((*path, key))}",
+                cure=f"one of: {', '.join(name for name in known if name != 'name')}",
+            )
+    values = {}
+    for name, field in known.items():
+        if name in table:
+            origin = origins.get((*path, name), where)
+            values[name] = _checked(table[name], hints[name], field, (*path, name), origin)
+        elif field.default is attrs.NOTHING:
+            raise SettingsError(f"{where}: {'.'.join((*path, name))} is missing")
+    return kind(**values)
+
+
+def _checked(
+    value: Any, kind: Any, field: "attrs.Attribute[Any]", path: tuple[str, ...], origin: str
+) -> Any:
+    low, high = field.metadata.get("low"), field.metadata.get("high")
+    valid = ""
+    if typing.get_origin(kind) is Literal:
+        choices = typing.get_args(kind)
+        valid = "" if value in choices else f"one of {', '.join(choices)}"
+    elif kind is bool:
+        valid = "" if isinstance(value, bool) else "true or false"
+    elif kind is str:
+        valid = "" if isinstance(value, str) else "a text in quotes"
+    else:
+        number = isinstance(value, int) if kind is int else isinstance(value, int | float)
+        if not number or isinstance(value, bool) or not low <= value <= high:
+            whole = "a whole number" if kind is int else "a number"
+            valid = f"{whole} from {low:g} to {high:g}"
+    if valid:
+        raise SettingsError(f"{origin}: {'.'.join(path)} is {value!r}, but must be {valid}")
+    return value
+
+

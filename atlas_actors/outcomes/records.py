@@ -1,0 +1,42 @@
+"""The SQL of outcomes.db."""
+
+import json
+
+from atlas_actors.messages.outcome import RecordOutcome
+from atlas_actors.store import Store
+
+
+def add(store: Store, id: str, outcome: RecordOutcome, at_ms: int) -> None:
+    """Keep an outcome; intent, provider and model of its context get columns."""
+    context = dict(outcome.context)
+    usage = outcome.usage
+    store.run(
+        "insert into outcomes (id, at_ms, action, kind, result, verified_by, infrastructure,"
+        " intent, provider, model, context, duration_ms, input, cache_read, cache_write, output,"
+        " reasoning, cost_usd) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            id,
+            at_ms,
+            outcome.action,
+            outcome.kind,
+            outcome.result,
+            outcome.verified_by,
+            int(outcome.infrastructure),
+            context.pop("intent", None),
+            context.pop("provider", None),
+            context.pop("model", None),
+            json.dumps(context),
+            outcome.duration_ms,
+            usage.input,
+            usage.cache_read,
+            usage.cache_write,
+            usage.output,
+            usage.reasoning,
+            outcome.cost_usd,
+        ),
+    )
+
+
+def prune(store: Store, before_ms: int) -> None:
+    """Delete outcomes older than that."""
+    store.run("delete from outcomes where at_ms < ?", (before_ms,))

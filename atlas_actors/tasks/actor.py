@@ -1,0 +1,284 @@
+"""The queue: accepts work durably, starts it on open lanes, records how each attempt ended."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from loguru import logger
+
+from atlas_actors.actor import Place
+from atlas_actors.clock import Ids
+from atlas_actors.config import TaskSettings
+from atlas_actors.errors import Busy, Conflict, NotFound
+from atlas_actors.messages import paths
+from atlas_actors.messages.execution import End
+from atlas_actors.messages.task import (
+    AssignLane,
+    AttemptCancelled,
+    AttemptLost,
+    AttemptOver,
+    AttemptStarted,
+    CancelTask,
+    CloseLane,
+    LanesWanted,
+    OpenLane,
+    PruneDue,
+    RetryTask,
+    SubmitTask,
+    TaskAccepted,
+    TaskChanged,
+    TaskDue,
+    TaskQueued,
+    TasksStarted,
+    TaskState,
+)
+from atlas_actors.store_actor import StoreActor
+from atlas_actors.tasks import records
+
+Inbox = (
+    SubmitTask
+    | CancelTask
+    | RetryTask
+    | AssignLane
+    | OpenLane
+    | CloseLane
+    | LanesWanted
+    | AttemptOver
+    | AttemptLost
+    | TaskDue
+    | PruneDue
+)
+# Tasks without a lane that the orchestrator is told of at a time.
+OFFERED_MAX: Final = 500
+PRUNE_EVERY_S: Final = 3_600.0
+PRUNE_ROWS: Final = 1_000
+
+
+class Tasks(StoreActor):
+    """Owns tasks.db. A lane is a provider; an open one has slots, each filled with one attempt.
+
+    Which lane a task waits for is the orchestrator's decision; which task starts next is ours.
+    """
+
+    inbox = Inbox
+    schema = Path(__file__).with_name("schema")
+    durable: ClassVar[frozenset[type]] = frozenset(
+        {SubmitTask, CancelTask, RetryTask, AttemptOver}
+    )
+
+    def __init__(
+        self, place: Place, *, database: Path, settings: TaskSettings, epoch: int
+    ) -> None:
+        super().__init__(place, database=database)
+        self._settings = settings
+        self._epoch = epoch
+        self._ids = Ids(place.clock)
+        self._slots: dict[str, int] = {}
+        self._running: dict[str, int] = {}
+        self._offered: set[str] = set()
+        self._due_ms: int | None = None
+
+    def on_start(self) -> None:
+        """Rescue what an older life of the daemon left in progress, then offer what waits."""
+        for row in records.running(self.store):
+            if row["epoch"] != self._epoch:
+                self._interrupt(row["id"], row["attempt"], End.UNREACHABLE,
+                                "the daemon died during this attempt")
+        records.forget_routes(self.store)
+        self._count_running()
+        open_attempts = tuple((row["id"], row["attempt"]) for row in records.running(self.store))
+        self.tell(paths.ORCHESTRATOR, TasksStarted(open_attempts=open_attempts))
+        self._offer()
+        self.after(PRUNE_EVERY_S, PruneDue())
+
+    def on_stop(self) -> None:
+        """What runs now will not be ended by us: it is pending again."""
+        for row in records.running(self.store):
+            self._interrupt(row["id"], row["attempt"], End.CANCELLED,
+                            "the daemon was stopped during this attempt")
+
+    def on_rollback(self) -> None:
+        """Count anew what the refused batch had counted."""
+        self._offered.clear()
+        self._count_running()
+
+    def on_receive(self, message: Inbox) -> Any:
+        """Table of contents."""
+        match message:
+            case SubmitTask():
+                return self._on_submit(message)
+            case CancelTask():
+                return self._on_cancel(message.id)
+            case RetryTask():
+                return self._on_retry(message.id)
+            case AssignLane():
+                return self._on_assign_lane(message)
+            case OpenLane():
+                return self._on_lane(message.lane, message.slots)
+            case CloseLane():
+                return self._on_lane(message.lane, 0)
+            case LanesWanted():  # the orchestrator is new: it knows neither lanes nor offers
+                self._slots.clear()
+                self._offered.clear()
+                return None
+            case AttemptOver():
+                return self._on_attempt_over(message)
+            case AttemptLost():
+                self._interrupt(message.task_id, message.attempt, End.UNREACHABLE, message.reason)
+                return self._count_running()
+            case TaskDue():
+                self._due_ms = None  # before_commit looks for what may start
+                return None
+            case PruneDue():
+                return self._on_prune()
+
+    def before_commit(self) -> None:
+        """Fill free slots and offer what has no lane, once for all mail of a batch."""
+        for lane in self._slots:
+            self._start_ready(lane)
+        self._offer()
+
+    def _on_submit(self, order: SubmitTask) -> TaskAccepted:
+        if order.key is not None:
+            known = records.id_of_key(self.store, order.key)
+            if known is not None:
+                return TaskAccepted(id=known, created=False)
+        pending = records.pending_count(self.store)
+        if pending >= self._settings.pending_max:
+            raise Busy(
+                f"{pending} tasks are pending, the limit",
+                retry_after_ms=5_000,
+                cure="wait, cancel some, or raise [tasks] pending_max",
+            )
+        id = self._ids.new()
+        now_ms = self.place.clock.now_ms()
+        records.add(self.store, id, order, self._settings.attempts_max, now_ms)
+        return TaskAccepted(id=id, created=True)
+
+    def _on_cancel(self, id: str) -> TaskChanged:
+        row = self._find(id)
+        if row["state"] not in ("pending", "in_progress"):
+            raise Conflict(f"task {id} is {row['state']} already")
+        records.cancel(self.store, id, self.place.clock.now_ms())
+        if row["state"] == "in_progress":
+            self._running[row["lane"]] -= 1
+            self.tell(
+                paths.ORCHESTRATOR,
+                AttemptCancelled(task_id=id, attempt=row["attempt"], lane=row["lane"]),
+            )
+        return self._changed(id, TaskState.CANCELLED)
+
+    def _on_retry(self, id: str) -> TaskChanged:
+        row = self._find(id)
+        if row["state"] not in ("failed", "cancelled"):
+            raise Conflict(f"task {id} is {row['state']}; only failed or cancelled ones are retried")
+        records.retry(self.store, id, self.place.clock.now_ms())
+        return self._changed(id, TaskState.PENDING)
+
+    def _on_assign_lane(self, order: AssignLane) -> None:
+        self._offered.discard(order.task_id)
+        if records.assign_lane(
+            self.store, order.task_id, order.lane, order.route, order.waits_for
+        ):
+            self._changed(order.task_id, TaskState.PENDING, order.waits_for)
+
+    def _on_lane(self, lane: str, slots: int) -> None:
+        """A lane opened or closed: whoever waits elsewhere may be better off now."""
+        before = self._slots.get(lane, 0)
+        self._slots[lane] = slots
+        if bool(before) != bool(slots):
+            open_lanes = [name for name, count in self._slots.items() if count]
+            records.forget_lanes(self.store, open_lanes)
+
+    def _on_attempt_over(self, over: AttemptOver) -> None:
+        now_ms = self.place.clock.now_ms()
+        if not records.end_attempt(self.store, over, now_ms):
+            logger.warning(
+                "task.late_end_refused", task_id=over.task_id, attempt=over.attempt, end=over.end
+            )
+            return
+        self._count_running()
+        logger.info(
+            "task.attempt_over",
+            task_id=over.task_id,
+            attempt=over.attempt,
+            end=str(over.end),
+            next_state=str(over.next_state),
+        )
+        self._changed(over.task_id, over.next_state, over.error)
+
+    def _on_prune(self) -> None:
+        before_ms = self.place.clock.now_ms() - int(self._settings.retention_days * 86_400_000)
+        full = records.prune(self.store, before_ms, PRUNE_ROWS) >= PRUNE_ROWS
+        self.after(0.0 if full else PRUNE_EVERY_S, PruneDue())
+
+    def _start_ready(self, lane: str) -> None:
+        now_ms = self.place.clock.now_ms()
+        while self._running.get(lane, 0) < self._slots[lane]:
+            row = records.next_ready(self.store, lane, now_ms)
+            if row is None:
+                self._wake_when_due(lane, now_ms)
+                return
+            records.start_attempt(self.store, row["id"], lane, self._epoch, now_ms)
+            self._running[lane] = self._running.get(lane, 0) + 1
+            self.tell(
+                paths.ORCHESTRATOR,
+                AttemptStarted(
+                    task_id=row["id"],
+                    attempt=row["attempt"] + 1,
+                    epoch=self._epoch,
+                    lane=lane,
+                    request=records.request_of(row),
+                    route=records.route_of(row),
+                    answers_asked=row["answers_asked"] + 1,
+                    attempts_max=row["attempts_max"],
+                    interruptions=row["interruptions"],
+                    last_error=row["error"] or "",
+                ),
+            )
+            self._changed(row["id"], TaskState.IN_PROGRESS)
+
+    def _wake_when_due(self, lane: str, now_ms: int) -> None:
+        due_ms = records.next_due_ms(self.store, lane, now_ms)
+        if due_ms is not None and (self._due_ms is None or due_ms < self._due_ms):
+            self._due_ms = due_ms
+            self.after((due_ms - now_ms) / 1000, TaskDue())
+
+    def _offer(self) -> None:
+        """Tell the orchestrator of tasks without a lane, a bounded number at a time."""
+        if len(self._offered) >= OFFERED_MAX:
+            return
+        for id in records.unrouted(self.store, OFFERED_MAX):
+            if id not in self._offered:
+                self._offered.add(id)
+                request = records.request_of(self._find(id))
+                self.tell(paths.ORCHESTRATOR, TaskQueued(task_id=id, request=request))
+
+    def _interrupt(self, id: str, attempt: int, end: End, reason: str) -> None:
+        state = records.interrupt(
+            self.store,
+            id,
+            attempt,
+            end,
+            reason,
+            most=self._settings.interruptions_max,
+            now_ms=self.place.clock.now_ms(),
+        )
+        if state is not None:
+            logger.warning("task.interrupted", task_id=id, attempt=attempt, reason=reason)
+            self._changed(id, state, reason)
+
+    def _changed(self, id: str, state: TaskState, waits_for: str = "") -> TaskChanged:
+        fact = TaskChanged(id=id, state=state, waits_for=waits_for)
+        self.tell(paths.GATEWAY, fact)
+        return fact
+
+    def _count_running(self) -> None:
+        self._running.clear()
+        for row in records.running(self.store):
+            self._running[row["lane"]] = self._running.get(row["lane"], 0) + 1
+
+    def _find(self, id: str) -> dict[str, Any]:
+        row = records.find(self.store, id)
+        if row is None:
+            raise NotFound(f"there is no task {id}", cure="atlas tasks lists them")
+        return row
