@@ -122,6 +122,10 @@ class Actor(pykka.ThreadingActor):
         due = self.place.clock.monotonic_s() + delay_s
         heapq.heappush(self._timers, (due, next(self._timer_numbers), message))
 
+    def monitor(self, path: str) -> None:
+        """Get an ActorStarted or ActorDown now and at each change of what lives at `path`."""
+        self.place.directory.ref(path).cell.watch(self.path)
+
     def end(self) -> None:
         """End normally after the message in hand."""
         self._ends = True

@@ -23,7 +23,13 @@ from atlas_actors.errors import (
     NotFound,
     Unavailable,
 )
-from atlas_actors.messages.supervision import ActorDown, ActorStarted, ChildEnded, Stop
+from atlas_actors.messages.supervision import (
+    ActorDown,
+    ActorStarted,
+    ChildEnded,
+    Ending,
+    Stop,
+)
 
 MAILBOX_BOUND: Final = 10_000
 ASK_TIMEOUT_S: Final = 5.0
@@ -267,15 +273,30 @@ class Cell:
             self._refuse_waiting()
 
     def watch(self, monitor_path: str) -> None:
-        """Tell `monitor_path` of each start and end of this address from now on."""
+        """Tell `monitor_path` of each start and end from now on, and of how things are now."""
         self._monitors.add(monitor_path)
+        if self.state == "running":
+            self._tell(monitor_path, ActorStarted(path=self.path, incarnation=self.incarnation))
+        elif self.state not in OPEN_STATES:
+            down = ActorDown(
+                path=self.path,
+                incarnation=self.incarnation,
+                ending=Ending.CANNOT_START,
+                error=self.reason or self.state,
+                cure=self.cure,
+            )
+            self._tell(monitor_path, down)
 
     def announce(self, fact: ActorStarted | ActorDown) -> None:
-        """Pass a start or an end to the monitors; never refused by a full mailbox."""
+        """Pass a start or an end to the monitors."""
         for path in tuple(self._monitors):
-            cell = self._directory.find(path)
-            if cell is not None and cell.state in OPEN_STATES:
-                cell.mailbox.put(Envelope(fact, None), bounded=False)
+            self._tell(path, fact)
+
+    def _tell(self, path: str, fact: ActorStarted | ActorDown) -> None:
+        """Mail to a monitor, never refused by a full mailbox."""
+        cell = self._directory.find(path)
+        if cell is not None and cell.state in OPEN_STATES:
+            cell.mailbox.put(Envelope(fact, None), bounded=False)
 
     def remember_failure(self, ended: ChildEnded) -> None:
         """Keep the last failure for whoever looks."""

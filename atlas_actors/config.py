@@ -1,4 +1,4 @@
-"""Settings: defaults.toml < config.toml < ATLAS_* variables, each value checked where it is read."""
+"""Settings: defaults.toml < config.toml < ATLAS_* variables, every value checked."""
 
 import os
 import tomllib
@@ -149,13 +149,9 @@ def load(environment: Mapping[str, str]) -> Config:
         if field.name in ("home", "providers"):
             continue
         kind = typing.get_type_hints(Config)[field.name]
-        sections[field.name] = _structure(
-            kind, tables.pop(field.name), (field.name,), origins
-        )
+        sections[field.name] = _structure(kind, tables.pop(field.name), (field.name,), origins)
     providers = {
-        name: _structure(
-            ProviderSettings, {**table, "name": name}, ("providers", name), origins
-        )
+        name: _structure(ProviderSettings, {**table, "name": name}, ("providers", name), origins)
         for name, table in tables.pop("providers").items()
     }
     for unknown in tables:
@@ -280,5 +276,3 @@ def _checked(
     if valid:
         raise SettingsError(f"{origin}: {'.'.join(path)} is {value!r}, but must be {valid}")
     return value
-
-

@@ -170,11 +170,13 @@ class Reader:
 
 
 def _fetch(cursor: apsw.Cursor) -> list[Row]:
-    rows = cursor.fetchall()
-    if not rows:
-        return []
-    names = [column[0] for column in cursor.description_full or ()]
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    rows: list[Row] = []
+    names: list[str] = []
+    for row in cursor:
+        if not names:  # APSW describes columns only while a row is there
+            names = [column[0] for column in cursor.get_description()]
+        rows.append(dict(zip(names, row, strict=True)))
+    return rows
 
 
 def _migrations(schema: Path) -> list[tuple[int, Path]]:

@@ -1,6 +1,7 @@
 """One child as its supervisor holds it: how an incarnation is launched, given up and recorded."""
 
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 from loguru import logger
@@ -15,8 +16,10 @@ from atlas_actors.messages.supervision import (
     Ending,
 )
 from supervisors.child import ChildSpec
-from supervisors.restart import ABNORMAL, RestartWindow
+from supervisors.restart import RestartWindow
 
+# What a person should look into; something missing outside has its own reason and cure.
+FAILURES: Final = frozenset({Ending.CRASHED, Ending.KILLED})
 Report = Callable[[ChildStarted | ChildEnded], None]
 
 
@@ -93,7 +96,7 @@ def note_start(child: Child, now_s: float) -> None:
 def note_end(child: Child, ended: ChildEnded) -> None:
     """Record how the child ended, and tell its monitors."""
     cell = child.cell
-    if ended.ending in ABNORMAL and child.spec.shutdown_within_s > 0:
+    if ended.ending in FAILURES and child.spec.shutdown_within_s > 0:
         cell.remember_failure(ended)
         logger.error(
             "actor.failed",
@@ -108,6 +111,7 @@ def note_end(child: Child, ended: ChildEnded) -> None:
             incarnation=ended.incarnation,
             ending=ended.ending,
             error=ended.error,
+            cure=ended.cure,
         )
     )
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import attrs
 
+from atlas_actors.messages.routing import Route
+
 
 class End(StrEnum):
     """How an attempt ends; nothing else is possible."""
@@ -31,15 +33,46 @@ class Usage:
 
 
 @attrs.frozen(kw_only=True)
-class RunAttempt:
-    """Order to an executor: ask the model once."""
+class File:
+    """A file's text as it was when the request was made."""
+
+    name: str
+    text: str
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """What a person or a task wants done."""
+
+    prompt: str
+    files: tuple[File, ...] = ()
+    cwd: str | None = None
+    schema: dict[str, Any] | None = None  # the answer must be JSON of this schema
+    provider: str | None = None  # a person's pin: no other provider is used
+
+
+@attrs.frozen(kw_only=True)
+class AttemptStarted:
+    """Fact for the orchestrator: journalled; run it."""
 
     task_id: str
     attempt: int
     epoch: int
+    lane: str
+    request: Request
+    route: Route
+    answers_asked: int  # attempts that count against `attempts_max`, with this one
+    attempts_max: int
+    interruptions: int
+    last_error: str = ""  # of the attempt before
+
+
+@attrs.frozen(kw_only=True)
+class RunAttempt:
+    """Order to an executor: ask the model once; `started` is given back with the end."""
+
+    started: AttemptStarted
     prompt: str
-    schema: dict[str, Any] | None
-    deadline_s: float
 
 
 @attrs.frozen(kw_only=True)
@@ -73,9 +106,7 @@ class AnswerGrew:
 class AttemptEnded:
     """Fact for the orchestrator: the attempt is over."""
 
-    task_id: str
-    attempt: int
-    epoch: int
+    started: AttemptStarted
     provider: str
     end: End
     error: str = ""

@@ -57,6 +57,7 @@ class ActorDown:
     incarnation: int
     ending: Ending
     error: str
+    cure: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,11 +1,10 @@
 """Between whoever wants work done, the queue and the orchestrator."""
 
 from enum import StrEnum
-from typing import Any
 
 import attrs
 
-from atlas_actors.messages.execution import End, Usage
+from atlas_actors.messages.execution import End, Request, Usage
 from atlas_actors.messages.routing import Route
 
 
@@ -17,25 +16,6 @@ class TaskState(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
-
-
-@attrs.frozen(kw_only=True)
-class File:
-    """A file's text as it was when the request was made."""
-
-    name: str
-    text: str
-
-
-@attrs.frozen(kw_only=True)
-class Request:
-    """What a person or a task wants done."""
-
-    prompt: str
-    files: tuple[File, ...] = ()
-    cwd: str | None = None
-    schema: dict[str, Any] | None = None  # the answer must be JSON of this schema
-    provider: str | None = None  # a person's pin: no other provider is used
 
 
 @attrs.frozen(kw_only=True)
@@ -107,22 +87,6 @@ class CloseLane:
 
 
 @attrs.frozen(kw_only=True)
-class AttemptStarted:
-    """Fact for the orchestrator: journalled; run it."""
-
-    task_id: str
-    attempt: int
-    epoch: int
-    lane: str
-    request: Request
-    route: Route
-    answers_asked: int  # attempts that count against `attempts_max`, with this one
-    attempts_max: int
-    interruptions: int
-    last_error: str = ""  # of the attempt before
-
-
-@attrs.frozen(kw_only=True)
 class AttemptOver:
     """Order to tasks: how an attempt ended, and what becomes of the task.
 
@@ -142,6 +106,8 @@ class AttemptOver:
     transport: str | None = None
     usage: Usage = attrs.field(factory=Usage)
     cost_usd: float = 0.0
+    duration_ms: int | None = None
+    provider: str | None = None
     lane: str | None = None
     delay_ms: int = 0
 

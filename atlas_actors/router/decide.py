@@ -80,7 +80,7 @@ def decide(text: str, *, has_files: bool = False, has_cwd: bool = False) -> Deci
             reason = f"{reason}; confidence {confidence:.2f} is below {TRUSTED_FROM}"
     known = intents()[intent]
     tier = known.tier
-    if intent == "data_text" and not has_files and difficulty > 0.7:  # noqa: PLR2004
+    if intent == "data_text" and not has_files and difficulty > 0.7:
         tier, reason = "cheap", f"{reason}; too hard for the free tier"
     return Decision(
         layer=layer,
@@ -100,7 +100,7 @@ def decide(text: str, *, has_files: bool = False, has_cwd: bool = False) -> Deci
 def the_ask(text: str) -> str:
     """The person's own words, lower case, without harness blocks and politeness; bounded."""
     head = text[:20_000]
-    human = _HARNESS.sub(" ", head).strip().lower()[:ASK_CHARACTERS]
+    human = str(_HARNESS.sub(" ", head)).strip().lower()[:ASK_CHARACTERS]
     polite = _POLITE.match(human)
     rest = human[polite.end() :] if polite else human
     return rest or human

@@ -10,13 +10,12 @@ from atlas_actors.clock import Ids
 from atlas_actors.config import TaskSettings
 from atlas_actors.errors import Busy, Conflict, NotFound
 from atlas_actors.messages import paths
-from atlas_actors.messages.execution import End
+from atlas_actors.messages.execution import AttemptStarted, End
 from atlas_actors.messages.task import (
     AssignLane,
     AttemptCancelled,
     AttemptLost,
     AttemptOver,
-    AttemptStarted,
     CancelTask,
     CloseLane,
     LanesWanted,
@@ -33,6 +32,7 @@ from atlas_actors.messages.task import (
 )
 from atlas_actors.store_actor import StoreActor
 from atlas_actors.tasks import records
+from atlas_actors.tasks.outcome import outcomes_of
 
 Inbox = (
     SubmitTask
@@ -61,13 +61,9 @@ class Tasks(StoreActor):
 
     inbox = Inbox
     schema = Path(__file__).with_name("schema")
-    durable: ClassVar[frozenset[type]] = frozenset(
-        {SubmitTask, CancelTask, RetryTask, AttemptOver}
-    )
+    durable: ClassVar[frozenset[type]] = frozenset({SubmitTask, CancelTask, RetryTask, AttemptOver})
 
-    def __init__(
-        self, place: Place, *, database: Path, settings: TaskSettings, epoch: int
-    ) -> None:
+    def __init__(self, place: Place, *, database: Path, settings: TaskSettings, epoch: int) -> None:
         super().__init__(place, database=database)
         self._settings = settings
         self._epoch = epoch
@@ -81,20 +77,27 @@ class Tasks(StoreActor):
         """Rescue what an older life of the daemon left in progress, then offer what waits."""
         for row in records.running(self.store):
             if row["epoch"] != self._epoch:
-                self._interrupt(row["id"], row["attempt"], End.UNREACHABLE,
-                                "the daemon died during this attempt")
+                self._interrupt(
+                    row["id"],
+                    row["attempt"],
+                    End.UNREACHABLE,
+                    "the daemon died during this attempt",
+                )
         records.forget_routes(self.store)
         self._count_running()
-        open_attempts = tuple((row["id"], row["attempt"]) for row in records.running(self.store))
-        self.tell(paths.ORCHESTRATOR, TasksStarted(open_attempts=open_attempts))
+        self._report_started()
         self._offer()
         self.after(PRUNE_EVERY_S, PruneDue())
 
     def on_stop(self) -> None:
         """What runs now will not be ended by us: it is pending again."""
         for row in records.running(self.store):
-            self._interrupt(row["id"], row["attempt"], End.CANCELLED,
-                            "the daemon was stopped during this attempt")
+            self._interrupt(
+                row["id"],
+                row["attempt"],
+                End.CANCELLED,
+                "the daemon was stopped during this attempt",
+            )
 
     def on_rollback(self) -> None:
         """Count anew what the refused batch had counted."""
@@ -119,7 +122,7 @@ class Tasks(StoreActor):
             case LanesWanted():  # the orchestrator is new: it knows neither lanes nor offers
                 self._slots.clear()
                 self._offered.clear()
-                return None
+                return self._report_started()
             case AttemptOver():
                 return self._on_attempt_over(message)
             case AttemptLost():
@@ -136,6 +139,10 @@ class Tasks(StoreActor):
         for lane in self._slots:
             self._start_ready(lane)
         self._offer()
+
+    def _report_started(self) -> None:
+        open_attempts = tuple((row["id"], row["attempt"]) for row in records.running(self.store))
+        self.tell(paths.ORCHESTRATOR, TasksStarted(open_attempts=open_attempts))
 
     def _on_submit(self, order: SubmitTask) -> TaskAccepted:
         if order.key is not None:
@@ -170,15 +177,15 @@ class Tasks(StoreActor):
     def _on_retry(self, id: str) -> TaskChanged:
         row = self._find(id)
         if row["state"] not in ("failed", "cancelled"):
-            raise Conflict(f"task {id} is {row['state']}; only failed or cancelled ones are retried")
+            raise Conflict(
+                f"task {id} is {row['state']}; only failed or cancelled ones are retried"
+            )
         records.retry(self.store, id, self.place.clock.now_ms())
         return self._changed(id, TaskState.PENDING)
 
     def _on_assign_lane(self, order: AssignLane) -> None:
         self._offered.discard(order.task_id)
-        if records.assign_lane(
-            self.store, order.task_id, order.lane, order.route, order.waits_for
-        ):
+        if records.assign_lane(self.store, order.task_id, order.lane, order.route, order.waits_for):
             self._changed(order.task_id, TaskState.PENDING, order.waits_for)
 
     def _on_lane(self, lane: str, slots: int) -> None:
@@ -197,6 +204,8 @@ class Tasks(StoreActor):
             )
             return
         self._count_running()
+        for outcome in outcomes_of(self._find(over.task_id), over, now_ms):
+            self.tell(paths.OUTCOMES, outcome)
         logger.info(
             "task.attempt_over",
             task_id=over.task_id,

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import attrs
 
-from atlas_actors.messages.execution import End
+from atlas_actors.messages.execution import End, File, Request
 from atlas_actors.messages.routing import Link, Route
-from atlas_actors.messages.task import AttemptOver, File, Request, SubmitTask, TaskState
+from atlas_actors.messages.task import AttemptOver, SubmitTask, TaskState
 from atlas_actors.store import Row, Store
 
 PRIORITIES: Final = {"low": 0, "normal": 1, "high": 2, "urgent": 3}

@@ -1,0 +1,139 @@
+"""atlas serve, status, stop, retry: the daemon itself."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from atlas_actors.cli import show
+from atlas_actors.cli.client import Client, NotRunningError, running_pid
+from atlas_actors.config import Home, load
+from atlas_actors.errors import AtlasError, Conflict, DeadlinePassed
+from atlas_actors.model.file import selected
+
+START_S: Final = 60.0
+STOP_S: Final = 60.0
+POLL_S: Final = 0.05
+PROGRAM: Final = Path(__file__).parents[2] / "run.py"
+
+
+def add_to(groups: Any) -> None:
+    """Add the commands of this group."""
+    serve = groups.add_parser("serve", help="run the daemon in the foreground")
+    serve.add_argument("--detach", action="store_true", help="return once the socket answers")
+    serve.add_argument(
+        "--log-level", choices=("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), default=None
+    )
+    serve.set_defaults(run=run_detach)
+    status = groups.add_parser("status", help="what runs, what waits, what is degraded")
+    status.add_argument("--json", action="store_true")
+    status.set_defaults(run=run_status)
+    stop = groups.add_parser("stop", help="end the daemon; running work is pending again")
+    stop.set_defaults(run=run_stop)
+    retry = groups.add_parser("retry", help="try a parked part again now")
+    retry.add_argument("part", metavar="PART", help="as atlas status names it")
+    retry.set_defaults(run=run_retry)
+
+
+def run_detach(options: argparse.Namespace, home: Home) -> int:
+    """Start the daemon in a session of its own and wait until it answers."""
+    load(os.environ)  # a wrong setting is said here, not in a log
+    pid = running_pid(home)
+    if pid is not None and _answers(home):
+        raise Conflict(
+            f"an Atlas daemon runs already on {home.root}: pid {pid}",
+            cure="atlas status talks to it, atlas stop ends it",
+        )
+    home.log.mkdir(mode=0o700, parents=True, exist_ok=True)
+    output = home.log / "daemon.out"
+    command = [sys.executable, str(PROGRAM), "serve"]
+    if options.log_level:
+        command += ["--log-level", options.log_level]
+    with output.open("wb") as out:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
+    deadline = time.monotonic() + START_S
+    while not _answers(home):
+        if process.poll() is not None:
+            tail = output.read_text("utf-8", "replace").strip().splitlines()[-5:]
+            raise AtlasError("the daemon did not start:\n  " + "\n  ".join(tail))
+        if time.monotonic() > deadline:
+            raise DeadlinePassed(
+                f"the daemon does not answer after {START_S:g} s", cure=str(output)
+            )
+        time.sleep(POLL_S)
+    lines = [f"pid      {process.pid}", f"socket   {home.socket()}"]
+    if not selected(home).path.exists():
+        lines.append("model    none yet: atlas model pull")
+    lines.append('next     atlas ask "Say hello in French"')
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def run_status(options: argparse.Namespace, home: Home) -> int:
+    """One look at everything."""
+    with Client(home, timeout_s=10) as client:
+        status = client.call("system.status")
+    if options.json:
+        show.print_json(status)
+        return 0
+    tasks = status["tasks"] or {}
+    lines = [
+        f"atlas {status['version']}, pid {status['pid']}, up {show.duration(status['uptime_ms'])},"
+        f" home {status['home']}",
+        "tasks     " + (", ".join(f"{n} {name}" for name, n in tasks.items()) or "unknown"),
+        f"cost      {show.usd(status['cost_today_usd'])} today",
+        "providers",
+    ]
+    for provider in status["providers"]:
+        model = provider["model"] or "-"
+        lines.append(
+            f"  {provider['name']:<10} {provider['state']:<8} {provider['transport']}, {model},"
+            f" {provider['in_flight']} in flight"
+        )
+    for part in status["degraded"]:
+        if part is status["degraded"][0]:
+            lines.append("degraded")
+        cure = f" → {part['cure']}" if part["cure"] else ""
+        lines.append(f"  {part['part']}: {part['state']}, {part['reason']}{cure}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def run_stop(_: argparse.Namespace, home: Home) -> int:
+    """SIGTERM, then wait until the process is gone."""
+    pid = running_pid(home)
+    if pid is None or not _answers(home):
+        raise NotRunningError(f"no Atlas daemon runs on {home.root}")
+    with Client(home, timeout_s=10) as client:
+        pid = int(client.call("system.ping")["pid"])
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_S
+    while running_pid(home) is not None:
+        if time.monotonic() > deadline:
+            raise DeadlinePassed(f"pid {pid} has not ended in {STOP_S:g} s")
+        time.sleep(POLL_S)
+    sys.stdout.write(f"stopped pid {pid}\n")
+    return 0
+
+
+def run_retry(options: argparse.Namespace, home: Home) -> int:
+    """Try a parked part now."""
+    with Client(home) as client:
+        answer = client.call("system.retry", part=options.part)
+    sys.stdout.write(f"{answer['part']} {answer['state']}\n")
+    return 0
+
+
+def _answers(home: Home) -> bool:
+    try:
+        with Client(home, timeout_s=10) as client:
+            client.call("system.ping")
+    except AtlasError:
+        return False
+    return True

@@ -1,0 +1,67 @@
+"""The atlas command: finds the subcommand, turns every error into one line and an exit code."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from atlas_actors import __version__
+from atlas_actors.cli import daemon, model, routing, tasks
+from atlas_actors.cli.client import NotRunningError
+from atlas_actors.config import home_from
+from atlas_actors.errors import (
+    AtlasError,
+    Busy,
+    Conflict,
+    DeadlinePassed,
+    NotFound,
+    SettingsError,
+    UsageError,
+)
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INSTANCE, EXIT_TIMEOUT, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
+
+Serve = Callable[[str | None], int]
+
+
+def run(arguments: Sequence[str], serve: Serve) -> int:
+    """Run one command and return its exit code."""
+    parser = _parser()
+    options = parser.parse_args(list(arguments) or ["serve"])
+    try:
+        if options.command == "serve" and not options.detach:
+            return serve(options.log_level)
+        return int(options.run(options, home_from(os.environ)))
+    except AtlasError as error:
+        sys.stderr.write(f"atlas: {error}\n")
+        return _exit_code(error)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="atlas", description="The daemon beside your coding agents."
+    )
+    parser.add_argument("--version", action="version", version=f"atlas {__version__}")
+    groups = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for group in (tasks, routing, daemon, model):
+        group.add_to(groups)
+    return parser
+
+
+def _exit_code(error: AtlasError) -> int:
+    if isinstance(error, DeadlinePassed):
+        return EXIT_TIMEOUT
+    if isinstance(error, NotRunningError):
+        return EXIT_INSTANCE
+    if isinstance(error, SettingsError | UsageError):
+        return EXIT_USAGE
+    if isinstance(error, Conflict) and "runs already" in error.message:
+        return EXIT_INSTANCE
+    if isinstance(error, NotFound | Busy | Conflict):
+        return EXIT_FAILED
+    return EXIT_FAILED

@@ -1,0 +1,360 @@
+"""atlas ask, submit, tasks: work, from the words to the result."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from atlas_actors.cli import show
+from atlas_actors.cli.client import Client
+from atlas_actors.config import Home
+from atlas_actors.errors import DeadlinePassed, NotFound, UsageError
+
+FINAL: Final = ("completed", "failed", "cancelled")
+SLICE_MS: Final = 30_000
+FILE_BYTES_MAX: Final = 1_000_000
+REFUSED_LINE_BYTES: Final = 1_048_576
+
+
+def add_to(groups: Any) -> None:
+    """Add the commands of this group."""
+    ask = groups.add_parser("ask", help="ask, and see the answer as it comes")
+    _request_options(ask)
+    ask.add_argument("--timeout", type=float, metavar="S", help="give up waiting after S seconds")
+    ask.add_argument("--json", action="store_true", help="print the whole task as JSON")
+    ask.set_defaults(run=run_ask)
+
+    submit = groups.add_parser("submit", help="queue work; it survives restarts")
+    _request_options(submit)
+    submit.add_argument("--key", help="the same key gives the same task")
+    submit.add_argument("--priority", choices=("low", "normal", "high", "urgent"), default="normal")
+    submit.add_argument("--max-attempts", type=int, metavar="N")
+    submit.add_argument("--wait", action="store_true", help="wait, and print the result")
+    submit.add_argument(
+        "--timeout", type=float, metavar="S", help="give up waiting after S seconds"
+    )
+    submit.add_argument("--json", action="store_true")
+    submit.set_defaults(run=run_submit)
+
+    tasks = groups.add_parser("tasks", help="list, show, wait for, cancel, retry tasks")
+    verbs = tasks.add_subparsers(dest="verb", metavar="VERB")
+    tasks.set_defaults(run=run_list, state=None, limit=20, json=False)
+    listed = verbs.add_parser("list", help="newest first")
+    listed.add_argument("--state", choices=("pending", "in_progress", *FINAL))
+    listed.add_argument("--limit", type=int, default=20)
+    listed.add_argument("--json", action="store_true")
+    listed.set_defaults(run=run_list)
+    for verb, run, about in (
+        ("show", run_show, "a task with its route, attempts and result"),
+        ("wait", run_wait, "wait for a task, and print its result"),
+        ("cancel", run_cancel, "do not do it (any more)"),
+        ("retry", run_retry, "try a failed or cancelled task anew"),
+    ):
+        parser = verbs.add_parser(verb, help=about)
+        parser.add_argument("id", metavar="ID", help="a task's id, or: last")
+        parser.add_argument("--json", action="store_true")
+        if verb == "wait":
+            parser.add_argument("--timeout", type=float, metavar="S")
+        parser.set_defaults(run=run)
+
+
+def run_ask(options: argparse.Namespace, home: Home) -> int:
+    """Submit and stream."""
+    with Client(home) as client:
+        id = client.call("task.submit", **_request(options), priority="high")["id"]
+        task = follow(client, id, options.timeout, stream=not options.json)
+    if options.json:
+        show.print_json(task)
+    elif task["state"] != "completed":
+        show.note(f"atlas: {task['state']}: {task['error'] or ''} (atlas tasks show {id})")
+    return 0 if task["state"] == "completed" else 1
+
+
+def run_submit(options: argparse.Namespace, home: Home) -> int:
+    """Submit; print the id, or with --wait the result."""
+    params = {**_request(options), "priority": options.priority}
+    if options.key:
+        params["key"] = options.key
+    if options.max_attempts:
+        params["max_attempts"] = options.max_attempts
+    with Client(home) as client:
+        accepted = client.call("task.submit", **params)
+        if not options.wait:
+            if options.json:
+                show.print_json(accepted)
+            else:
+                sys.stdout.write(f"{accepted['id']}\n")
+                if not accepted["created"]:
+                    show.note("atlas: this key was submitted before; nothing new was queued")
+            return 0
+        show.note(f"atlas: task {accepted['id']}")
+        task = follow(client, accepted["id"], options.timeout, stream=False)
+    return _print_result(task, options.json)
+
+
+def run_wait(options: argparse.Namespace, home: Home) -> int:
+    """Wait; print the result."""
+    with Client(home) as client:
+        task = follow(client, _id(client, options.id), options.timeout, stream=False)
+    return _print_result(task, options.json)
+
+
+def run_list(options: argparse.Namespace, home: Home) -> int:
+    """A table, newest first."""
+    params = {"limit": options.limit}
+    if options.state:
+        params["state"] = options.state
+    with Client(home) as client:
+        answer = client.call("task.list", **params)
+    if options.json:
+        show.print_json(answer)
+        return 0
+    show.table(
+        ("id", "state", "priority", "provider", "created", "request"),
+        (
+            (
+                task["id"],
+                task["state"],
+                task["priority"],
+                task["lane"] or "-",
+                show.when(task["created_at_ms"]),
+                show.one_line(task["prompt"], 40),
+            )
+            for task in answer["tasks"]
+        ),
+        "no tasks",
+    )
+    return 0
+
+
+def run_show(options: argparse.Namespace, home: Home) -> int:
+    """Everything about one task."""
+    with Client(home) as client:
+        task = client.call("task.get", id=_id(client, options.id))
+    if options.json:
+        show.print_json(task)
+    else:
+        sys.stdout.write("\n".join(task_lines(task)) + "\n")
+    return 0
+
+
+def run_cancel(options: argparse.Namespace, home: Home) -> int:
+    """Cancel."""
+    with Client(home) as client:
+        answer = client.call("task.cancel", id=_id(client, options.id))
+    return _print_state(answer, options.json)
+
+
+def run_retry(options: argparse.Namespace, home: Home) -> int:
+    """Retry."""
+    with Client(home) as client:
+        answer = client.call("task.retry", id=_id(client, options.id))
+    return _print_state(answer, options.json)
+
+
+def follow(client: Client, id: str, timeout_s: float | None, *, stream: bool) -> dict[str, Any]:
+    """Wait until a task has ended; notes go to stderr, with `stream` the text to stdout.
+
+    Raises DeadlinePassed after `timeout_s`; the task goes on.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    shown = _Shown(stream)
+    while True:
+        slice_ms = SLICE_MS
+        if deadline is not None:
+            slice_ms = max(0, min(slice_ms, round((deadline - time.monotonic()) * 1000)))
+        for kind, value in client.stream(
+            "task.follow", slice_ms / 1000 + 30, id=id, timeout_ms=slice_ms
+        ):
+            if kind != "result":
+                shown.event(kind, value)
+                continue
+            if value["state"] in FINAL:
+                shown.end(value)
+                return dict(value)
+            shown.waits(value.get("waits_for") or "")
+        if deadline is not None and time.monotonic() >= deadline:
+            raise DeadlinePassed(
+                f"task {id} has not ended in {timeout_s:g} s", cure=f"atlas tasks wait {id}"
+            )
+
+
+class _Shown:
+    """What of a running task has been shown."""
+
+    def __init__(self, stream: bool) -> None:
+        self._stream = stream
+        self._attempt = 0
+        self._text = ""
+        self._waits = ""
+
+    def event(self, kind: str, value: dict[str, Any]) -> None:
+        if kind == "task.state":
+            self.waits(value["waits_for"] if value["state"] == "pending" else "")
+        elif kind == "task.text" and self._stream:
+            if value["attempt"] != self._attempt:
+                if self._text:
+                    show.note(f"\natlas: that was not the answer; attempt {value['attempt']}:")
+                self._attempt, self._text = value["attempt"], ""
+            text = value["text"]
+            if self._text and text.startswith(self._text):  # a new slice begins anew
+                text = text[len(self._text) :]
+            self._text += text
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    def waits(self, reason: str) -> None:
+        if reason and reason != self._waits:
+            show.note(f"atlas: {reason}")
+        self._waits = reason
+
+    def end(self, task: dict[str, Any]) -> None:
+        if not self._stream:
+            return
+        if task["state"] == "completed" and self._text.strip() != (task["result"] or "").strip():
+            sys.stdout.write(task["result"] or "")
+            self._text = task["result"] or ""
+        if self._text and not self._text.endswith("\n"):
+            sys.stdout.write("\n")
+        sys.stdout.flush()
+
+
+def task_lines(task: dict[str, Any]) -> list[str]:
+    """A task for people."""
+    route = task["route"] or {}
+    lines = [
+        f"task      {task['id']}",
+        f"state     {task['state']}" + ("  (an attempt was lost)" if task["maybe_ran"] else ""),
+        f"created   {show.when(task['created_at_ms'])}   ended {show.when(task['ended_at_ms'])}",
+        f"request   {show.one_line(task['prompt'], 100)}",
+    ]
+    if task["waits_for"]:
+        lines.append(f"waits     {task['waits_for']}")
+    if route:
+        layer = f"layer {route['layer']}" if route["layer"] else "abstained"
+        lines += [
+            f"route     {route['intent']}, {layer}, confidence {route['confidence']:.2f}:"
+            f" {route['reason']}",
+            f"provider  {route['provider'] or '-'} (tier asked for: {route['tier']})",
+        ]
+        lines += [
+            f"          {link['provider']}: {link['verdict']}, {link['why']}"
+            for link in route["chain"]
+        ]
+    for attempt in task["attempts"]:
+        lines += _attempt_lines(attempt)
+    if task["verified_by"]:
+        lines.append(f"verified  {task['verified_by']}")
+    if task["error"]:
+        lines.append(f"error     {task['error']}")
+    if task["result"] is not None and task["state"] == "completed":
+        lines += ["result", task["result"]]
+    return lines
+
+
+def _attempt_lines(attempt: dict[str, Any]) -> list[str]:
+    tokens = attempt["tokens"]
+    took = None
+    if attempt["ended_at_ms"] is not None:
+        took = attempt["ended_at_ms"] - attempt["started_at_ms"]
+    lines = [
+        f"attempt {attempt['number']} {attempt['end'] or 'running'}: {attempt['provider']},"
+        f" {attempt['model'] or '-'} over {attempt['transport'] or '-'}",
+        f"          {tokens['input'] + tokens['cache_read']} tokens in"
+        f" ({tokens['cache_read']} cached), {tokens['output']} out,"
+        f" cost {show.usd(attempt['cost_usd'])}, took {show.duration(took)}",
+    ]
+    if attempt["check"]:
+        lines.append(f"          check {attempt['check']}")
+    if attempt["error"]:
+        lines.append(f"          {attempt['error']}")
+    return lines
+
+
+def _request_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", metavar="PROMPT", help="the request; - reads it from stdin")
+    parser.add_argument(
+        "--file", action="append", default=[], metavar="PATH", help="a text that goes with it"
+    )
+    parser.add_argument("--schema", metavar="PATH", help="the answer must be JSON of this schema")
+    parser.add_argument("--provider", metavar="NAME", help="use this provider and no other")
+    parser.add_argument("--cwd", metavar="DIR", help="the directory that the work is about")
+
+
+def _request(options: argparse.Namespace) -> dict[str, Any]:
+    """The parameters that ask and submit share. Raises UsageError for files that cannot be sent."""
+    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    if not prompt.strip():
+        raise UsageError("the request is empty")
+    params: dict[str, Any] = {"prompt": prompt}
+    if options.file:
+        params["files"] = [{"name": name, "text": _read(name)} for name in options.file]
+    if options.schema:
+        try:
+            params["schema"] = json.loads(_read(options.schema))
+        except ValueError as error:
+            raise UsageError(f"{options.schema} is not JSON: {error}") from error
+        if not isinstance(params["schema"], dict):
+            raise UsageError(f"{options.schema} is not a JSON object")
+    if options.provider:
+        params["provider"] = options.provider
+    if options.cwd:
+        directory = Path(options.cwd)
+        if not directory.is_dir():
+            raise UsageError(f"{options.cwd} is not a directory")
+        params["cwd"] = str(directory.resolve())
+    if len(json.dumps(params).encode()) > REFUSED_LINE_BYTES:
+        raise UsageError("the request is longer than 1 MiB with its files")
+    return params
+
+
+def _read(name: str) -> str:
+    try:
+        size = os.stat(name).st_size  # noqa: PTH116
+        if size > FILE_BYTES_MAX:
+            raise UsageError(f"{name} is {show.size(size)}; at most {show.size(FILE_BYTES_MAX)}")
+        return Path(name).read_text("utf-8")
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is not UTF-8 text") from error
+
+
+def _id(client: Client, given: str) -> str:
+    if given != "last":
+        return given
+    newest = client.call("task.list", limit=1)["tasks"]
+    if not newest:
+        raise NotFound("there are no tasks yet")
+    return str(newest[0]["id"])
+
+
+def _print_result(task: dict[str, Any], as_json: bool) -> int:
+    if as_json:
+        show.print_json(task)
+    elif task["state"] == "completed":
+        sys.stdout.write(f"{task['result']}\n")
+        show.note(f"atlas: {_summary(task)}")
+    else:
+        show.note(f"atlas: {task['state']}: {task['error'] or ''} (atlas tasks show {task['id']})")
+    return 0 if task["state"] == "completed" else 1
+
+
+def _summary(task: dict[str, Any]) -> str:
+    last = task["attempts"][-1]
+    took = show.duration(last["ended_at_ms"] - last["started_at_ms"])
+    return (
+        f"completed by {last['provider']} ({last['model']}) in {took},"
+        f" cost {show.usd(last['cost_usd'])}, verified by {task['verified_by']}"
+    )
+
+
+def _print_state(answer: dict[str, Any], as_json: bool) -> int:
+    if as_json:
+        show.print_json(answer)
+    else:
+        sys.stdout.write(f"{answer['id']} {answer['state']}\n")
+    return 0

@@ -1,0 +1,257 @@
+"""The door: listens on the Unix socket and turns calls into messages and views into answers."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+import anyio
+import attrs
+from anyio.abc import SocketAttribute, SocketStream
+from loguru import logger
+
+from atlas_actors.actor import Place
+from atlas_actors.async_actor import AsyncActor
+from atlas_actors.config import Home, ProviderSettings, SocketSettings
+from atlas_actors.errors import Busy, NotFound, Unavailable
+from atlas_actors.gateway import views
+from atlas_actors.gateway.connection import Connection, Notify
+from atlas_actors.gateway.follow import Follower, Followers
+from atlas_actors.gateway.methods import describe, method_for
+from atlas_actors.gateway.peer import uid_of
+from atlas_actors.gateway.requests import outcome_of, submission_of
+from atlas_actors.gateway.rpc import INVALID_REQUEST, Call, RpcError, error_line
+from atlas_actors.messages import paths
+from atlas_actors.messages.execution import AnswerGrew, ExecutorReported, ReportExecutor
+from atlas_actors.messages.routing import DecideRoute
+from atlas_actors.messages.supervision import RetryChild
+from atlas_actors.messages.task import CancelTask, RetryTask, TaskChanged
+
+Inbox = TaskChanged | AnswerGrew | ExecutorReported
+FINAL_STATES: Final = frozenset({"completed", "failed", "cancelled"})
+WAIT_MS: Final = 60_000
+LIST_ROWS: Final = 50
+# Views are read on threads, so that a slow disk does not hold up the loop.
+READERS_MAX: Final = 8
+
+
+@attrs.frozen(kw_only=True)
+class About:
+    """What the daemon says of itself."""
+
+    version: str
+    pid: int
+    epoch: int
+    home: Home
+
+
+class Gateway(AsyncActor):
+    """Owns the socket; every client of Atlas, its own command included, comes through here."""
+
+    inbox = Inbox
+
+    def __init__(
+        self,
+        place: Place,
+        *,
+        about: About,
+        settings: SocketSettings,
+        providers: Mapping[str, ProviderSettings],
+    ) -> None:
+        super().__init__(place)
+        self._about = about
+        self._settings = settings
+        self._providers = providers
+        self._born_s = place.clock.monotonic_s()
+        self._reports: dict[str, ExecutorReported] = {}
+        self._followers = Followers()
+        self._connections = 0
+        self._readers: anyio.CapacityLimiter
+
+    async def on_start_async(self) -> None:
+        """Open the socket, readable and writable by its owner only."""
+        self._readers = anyio.CapacityLimiter(READERS_MAX)
+        socket = self._about.home.socket()
+        socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        listener = await anyio.create_unix_listener(socket, mode=0o600, backlog=512)
+        if socket.parent != self._about.home.root:
+            (self._about.home.root / "socket-path").write_text(f"{socket}\n", "utf-8")
+        self.spawn(listener.serve, self._serve)
+        for name in self._providers:
+            self.tell(paths.executor(name), ReportExecutor())
+
+    async def on_stop_async(self) -> None:
+        """Close the socket; whoever waits sees the connection end."""
+        self._about.home.socket().unlink(missing_ok=True)
+
+    def on_receive(self, message: Inbox) -> Any:
+        """Table of contents."""
+        match message:
+            case TaskChanged():
+                return self._followers.changed(message)
+            case AnswerGrew():
+                return self._followers.grew(message)
+            case ExecutorReported():
+                self._reports[message.provider] = message
+                return None
+
+    async def _serve(self, stream: SocketStream) -> None:
+        async with stream:
+            try:
+                raw = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - not Django
+                uid = uid_of(raw)
+            except OSError:
+                return  # it has gone already
+            refusal: RpcError | Busy | None = None
+            if uid != os.getuid():
+                logger.warning("gateway.stranger_refused", uid=uid)
+                refusal = RpcError(INVALID_REQUEST, "this daemon serves another user")
+            elif self._connections >= self._settings.connections_max:
+                refusal = Busy(
+                    f"{self._connections} connections are open, the limit",
+                    cure="close some, or raise [socket] connections_max",
+                )
+            if refusal is not None:
+                with anyio.move_on_after(1):
+                    await stream.send(error_line(None, refusal))
+                return
+            self._connections += 1
+            try:
+                await Connection(stream, self._settings, self._answer).serve()
+            finally:
+                self._connections -= 1
+
+    async def _answer(self, call: Call, notify: Notify) -> Any:
+        """One call to its result. Raises AtlasError."""
+        method_for(call.method, call.params)
+        params = call.params
+        match call.method:
+            case "system.ping":
+                about = self._about
+                return {"pid": about.pid, "version": about.version, "epoch": about.epoch}
+            case "system.status":
+                return await self._status()
+            case "system.tree":
+                return views.tree(self.place.directory, self.place.clock)
+            case "system.describe":
+                return describe()
+            case "system.retry":
+                return await self._retry_part(params["part"])
+            case "route.decide":
+                route = await self._call(paths.ORCHESTRATOR, DecideRoute(**params))
+                return {**attrs.asdict(route), "chain": [attrs.asdict(x) for x in route.chain]}
+            case "task.submit":
+                accepted = await self._call(paths.TASKS, submission_of(params, self._providers))
+                return {"id": accepted.id, "created": accepted.created}
+            case "task.get":
+                return await self._read(views.task, params["id"])
+            case "task.list":
+                limit, before = params.get("limit", LIST_ROWS), params.get("before")
+                return {"tasks": await self._read(views.tasks, params.get("state"), limit, before)}
+            case "task.wait":
+                return await self._follow(params, None)
+            case "task.follow":
+                return await self._follow(params, notify)
+            case "task.cancel":
+                return _changed(await self._call(paths.TASKS, CancelTask(id=params["id"])))
+            case "task.retry":
+                return _changed(await self._call(paths.TASKS, RetryTask(id=params["id"])))
+            case "outcome.record":
+                recorded = await self._call(paths.OUTCOMES, outcome_of(params))
+                return {"id": recorded.id}
+            case "outcome.stats":
+                return {"rates": await self._read(views.rates)}
+        raise AssertionError(f"{call.method} is described but not answered")
+
+    async def _call(self, path: str, message: Any) -> Any:
+        return await self.call(path, message, self._settings.answer_s)
+
+    async def _read(self, view: Any, *arguments: Any) -> Any:
+        """A view of a state file, read on a thread."""
+        return await anyio.to_thread.run_sync(
+            view, self._about.home.state, *arguments, limiter=self._readers
+        )
+
+    async def _follow(self, params: dict[str, Any], notify: Notify | None) -> Any:
+        """Wait until a task has ended or the time is over, passing on what happens."""
+        id = params["id"]
+        with self._followers.follow(id) as follower:
+            state = await self._read(views.state_of, id)
+            with anyio.move_on_after(params.get("timeout_ms", WAIT_MS) / 1000):
+                while state not in FINAL_STATES:
+                    state = await _pass_on(follower, notify, state)
+                if notify is not None:
+                    await _pass_on_rest(follower, notify)
+        return await self._read(views.task, id)
+
+    async def _retry_part(self, part: str) -> dict[str, str]:
+        cell = next(
+            (cell for cell in self.place.directory if part in (cell.path, _name(cell.path))), None
+        )
+        if cell is None:
+            raise NotFound(f"there is no part {part}", cure="scripts/inspect shows them")
+        await self._call(cell.path.rpartition("/")[0], RetryChild(path=cell.path))
+        return {"part": cell.path, "state": cell.state}
+
+    async def _status(self) -> dict[str, Any]:
+        about = self._about
+        return {
+            "version": about.version,
+            "pid": about.pid,
+            "epoch": about.epoch,
+            "uptime_ms": round((self.place.clock.monotonic_s() - self._born_s) * 1000),
+            "home": str(about.home.root),
+            "degraded": views.degraded(self.place.directory),
+            "providers": [
+                views.provider(
+                    name,
+                    settings.transport,
+                    self.place.directory.find(paths.executor(name)),
+                    self._reports.get(name),
+                )
+                for name, settings in self._providers.items()
+            ],
+            "tasks": await self._read_or_none(views.counts),
+            "cost_today_usd": await self._read_or_none(views.cost_today_usd),
+            "budget_today_usd": None,
+        }
+
+    async def _read_or_none(self, view: Any) -> Any:
+        """Status answers with what it has; the part that is missing is in `degraded`."""
+        try:
+            return await self._read(view)
+        except Unavailable as error:
+            logger.warning("gateway.view_missing", error=error.message)
+            return None
+
+
+async def _pass_on(follower: Follower, notify: Notify | None, state: str) -> str:
+    """Wait for one event; tell the client; the state after it."""
+    event = await follower.next()
+    if isinstance(event, TaskChanged):
+        state = str(event.state)
+    if notify is not None:
+        await notify(*_notification(event))
+    return state
+
+
+async def _pass_on_rest(follower: Follower, notify: Notify) -> None:
+    for event in follower.rest():
+        await notify(*_notification(event))
+
+
+def _notification(event: TaskChanged | AnswerGrew) -> tuple[str, dict[str, Any]]:
+    if isinstance(event, TaskChanged):
+        return "task.state", {
+            "id": event.id,
+            "state": str(event.state),
+            "waits_for": event.waits_for,
+        }
+    return "task.text", {"id": event.task_id, "attempt": event.attempt, "text": event.text}
+
+
+def _changed(fact: TaskChanged) -> dict[str, str]:
+    return {"id": fact.id, "state": str(fact.state)}
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]

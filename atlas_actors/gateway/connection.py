@@ -1,0 +1,136 @@
+"""One client's connection: lines in, answers out, every limit answered with an error."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import anyio
+from anyio.abc import ByteStream
+from loguru import logger
+
+from atlas_actors.config import SocketSettings
+from atlas_actors.errors import AtlasError, Busy
+from atlas_actors.gateway.rpc import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    Call,
+    RpcError,
+    error_line,
+    id_of,
+    notification_line,
+    read_call,
+    result_line,
+)
+
+RECEIVE_BYTES: Final = 65_536
+SEND_S: Final = 30.0  # a client that does not read for so long is let go
+
+Notify = Callable[[str, dict[str, Any]], Awaitable[None]]
+Answer = Callable[[Call, Notify], Awaitable[Any]]
+
+
+class Connection:
+    """Reads lines, runs up to `in_flight_max` calls at a time, and writes their answers."""
+
+    def __init__(self, stream: ByteStream, settings: SocketSettings, answer: Answer) -> None:
+        self._stream = stream
+        self._settings = settings
+        self._answer = answer
+        self._sending = anyio.Lock()
+        self._in_flight = 0
+        self._scope = anyio.CancelScope()
+
+    async def serve(self) -> None:
+        """Until the client goes, is silent too long, or breaks a limit."""
+        with self._scope:
+            async with anyio.create_task_group() as group:
+                try:
+                    async for line in self._lines():
+                        await self._begin(group, line)
+                except RpcError as error:
+                    await self._send(error_line(None, error))
+                    group.cancel_scope.cancel()
+                except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+                    group.cancel_scope.cancel()
+
+    async def _begin(self, group: anyio.abc.TaskGroup, line: bytes) -> None:
+        if not line.strip():
+            return
+        try:
+            call = read_call(line)
+        except RpcError as error:
+            await self._send(error_line(id_of(line), error))
+            return
+        if self._in_flight >= self._settings.in_flight_max:
+            most = self._settings.in_flight_max
+            busy = Busy(f"{most} requests of this connection are in flight", retry_after_ms=100)
+            await self._send(error_line(call.id, busy))
+            return
+        self._in_flight += 1
+        group.start_soon(self._serve_call, call)
+
+    async def _serve_call(self, call: Call) -> None:
+        try:
+            line = result_line(call.id, await self._answer(call, self._notify))
+        except AtlasError as error:
+            line = error_line(call.id, error)
+        except Exception as error:  # the listener outlives any fault of one call
+            logger.exception("gateway.call_failed", method=call.method)
+            failed = RpcError(INTERNAL_ERROR, f"Atlas failed: {type(error).__name__}")
+            line = error_line(call.id, failed)
+        finally:
+            self._in_flight -= 1
+        if call.wants_answer:
+            await self._send(line)
+
+    async def _notify(self, method: str, params: dict[str, Any]) -> None:
+        await self._send(notification_line(method, params))
+
+    async def _send(self, line: bytes) -> None:
+        try:
+            with anyio.fail_after(SEND_S):
+                async with self._sending:
+                    await self._stream.send(line)
+        except (TimeoutError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self._scope.cancel()
+
+    async def _lines(self) -> Any:
+        """Whole lines. Raises RpcError when one is too long or comes too slowly."""
+        settings = self._settings
+        buffer = bytearray()
+        deadline_s: float | None = None
+        while True:
+            if buffer and deadline_s is None:
+                deadline_s = anyio.current_time() + settings.line_s
+            wait_s = settings.idle_s
+            if deadline_s is not None:
+                wait_s = max(0.0, deadline_s - anyio.current_time())
+            try:
+                with anyio.fail_after(wait_s):
+                    data = await self._stream.receive(RECEIVE_BYTES)
+            except TimeoutError:
+                if self._in_flight and not buffer:
+                    continue  # it waits for us
+                raise RpcError(
+                    INVALID_REQUEST,
+                    f"a line was not complete after {settings.line_s:g} s"
+                    if buffer
+                    else f"nothing was sent for {settings.idle_s:g} s",
+                ) from None
+            except anyio.EndOfStream:
+                return
+            *lines, rest = data.split(b"\n")
+            for line in lines:
+                buffer += line
+                self._check_length(buffer)
+                yield bytes(buffer)
+                buffer.clear()
+                deadline_s = None
+            buffer += rest
+            self._check_length(buffer)
+
+    def _check_length(self, buffer: bytearray) -> None:
+        if len(buffer) > self._settings.line_bytes_max:
+            raise RpcError(
+                INVALID_REQUEST,
+                f"a line is longer than {self._settings.line_bytes_max} bytes, the limit",
+            )

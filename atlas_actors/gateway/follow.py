@@ -1,0 +1,81 @@
+"""Clients that follow tasks: each gets what happens, and what an answer holds so far."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import anyio
+
+from atlas_actors.messages.execution import AnswerGrew
+from atlas_actors.messages.task import TaskChanged, TaskState
+
+EVENTS_MAX: Final = 10_000  # of one follower that does not read
+TEXT_CHARACTERS_MAX: Final = 1_000_000  # kept of one running answer
+_FINAL: Final = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED})
+
+
+class Follower:
+    """One client's queue of events; the oldest go when it does not read."""
+
+    def __init__(self) -> None:
+        self._events: deque[TaskChanged | AnswerGrew] = deque(maxlen=EVENTS_MAX)
+        self._come = anyio.Event()
+
+    def put(self, event: TaskChanged | AnswerGrew) -> None:
+        """Queue an event."""
+        self._events.append(event)
+        self._come.set()
+
+    async def next(self) -> TaskChanged | AnswerGrew:
+        """The next event."""
+        while not self._events:
+            self._come = anyio.Event()
+            await self._come.wait()
+        return self._events.popleft()
+
+    def rest(self) -> Iterator[TaskChanged | AnswerGrew]:
+        """What is queued now."""
+        while self._events:
+            yield self._events.popleft()
+
+
+class Followers:
+    """Who follows which task, and the text of answers that are being written."""
+
+    def __init__(self) -> None:
+        self._followers: dict[str, list[Follower]] = {}
+        self._texts: dict[str, AnswerGrew] = {}
+
+    @contextmanager
+    def follow(self, id: str) -> Iterator[Follower]:
+        """Events of one task, beginning with the text that is there already."""
+        follower = Follower()
+        if id in self._texts:
+            follower.put(self._texts[id])
+        self._followers.setdefault(id, []).append(follower)
+        try:
+            yield follower
+        finally:
+            self._followers[id].remove(follower)
+            if not self._followers[id]:
+                del self._followers[id]
+
+    def changed(self, fact: TaskChanged) -> None:
+        """A task's state changed."""
+        if fact.state in _FINAL:
+            self._texts.pop(fact.id, None)
+        for follower in self._followers.get(fact.id, ()):
+            follower.put(fact)
+
+    def grew(self, fact: AnswerGrew) -> None:
+        """More of an answer has come; a new attempt begins it anew."""
+        before = self._texts.get(fact.task_id)
+        text = fact.text
+        if before is not None and before.attempt == fact.attempt:
+            text = (before.text + text)[:TEXT_CHARACTERS_MAX]
+        self._texts[fact.task_id] = AnswerGrew(
+            task_id=fact.task_id, attempt=fact.attempt, text=text
+        )
+        for follower in self._followers.get(fact.task_id, ()):
+            follower.put(fact)

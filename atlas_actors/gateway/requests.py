@@ -1,0 +1,41 @@
+"""Pure: the parameters of a call as the message that they mean; schemas were checked before."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from atlas_actors.config import ProviderSettings
+from atlas_actors.errors import UsageError
+from atlas_actors.json_schema import SchemaValidator
+from atlas_actors.messages.execution import File, Request, Usage
+from atlas_actors.messages.outcome import RecordOutcome
+from atlas_actors.messages.task import SubmitTask
+
+
+def submission_of(params: dict[str, Any], providers: Mapping[str, ProviderSettings]) -> SubmitTask:
+    """task.submit. Raises UsageError for an unknown provider or a faulty schema."""
+    provider = params.get("provider")
+    if provider is not None and provider not in providers:
+        raise UsageError(f"there is no provider {provider}", cure=f"one of {', '.join(providers)}")
+    schema = params.get("schema")
+    if schema is not None:
+        SchemaValidator(schema)
+    files = tuple(File(**file) for file in params.get("files", ()))
+    return SubmitTask(
+        request=Request(
+            prompt=params["prompt"],
+            files=files,
+            cwd=params.get("cwd"),
+            schema=schema,
+            provider=provider,
+        ),
+        key=params.get("key"),
+        priority=params.get("priority", "normal"),
+        at_ms=params.get("at_ms"),
+        max_attempts=params.get("max_attempts"),
+    )
+
+
+def outcome_of(params: dict[str, Any]) -> RecordOutcome:
+    """outcome.record."""
+    plain = {key: value for key, value in params.items() if key != "tokens"}
+    return RecordOutcome(**plain, usage=Usage(**params.get("tokens", {})))

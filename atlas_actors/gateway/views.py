@@ -1,0 +1,173 @@
+"""Builds the answers that clients rely on from cells and published views."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from atlas_actors.cell import Cell, Directory
+from atlas_actors.clock import Clock
+from atlas_actors.errors import NotFound
+from atlas_actors.messages.execution import ExecutorReported
+from atlas_actors.store import Reader, Row
+
+PROMPT_CHARACTERS: Final = 200
+_TOKENS: Final = ("input", "cache_read", "cache_write", "output", "reasoning")
+_TASK_COLUMNS: Final = (
+    "id, state, prompt, priority, lane, waits_for, created_at_ms, started_at_ms, ended_at_ms,"
+    " result, error, verified_by, maybe_ran, route"
+)
+
+
+def tree(directory: Directory, clock: Clock) -> dict[str, Any]:
+    """Every address, nested by path."""
+    nodes: dict[str, dict[str, Any]] = {}
+    for cell in directory:
+        nodes[cell.path] = _node(cell, clock)
+    root: dict[str, Any] = {}
+    for path, node in nodes.items():
+        parent = nodes.get(path.rpartition("/")[0])
+        if parent is None:
+            root = node
+        else:
+            parent["children"].append(node)
+    return root
+
+
+def degraded(directory: Directory) -> list[dict[str, Any]]:
+    """Every part that does less than it should, and what to do about it."""
+    return [
+        {
+            "part": cell.path.rpartition("/")[2],
+            "state": cell.state,
+            "reason": cell.reason or cell.last_failure,
+            "cure": cell.cure,
+            "retry_at_ms": cell.retry_at_ms,
+        }
+        for cell in directory
+        if cell.state in ("parked", "backing_off", "absent", "stopped") or cell.reason
+    ]
+
+
+def provider(
+    name: str, transport: str, cell: Cell | None, report: ExecutorReported | None
+) -> dict[str, Any]:
+    """One row of status.providers; a running executor speaks for itself."""
+    state = "stopped"
+    if cell is not None:
+        plain = {"parked": "parked", "starting": "starting", "backing_off": "starting"}
+        state = plain.get(cell.state, "stopped")
+        if cell.state == "running":
+            state = report.state if report is not None else "starting"
+    return {
+        "name": name,
+        "transport": report.transport if report else transport,
+        "model": report.model if report else None,
+        "state": state,
+        "breaker": None,
+        "in_flight": len(report.in_flight) if report and state != "stopped" else 0,
+    }
+
+
+def counts(state: Path) -> dict[str, int]:
+    """How many tasks are in each state."""
+    rows = Reader(state / "tasks.db").rows("select state, tasks from inspect_counts")
+    return {row["state"]: row["tasks"] for row in rows}
+
+
+def cost_today_usd(state: Path) -> float:
+    """What today's outcomes cost; today is local."""
+    rows = Reader(state / "outcomes.db").rows(
+        "select cost_usd from inspect_cost_by_day where day = date('now', 'localtime')"
+    )
+    return float(rows[0]["cost_usd"]) if rows else 0.0
+
+
+def rates(state: Path) -> list[Row]:
+    """Outcomes counted by kind, intent and provider."""
+    return Reader(state / "outcomes.db").rows("select * from inspect_rates")
+
+
+def task(state: Path, id: str) -> dict[str, Any]:
+    """One task with its attempts. Raises NotFound."""
+    reader = Reader(state / "tasks.db")
+    rows = reader.rows(f"select {_TASK_COLUMNS} from inspect_tasks where id = ?", (id,))  # noqa: S608
+    if not rows:
+        raise NotFound(f"there is no task {id}", cure="atlas tasks lists them")
+    found = _task(rows[0])
+    found["attempts"] = [
+        _attempt(row)
+        for row in reader.rows(
+            "select * from inspect_attempts where task_id = ? order by number", (id,)
+        )
+    ]
+    return found
+
+
+def tasks(state: Path, wanted: str | None, limit: int, before: str | None) -> list[dict[str, Any]]:
+    """Tasks, newest first, without their attempts."""
+    rows = Reader(state / "tasks.db").rows(
+        f"select {_TASK_COLUMNS} from inspect_tasks"  # noqa: S608 - our own constant
+        " where (?1 is null or state = ?1) and (?2 is null or id < ?2) order by id desc limit ?3",
+        (wanted, before, limit),
+    )
+    listed = [_task(row) for row in rows]
+    for one in listed:
+        one["prompt"] = one["prompt"][:PROMPT_CHARACTERS]
+    return listed
+
+
+def state_of(state: Path, id: str) -> str:
+    """The state of one task. Raises NotFound."""
+    rows = Reader(state / "tasks.db").rows("select state from inspect_tasks where id = ?", (id,))
+    if not rows:
+        raise NotFound(f"there is no task {id}", cure="atlas tasks lists them")
+    return str(rows[0]["state"])
+
+
+def _task(row: Row) -> dict[str, Any]:
+    route = json.loads(row["route"]) if row["route"] else None
+    return {**row, "maybe_ran": bool(row["maybe_ran"]), "route": route, "strategy": None}
+
+
+def _attempt(row: Row) -> dict[str, Any]:
+    attempt = {key: row[key] for key in row if key not in (*_TOKENS, "task_id")}
+    attempt["tokens"] = {key: row[key] for key in _TOKENS}
+    return attempt
+
+
+def _node(cell: Cell, clock: Clock) -> dict[str, Any]:
+    now_s = clock.monotonic_s()
+    alive = cell.state == "running" and cell.started_at_s is not None
+    return {
+        "path": cell.path,
+        "state": cell.state,
+        "incarnation": cell.incarnation,
+        "restarts": cell.restarts,
+        "last_failure": cell.last_failure or None,
+        "reason": cell.reason or None,
+        "cure": cell.cure or None,
+        "retry_at_ms": cell.retry_at_ms,
+        "mailbox": len(cell.mailbox),
+        "mailbox_bound": cell.mailbox.bound,
+        "message_age_ms": _age_ms(cell.in_hand_since_s, now_s),
+        "db_bytes": _size(cell.database),
+        "uptime_ms": _age_ms(cell.started_at_s, now_s) if alive else None,
+        "children": [],
+    }
+
+
+def _age_ms(since_s: float | None, now_s: float) -> int | None:
+    return None if since_s is None else round((now_s - since_s) * 1000)
+
+
+def _size(database: str | None) -> int | None:
+    """Bytes of a database with what is not yet folded in."""
+    if database is None:
+        return None
+    total = 0
+    for suffix in ("", "-wal"):
+        try:
+            total += Path(database + suffix).stat().st_size
+        except FileNotFoundError:
+            continue
+    return total

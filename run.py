@@ -1,0 +1,40 @@
+"""Atlas: `python run.py [serve]` runs the daemon; every other command talks to it."""
+
+import sys
+
+MISSING = "run.py: {} is not installed: run scripts/serve, or: python -m pip install -e ."
+
+
+def main() -> int:
+    """Run one command; the exit code (0 done, 1 failed, 2 wrong usage, 3 instance, 4 timeout)."""
+    try:
+        from atlas_actors.cli.main import run  # noqa: PLC0415 - says what is missing
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.partition(".")[0] in ("atlas_actors", "run"):
+            raise
+        sys.stderr.write(MISSING.format(error.name) + "\n")
+        return 2
+    return run(sys.argv[1:], serve)
+
+
+def serve(log_level: str | None) -> int:
+    """Run the daemon in the foreground. Raises AtlasError."""
+    try:
+        from atlas_actors import __version__, config  # noqa: PLC0415
+        from supervisors import daemon  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        sys.stderr.write(MISSING.format(error.name) + "\n")
+        return 2
+    import os  # noqa: PLC0415
+
+    settings = config.load(os.environ)
+    daemon.make_home(settings.home)
+    level = log_level or settings.daemon.log_level
+    daemon.set_up_logging(
+        settings.home, level, settings.daemon.log_files, settings.daemon.log_bytes_max
+    )
+    return daemon.serve(settings, __version__)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""The program: one daemon a home, from the lock to the last stop."""
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any, Final
+
+import attrs
+from loguru import logger
+
+from atlas_actors.actor import Place
+from atlas_actors.cell import Directory, Fence
+from atlas_actors.clock import SystemClock
+from atlas_actors.config import Config, Home
+from atlas_actors.errors import Conflict
+from atlas_actors.gateway.actor import About
+from atlas_actors.gateway.views import tree as tree_view
+from atlas_actors.messages import paths
+from atlas_actors.messages.supervision import ChildEnded, ChildStarted, Ending, Stop
+from atlas_actors.model.file import write_whole
+from supervisors.supervisor import Supervisor
+from supervisors.tree import Daemon, root
+
+# The sum of what the children may take, and then no more.
+STOP_S: Final = 45.0
+FAILURES_BYTES_MAX: Final = 1_000_000
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+
+Event = str | ChildStarted | ChildEnded
+
+
+def serve(config: Config, version: str) -> int:
+    """Run until a signal or the root's end; the exit code. Raises Conflict when one runs."""
+    make_home(config.home)
+    with locked(config.home):
+        return _Program(config, version).run()
+
+
+def make_home(home: Home) -> None:
+    """Make the directories, for their owner only."""
+    for directory in (home.root, home.state, home.log, home.models):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.root.chmod(0o700)
+
+
+@contextmanager
+def locked(home: Home) -> Iterator[None]:
+    """Hold the home's lock. Raises Conflict with the pid of the daemon that holds it."""
+    with home.lock.open("a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            pid = file.read().strip() or "unknown"
+            raise Conflict(
+                f"an Atlas daemon runs already on {home.root}: pid {pid}",
+                cure="atlas status talks to it, atlas stop ends it",
+            ) from None
+        file.seek(0)
+        file.truncate()
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+        file.seek(0)
+        file.truncate()
+
+
+class _Program:
+    """The main thread: it waits for signals, the root's reports and changes of the tree."""
+
+    def __init__(self, config: Config, version: str) -> None:
+        self._config = config
+        self._clock = SystemClock()
+        self._events: SimpleQueue[Event] = SimpleQueue()
+        self._tree_is_stale = False
+        self._directory = Directory(on_change=self._on_tree_change)
+        self._directory.on_failure = self._events.put
+        self._root_path = paths.ROOT
+        about = About(
+            version=version, pid=os.getpid(), epoch=self._clock.now_ms(), home=config.home
+        )
+        self._daemon = Daemon(config=config, about=about)
+
+    def run(self) -> int:
+        """Start the tree, wait, stop it."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._events.put("stop"))
+        signal.signal(signal.SIGUSR1, lambda *_: self._events.put("stacks"))
+        about = self._daemon.about
+        logger.info("daemon.starting", pid=about.pid, home=str(about.home.root))
+        cell = self._directory.cell(self._root_path)
+        cell.incarnation = 1
+        cell.set_state("starting")
+        place = Place(
+            cell=cell,
+            fence=Fence(),
+            incarnation=1,
+            directory=self._directory,
+            clock=self._clock,
+            report=self._events.put,
+        )
+        Supervisor.start(place, spec=root(self._daemon))
+        ended = self._wait()
+        if ended is None:
+            logger.info("daemon.stopping")
+            cell.set_state("stopping")
+            cell.mailbox.put_system(Stop())
+            ended = self._wait_for_end()
+        cell.set_state("stopped")
+        self._write_tree()
+        if ended is None or ended.ending is not Ending.SHUTDOWN:
+            reason = "it did not stop in time" if ended is None else ended.error
+            logger.error("daemon.failed", error=reason)
+            return EXIT_FAILED
+        logger.info("daemon.stopped")
+        return EXIT_OK
+
+    def _wait(self) -> ChildEnded | None:
+        """Until a signal (None) or the root's end."""
+        while True:
+            event = self._events.get()
+            if event == "stop":
+                return None
+            ended = self._handle(event)
+            if ended is not None:
+                return ended
+
+    def _wait_for_end(self) -> ChildEnded | None:
+        """Until the root has ended; None when it takes too long or a second signal comes."""
+        timer = threading.Timer(STOP_S, lambda: self._events.put("stop"))
+        timer.daemon = True
+        timer.start()
+        while True:
+            event = self._events.get()
+            if event == "stop":
+                return None
+            ended = self._handle(event)
+            if ended is not None:
+                timer.cancel()
+                return ended
+
+    def _handle(self, event: Event) -> ChildEnded | None:
+        """Do what an event asks; the root's end, if it is that."""
+        if isinstance(event, ChildStarted):
+            cell = self._directory.cell(self._root_path)
+            cell.started_at_s = self._clock.monotonic_s()
+            cell.set_state("running")
+            logger.info("daemon.ready", socket=str(self._config.home.socket()))
+        elif isinstance(event, ChildEnded):
+            if event.path == self._root_path:
+                return event
+            self._keep_failure(event)
+        elif event == "tree":
+            self._write_tree()
+        elif event == "stacks":
+            _log_stacks()
+        return None
+
+    def _on_tree_change(self) -> None:
+        if not self._tree_is_stale:
+            self._tree_is_stale = True
+            self._events.put("tree")
+
+    def _write_tree(self) -> None:
+        """Keep the tree in a file, for whoever looks after we have died."""
+        self._tree_is_stale = False
+        snapshot = {
+            "pid": self._daemon.about.pid,
+            "at_ms": self._clock.now_ms(),
+            "tree": tree_view(self._directory, self._clock),
+        }
+        try:
+            write_whole(self._config.home.state / "tree.json", json.dumps(snapshot))
+        except OSError as error:
+            logger.warning("daemon.tree_not_written", error=str(error))
+
+    def _keep_failure(self, ended: ChildEnded) -> None:
+        """Append a failure with its traceback; one older file is kept."""
+        file = self._config.home.log / "failures.jsonl"
+        row = {"at_ms": self._clock.now_ms(), **attrs.asdict(ended)}
+        try:
+            if file.exists() and file.stat().st_size > FAILURES_BYTES_MAX:
+                file.replace(file.with_suffix(".jsonl.1"))
+            with file.open("a", encoding="utf-8") as log:
+                log.write(json.dumps(row) + "\n")
+        except OSError as error:
+            logger.warning("daemon.failure_not_kept", error=str(error))
+
+
+def _log_stacks() -> None:
+    """Write every thread's stack to the log."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for ident, frame in sys._current_frames().items():
+        stack = "".join(traceback.format_stack(frame))
+        logger.warning("daemon.stack", thread=names.get(ident, str(ident)), stack=stack)
+
+
+def set_up_logging(home: Home, level: str, files: int, bytes_max: int) -> None:
+    """Lines to stderr and to a rotating file; never a prompt, an answer or a key."""
+    logger.remove()
+    logger.add(sys.stderr, level=level, format=_format, backtrace=False, diagnose=False)
+    logger.add(
+        str(home.log / "atlas.log"),
+        level=level,
+        format=_format,
+        rotation=bytes_max,
+        retention=files,
+        backtrace=False,
+        diagnose=False,
+    )
+
+
+def _format(record: Any) -> str:
+    """time level event key=value…; loguru fills the fields in braces."""
+    extra = " ".join(f"{key}={value}" for key, value in record["extra"].items())
+    record["extra"]["line"] = extra
+    return "{time:YYYY-MM-DD HH:mm:ss.SSS} {level:<7} {message} {extra[line]}\n{exception}"

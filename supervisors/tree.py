@@ -1,0 +1,169 @@
+"""THE map: which actors run, under whom, in which order, and what happens when they fail.
+
+Read this first. Children start top to bottom and stop bottom to top: doors open last and close
+first. `park` children may fail for good without taking anyone along; `escalate` children are what
+the daemon cannot do without.
+"""
+
+import attrs
+
+from atlas_actors.actor import Actor
+from atlas_actors.config import Config, ProviderSettings
+from atlas_actors.executor.actor import Executor
+from atlas_actors.gateway.actor import About, Gateway
+from atlas_actors.orchestrator.actor import Orchestrator
+from atlas_actors.outcomes.actor import Outcomes
+from atlas_actors.providers.catalog import TRANSPORTS
+from atlas_actors.router.actor import Router
+from atlas_actors.tasks.actor import Tasks
+from supervisors.child import Backoff, Budget, ChildSpec, OnExhausted, SupervisorSpec
+from supervisors.supervisor import Supervisor
+
+BACKOFF = Backoff(base_s=0.1, cap_s=30.0)
+# A crash that comes back within minutes is not cured by restarting for ever.
+BUDGET = Budget(intensity=5, period_s=60.0)
+
+
+@attrs.frozen(kw_only=True)
+class Daemon:
+    """What the tree is built from."""
+
+    config: Config
+    about: About
+
+
+def root(daemon: Daemon) -> SupervisorSpec:
+    """atlas"""
+    return SupervisorSpec(
+        children=(
+            _supervisor("learning", learning(daemon), "park"),
+            _supervisor("executors", executors(daemon), "park"),
+            _supervisor("work", work(daemon), "escalate"),
+            _supervisor("door", door(daemon), "escalate"),
+        ),
+        budget=BUDGET,
+    )
+
+
+def learning(daemon: Daemon) -> SupervisorSpec:
+    """atlas/learning"""
+    config = daemon.config
+    return SupervisorSpec(
+        children=(
+            _absent("memory", "remembers across sessions"),
+            _absent("context", "tiers files HOT, WARM, COLD"),
+            _worker(
+                "outcomes",
+                Outcomes,
+                "park",
+                database=config.home.state / "outcomes.db",
+                settings=config.outcomes,
+            ),
+            _absent("strategies", "lets approaches evolve by their outcomes"),
+            _absent("analytics", "watches the health of every part"),
+        ),
+        budget=BUDGET,
+    )
+
+
+def executors(daemon: Daemon) -> SupervisorSpec:
+    """atlas/executors: one for each [providers.NAME]"""
+    return SupervisorSpec(
+        children=tuple(
+            _executor(daemon, settings) for settings in daemon.config.providers.values()
+        ),
+        budget=BUDGET,
+    )
+
+
+def work(daemon: Daemon) -> SupervisorSpec:
+    """atlas/work"""
+    config = daemon.config
+    return SupervisorSpec(
+        children=(
+            _worker(
+                "router",
+                Router,
+                "park",
+                database=config.home.state / "router.db",
+                settings=config.routing,
+            ),
+            _worker(
+                "orchestrator",
+                Orchestrator,
+                "park",
+                database=config.home.state / "orchestrator.db",
+                providers=config.providers,
+                interruptions_max=config.tasks.interruptions_max,
+                settings=config.routing,
+            ),
+            _worker(
+                "tasks",
+                Tasks,
+                "escalate",
+                database=config.home.state / "tasks.db",
+                settings=config.tasks,
+                epoch=daemon.about.epoch,
+            ),
+            _absent("scheduler", "submits work at its time"),
+            _absent("handoffs", "lets interrupted work go on where it stopped"),
+        ),
+        budget=BUDGET,
+    )
+
+
+def door(daemon: Daemon) -> SupervisorSpec:
+    """atlas/door"""
+    config = daemon.config
+    return SupervisorSpec(
+        children=(
+            _worker(
+                "gateway",
+                Gateway,
+                "escalate",
+                about=daemon.about,
+                settings=config.socket,
+                providers=config.providers,
+            ),
+            _absent("mcp", "checks and warms MCP servers"),
+        ),
+        budget=BUDGET,
+    )
+
+
+def _executor(daemon: Daemon, settings: ProviderSettings) -> ChildSpec:
+    transport = TRANSPORTS.get(settings.transport)
+    id = f"executor.{settings.name}"
+    if transport is None or not transport.built:
+        return ChildSpec(
+            id=id, actor=Actor, absent=f"transport {settings.transport} is not built yet"
+        )
+    return _worker(id, Executor, "park", home=daemon.config.home, settings=settings)
+
+
+def _supervisor(id: str, spec: SupervisorSpec, on_exhausted: OnExhausted) -> ChildSpec:
+    return ChildSpec(
+        id=id,
+        actor=Supervisor,
+        arguments={"spec": spec},
+        on_exhausted=on_exhausted,
+        backoff=BACKOFF,
+        budget=BUDGET,
+    )
+
+
+def _worker(
+    id: str, actor: type[Actor], on_exhausted: OnExhausted, **arguments: object
+) -> ChildSpec:
+    return ChildSpec(
+        id=id,
+        actor=actor,
+        arguments=arguments,
+        on_exhausted=on_exhausted,
+        backoff=BACKOFF,
+        budget=BUDGET,
+    )
+
+
+def _absent(id: str, purpose: str) -> ChildSpec:
+    return ChildSpec(id=id, actor=Actor, absent=f"not built yet in this version: {purpose}")
