@@ -198,8 +198,11 @@ class Actor(pykka.ThreadingActor):
     def _receive(self) -> Ending:
         """Handle mail until told to stop."""
         while not self._ends:
+            if self.place.fence.down:
+                raise FencedOffError
             item = self._mailbox.get(self._next_timer_s())
             if self.place.fence.down:
+                self._mailbox.give_back(item)  # it is the next incarnation's
                 raise FencedOffError
             if item is None:
                 self._handle_due()

@@ -116,7 +116,7 @@ class AsyncActor(Actor):
     def _drain(self) -> None:
         self._woken = False
         for _ in range(256):
-            if self._over.is_set():
+            if self._over.is_set() or self.place.fence.down:
                 return
             item = self._mailbox.get(timeout_s=0)
             if item is None:

@@ -179,6 +179,11 @@ class Mailbox:
         """Take the first of the gathered messages."""
         self._front.popleft()
 
+    def give_back(self, item: Any) -> None:
+        """Return what `get` gave to the head."""
+        if isinstance(item, Envelope):
+            self._front.appendleft(item)
+
     def forget_system(self) -> None:
         """Drop orders that were meant for an incarnation that is over."""
         self._system.clear()

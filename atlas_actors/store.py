@@ -103,9 +103,20 @@ class Store:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Undo only what is done inside when it raises."""
-        with self.connection:
+        """Undo only what is done inside when it raises.
+
+        APSW's own context manager hides the cause when SQLite has rolled back by itself (a full
+        disk): its ROLLBACK TO fails and replaces the error.
+        """
+        self.connection.execute("savepoint message").fetchall()
+        try:
             yield
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("rollback to message").fetchall()
+                self.connection.execute("release message").fetchall()
+            raise
+        self.connection.execute("release message").fetchall()
 
     def _open(self) -> apsw.Connection:
         problem = _why_unusable(self.path, _newest(self._schema))
@@ -241,7 +252,7 @@ def _why_unusable(path: Path, newest: int) -> str:
             version = connection.pragma("user_version")
             if version > newest:
                 return "newer"
-            if unclean and connection.pragma("quick_check(1)") != "ok":
+            if unclean and connection.execute("pragma quick_check(1)").fetchall() != [("ok",)]:
                 return "corrupt"
             connection.execute("select count(*) from sqlite_schema").fetchall()
         finally:

@@ -13,6 +13,10 @@ from atlas_actors.store import Store, outside_fault, refused
 BATCH_MAX: Final = 256
 
 
+class TransactionLostError(Exception):
+    """The disk refused a statement, and SQLite has rolled the whole batch back."""
+
+
 class StoreActor(Actor):
     """Opens `database` on its own thread; every batch of mail is one transaction.
 
@@ -82,6 +86,9 @@ class StoreActor(Actor):
                     self._mailbox.pop()
                 try:
                     answers.append((mail, self._handle_one(mail)))
+                except TransactionLostError:
+                    answers.append((mail, None))
+                    raise
                 except BaseException as error:
                     if self.place.fence.down:
                         raise
@@ -112,6 +119,8 @@ class StoreActor(Actor):
         except BaseException as error:
             del self.outbox[mark:]
             if outside_fault(error):
+                if not self.store.connection.in_transaction:  # SQLite has undone all of it
+                    raise TransactionLostError(str(error)) from error
                 return refused(self.database, error)  # type: ignore[arg-type]
             raise
 
@@ -131,8 +140,9 @@ class StoreActor(Actor):
         self.store.rollback()
         self.outbox.clear()
         declared = error if isinstance(error, AtlasError) else None
-        if declared is None and outside_fault(error):
-            declared = refused(self.database, error)
+        cause = error.__cause__ if isinstance(error, TransactionLostError) else error
+        if isinstance(cause, Exception) and outside_fault(cause):
+            declared = refused(self.database, cause)
         if declared is None:
             for mail in batch:
                 self._answer_crash(mail, error)

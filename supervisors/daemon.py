@@ -46,6 +46,7 @@ def serve(config: Config, version: str) -> int:
 
 def make_home(home: Home) -> None:
     """Make the directories, for their owner only."""
+    os.umask(0o077)
     for directory in (home.root, home.state, home.log, home.models):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.root.chmod(0o700)
@@ -220,6 +221,6 @@ def set_up_logging(home: Home, level: str, files: int, bytes_max: int) -> None:
 
 def _format(record: Any) -> str:
     """time level event key=value…; loguru fills the fields in braces."""
-    extra = " ".join(f"{key}={value}" for key, value in record["extra"].items())
-    record["extra"]["line"] = extra
-    return "{time:YYYY-MM-DD HH:mm:ss.SSS} {level:<7} {message} {extra[line]}\n{exception}"
+    extra = "".join(f" {key}={value}" for key, value in record["extra"].items())
+    literal = extra.replace("{", "{{").replace("}", "}}").replace("<", "\\<")
+    return "{time:YYYY-MM-DD HH:mm:ss.SSS} {level:<7} {message}" + literal + "\n{exception}"

@@ -137,6 +137,7 @@ class Executor(AsyncActor):
                 duration_ms=duration_ms,
             ),
         )
+        self._report()
         self._flush()
         await self._leave_if_unreachable(ended)
 

@@ -1,0 +1,95 @@
+"""The base actor, driven by hand."""
+
+import attrs
+import pytest
+
+from atlas_actors.actor import Actor, one_line
+from atlas_actors.errors import AtlasError, UsageError
+from atlas_actors.messages.supervision import Ping, Pong, RequestFailed
+from tests.support.stages import Stage
+from tests.support.trees import Crash, Log, Note, Probe, probe, tree_of
+
+
+@attrs.frozen(kw_only=True)
+class Speak:
+    """Tell somebody, then perhaps fail."""
+
+    fails: bool = False
+
+
+class Speaker(Actor):
+    inbox = Speak | Note | RequestFailed
+
+    def on_receive(self, message):
+        match message:
+            case Speak():
+                self.tell("atlas/other", Note(value="said"))
+                if message.fails:
+                    raise AtlasError("no")
+            case Note() if message.value == "ask nobody":
+                self.request("atlas/nobody", Note(value="question"))
+            case RequestFailed() | Note():
+                self.got = message
+
+
+def test_mail_leaves_only_after_its_handler_has_succeeded():
+    stage = Stage(Speaker)
+    other = stage.directory.cell("atlas/other")
+    other.set_state("running")
+    stage.actor._handle(type("E", (), {"message": Speak(fails=True), "reply_to": None})())
+    assert other.mailbox.empty()
+    stage.actor._handle(type("E", (), {"message": Speak(), "reply_to": None})())
+    assert other.mailbox.get(0).message == Note(value="said")
+
+
+def test_a_message_outside_the_inbox_is_refused_and_does_not_crash():
+    with pytest.raises(UsageError, match="does not understand str"):
+        Stage(Speaker).actor.dispatch("hello")
+
+
+def test_every_actor_answers_a_ping():
+    assert Stage(Speaker).actor.dispatch(Ping()) == Pong(path="atlas/work/actor", incarnation=1)
+
+
+def test_a_request_that_cannot_be_delivered_comes_back_as_a_message():
+    stage = Stage(Speaker)
+    stage.actor._handle(type("E", (), {"message": Note(value="ask nobody"), "reply_to": None})())
+    failed = stage.cell.mailbox.get(0).message
+    assert isinstance(failed, RequestFailed)
+    assert failed.request == Note(value="question")
+    assert "no actor at atlas/nobody" in failed.error
+
+
+def test_timers_fire_in_order_of_time_when_their_time_has_come():
+    stage = Stage(Probe, log=Log())
+    stage.actor.after(2, Note(value="second"))
+    stage.actor.after(1, Note(value="first"))
+    stage.clock.advance(0.5)
+    stage.actor._handle_due()
+    assert stage.actor.noted == []
+    stage.clock.advance(5)
+    stage.actor._handle_due()
+    assert stage.actor.noted == ["first", "second"]
+
+
+def test_an_error_is_one_short_line():
+    assert one_line(ValueError("a\nb" + "x" * 1000)).startswith("ValueError: a b")
+    assert len(one_line(ValueError("x" * 1000))) == 300
+
+
+def test_an_on_stop_that_fails_is_an_abnormal_end_with_its_traceback():
+    log = Log()
+    with tree_of(probe("a", log, plan={"stop_error": RuntimeError("at the end")})) as tree:
+        cell = tree.ref("a").cell
+        tree.stop()
+        assert cell.last_failure == "RuntimeError: at the end"
+        assert "on_stop" in cell.last_traceback
+        tree.reports.put(None)
+
+
+def test_a_crash_without_an_asker_restarts_too():
+    log = Log()
+    with tree_of(probe("a", log)) as tree:
+        tree.ref("a").tell(Crash(error=RuntimeError("boom")))
+        log.wait_for("started", "a", 2)
+        assert tree.ref("a").cell.last_failure == "RuntimeError: boom"

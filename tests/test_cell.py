@@ -1,0 +1,161 @@
+"""Mailboxes, replies, fences and the directory."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pykka._envelope import Envelope
+
+from atlas_actors.cell import Directory, Fence, Mailbox, Ref, Reply
+from atlas_actors.errors import AskedSelf, DeadlinePassed, MailboxFull, NotFound, Unavailable
+from tests.support.trees import WAIT_S, Note
+
+
+def envelope(value):
+    return Envelope(value, None)
+
+
+def test_system_mail_goes_ahead_of_user_mail():
+    mailbox = Mailbox()
+    mailbox.put(envelope("user"))
+    mailbox.put_system("system")
+    assert mailbox.get() == "system"
+    assert mailbox.get().message == "user"
+
+
+def test_s59_a_full_mailbox_refuses_at_once():
+    mailbox = Mailbox(bound=2)
+    mailbox.put(envelope(1))
+    mailbox.put(envelope(2))
+    with pytest.raises(MailboxFull):
+        mailbox.put(envelope(3))
+    mailbox.put_system("never refused")
+
+
+def test_gathered_mail_counts_until_it_is_taken():
+    mailbox = Mailbox(bound=3)
+    for number in range(3):
+        mailbox.put(envelope(number))
+    assert [mail.message for mail in mailbox.gather(2)] == [0, 1]
+    with pytest.raises(MailboxFull):
+        mailbox.put(envelope(3))
+    mailbox.pop()
+    mailbox.put(envelope(3))
+    assert [mailbox.get().message for _ in range(3)] == [1, 2, 3]
+
+
+@given(st.lists(st.sampled_from(["put", "get", "gather", "system"]), max_size=60))
+def test_user_mail_comes_out_in_the_order_in_which_it_went_in(steps):
+    mailbox = Mailbox()
+    put, got = [], []
+    for number, step in enumerate(steps):
+        if step == "put":
+            mailbox.put(envelope(number))
+            put.append(number)
+        elif step == "system":
+            mailbox.put_system("system")
+        elif step == "gather":
+            mailbox.gather(3)
+        else:
+            item = mailbox.get(timeout_s=0)
+            if item is not None and item != "system":
+                got.append(item.message)
+    while (item := mailbox.get(timeout_s=0)) is not None:
+        if item != "system":
+            got.append(item.message)
+    assert got == put
+
+
+def test_the_first_answer_stands():
+    reply = Reply()
+    reply.set(1)
+    reply.set(2)
+    reply.set_exception(RuntimeError())
+    assert reply.get(0) == 1
+
+
+def test_an_answer_that_does_not_come_is_a_named_error():
+    with pytest.raises(DeadlinePassed):
+        Reply().get(0)
+
+
+def test_a_callback_gets_the_reply_once():
+    got = []
+    reply = Reply(got.append)
+    reply.set(1)
+    reply.set(2)
+    assert [r.value for r in got] == [1]
+
+
+def test_dropping_a_fence_wakes_what_was_registered_and_not_what_was_taken_back():
+    fence = Fence()
+    woken = []
+    fence.on_drop(lambda: woken.append("kept"))
+    fence.on_drop(lambda: woken.append("gone"))()
+    fence.drop()
+    assert (fence.down, woken) == (True, ["kept"])
+
+
+def test_mail_to_a_closed_address_is_refused_with_its_reason_and_counted():
+    directory = Directory()
+    cell = directory.cell("atlas/x")
+    cell.set_state("parked", reason="no model", cure="pull it", retry_at_ms=5)
+    with pytest.raises(Unavailable) as caught:
+        cell.put(Note())
+    assert (caught.value.cure, caught.value.retry_at_ms) == ("pull it", 5)
+    assert "no model" in caught.value.message
+    assert directory.dead_letter_count == 1
+    assert directory.dead_letters[0].message_type == "Note"
+
+
+def test_closing_answers_everybody_who_waits():
+    directory = Directory()
+    cell = directory.cell("atlas/x")
+    cell.set_state("starting")
+    replies = [Ref(cell).send(Note(), lambda _: None) for _ in range(3)]
+    cell.mailbox.put_system("a stop that nobody took")
+    cell.set_state("stopped", reason="gone")
+    assert all(isinstance(reply.error, Unavailable) for reply in replies)
+
+
+@pytest.mark.slow
+def test_no_ask_that_races_a_close_stays_unanswered():
+    for _ in range(200):
+        cell = Directory().cell("atlas/x")
+        cell.set_state("running")
+        replies, refused = [], []
+        go = threading.Barrier(2)
+
+        def ask_often(cell=cell, replies=replies, refused=refused, go=go):
+            go.wait(WAIT_S)
+            for _ in range(20):
+                reply = Reply()
+                try:
+                    cell.put(Note(), reply)
+                    replies.append(reply)
+                except Unavailable as error:
+                    refused.append(error)
+
+        thread = threading.Thread(target=ask_often)
+        thread.start()
+        go.wait(WAIT_S)
+        cell.set_state("stopped")
+        thread.join(WAIT_S)
+        assert len(replies) + len(refused) == 20
+        for reply in replies:
+            with pytest.raises(Unavailable):
+                reply.get(WAIT_S)
+
+
+def test_an_unknown_path_is_not_found_at_once():
+    with pytest.raises(NotFound):
+        Directory().ref("atlas/nobody")
+
+
+def test_an_actor_that_asks_itself_is_told_so():
+    cell = Directory().cell("atlas/x")
+    cell.set_state("running")
+    cell.thread_id = threading.get_ident()
+    with pytest.raises(AskedSelf):
+        Ref(cell).ask(Note())

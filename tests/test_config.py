@@ -1,0 +1,79 @@
+"""Settings: where they come from, and what a wrong one says."""
+
+import pytest
+
+from atlas_actors.config import SOCKET_PATH_BYTES_MAX, Home, home_from, load
+from atlas_actors.errors import SettingsError
+
+
+@pytest.fixture
+def home(tmp_path):
+    return {"ATLAS_HOME": str(tmp_path)}
+
+
+def write(home, text):
+    from pathlib import Path
+
+    Path(home["ATLAS_HOME"], "config.toml").write_text(text)
+
+
+def test_an_empty_home_has_the_defaults(home):
+    config = load(home)
+    assert config.tasks.attempts_max == 3
+    assert list(config.providers) == ["localai", "codex", "haiku", "claude"]
+
+
+def test_a_file_overrides_defaults_and_a_variable_overrides_the_file(home):
+    write(home, "[tasks]\nattempts_max = 5\npending_max = 7\n")
+    config = load({**home, "ATLAS_TASKS_ATTEMPTS_MAX": "9"})
+    assert (config.tasks.attempts_max, config.tasks.pending_max) == (9, 7)
+
+
+def test_a_provider_is_added_by_a_table_and_set_by_variables(home):
+    write(home, '[providers.mine]\ntransport = "openai-chat"\ntier = "cheap"\n')
+    config = load({**home, "ATLAS_PROVIDERS_MINE_BASE_URL": "http://127.0.0.1:1"})
+    assert config.providers["mine"].base_url == "http://127.0.0.1:1"
+    assert config.providers["mine"].slots == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[tasks]\nattempts_max = 0", ["config.toml", "tasks.attempts_max", "from 1 to 100"]),
+        ("[tasks]\nattempts_max = true", ["tasks.attempts_max", "whole number"]),
+        ("[tasks]\nattempt_max = 1", ["tasks.attempt_max", "one of", "attempts_max"]),
+        ("[task]\nx = 1", ["[task]", "tasks"]),
+        ("tasks = 1", ["tasks is a section"]),
+        ("[tasks", ["config.toml", "not valid TOML"]),
+        ('[providers.x]\ntier = "free"', ["providers.x.transport is missing"]),
+        (
+            '[providers.x]\ntransport = "openai-chat"\ntier = "best"',
+            ["providers.x.tier", "one of free, cheap, haiku, quality"],
+        ),
+        ('[daemon]\nlog_level = "LOUD"', ["daemon.log_level", "DEBUG"]),
+    ],
+)
+def test_a_wrong_setting_names_file_key_and_a_valid_value(home, text, words):
+    write(home, text)
+    with pytest.raises(SettingsError) as caught:
+        load(home)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_wrong_variable_is_named(home):
+    with pytest.raises(SettingsError, match=r"\$ATLAS_TASKS_PENDING_MAX: tasks.pending_max"):
+        load({**home, "ATLAS_TASKS_PENDING_MAX": "many"})
+
+
+def test_a_socket_path_that_is_too_long_moves_to_a_short_place(tmp_path):
+    short, long = Home(root=tmp_path), Home(root=tmp_path / ("x" * 100))
+    assert short.socket() == tmp_path / "atlas.sock"
+    assert len(str(long.socket())) <= SOCKET_PATH_BYTES_MAX
+    assert long.socket() == long.socket("atlas.sock")
+    assert long.socket() != Home(root=tmp_path / ("y" * 100)).socket()
+
+
+def test_a_relative_home_becomes_absolute(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert home_from({"ATLAS_HOME": "here"}).root == tmp_path / "here"
