@@ -84,7 +84,6 @@ def test_an_on_stop_that_fails_is_an_abnormal_end_with_its_traceback():
         tree.stop()
         assert cell.last_failure == "RuntimeError: at the end"
         assert "on_stop" in cell.last_traceback
-        tree.reports.put(None)
 
 
 def test_a_crash_without_an_asker_restarts_too():

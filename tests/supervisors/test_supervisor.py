@@ -58,7 +58,6 @@ def test_s1_no_children_starts_answers_and_stops_cleanly():
     with tree_of() as tree:
         assert tree.ref().ask(ListChildren()) == []
         assert tree.stop().ending is Ending.SHUTDOWN
-        tree.reports.put(None)
 
 
 def test_s2_rubbish_as_spec_fails_before_anything_runs():
@@ -249,7 +248,6 @@ def test_s28_one_failure_more_than_the_budget_ends_the_supervisor_and_its_childr
         assert isinstance(ended, ChildEnded)
         assert "root/a" in ended.error
         assert log.names("stopped") == ["b"]
-        tree.reports.put(ended)
 
 
 def test_s30_one_for_all_has_all_old_ones_gone_before_a_new_one_starts():
@@ -286,7 +284,6 @@ def test_s33_a_child_that_will_not_stop_is_cut_after_its_time_and_the_rest_go_in
         assert tree.stop().ending is Ending.SHUTDOWN
         assert log.names("stopped") == ["c", "a"]
         release.set()
-        tree.reports.put(None)
 
 
 def test_s39_counts_hold_while_children_come_and_go():

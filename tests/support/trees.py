@@ -132,33 +132,38 @@ class Probe(Actor):
 class Tree:
     """A root supervisor that a test owns."""
 
-    def __init__(self, spec: SupervisorSpec, clock: Any = None, jitter: Any = lambda: 0.0) -> None:
+    def __init__(self, spec: SupervisorSpec, jitter: Any = lambda: 0.0, root: str = "root") -> None:
         self.directory = Directory()
         self.reports: SimpleQueue[ChildStarted | ChildEnded] = SimpleQueue()
-        self.cell: Cell = self.directory.cell("root")
+        self.ended: ChildEnded | None = None
+        self.cell: Cell = self.directory.cell(root)
         self.cell.set_state("starting")
         self.place = Place(
             cell=self.cell,
             fence=Fence(),
             incarnation=1,
             directory=self.directory,
-            clock=clock or SystemClock(),
+            clock=SystemClock(),
             report=self.reports.put,
         )
         Supervisor.start(self.place, spec=spec, jitter=jitter)
 
     def first_report(self) -> ChildStarted | ChildEnded:
-        return self.reports.get(timeout=WAIT_S)
+        report = self.reports.get(timeout=WAIT_S)
+        if isinstance(report, ChildEnded):
+            self.ended = report
+        return report
 
     def ref(self, name: str = "") -> Ref:
         return self.directory.ref(f"root/{name}" if name else "root")
 
     def stop(self) -> ChildEnded:
-        self.cell.mailbox.put_system(Stop())
-        while True:
-            report = self.reports.get(timeout=WAIT_S)
-            if isinstance(report, ChildEnded):
-                return report
+        """Stop it if it runs; how it ended."""
+        if self.ended is None:
+            self.cell.mailbox.put_system(Stop())
+        while self.ended is None:
+            self.first_report()
+        return self.ended
 
 
 @contextmanager
@@ -170,8 +175,7 @@ def tree_of(*children: ChildSpec, **flags: Any) -> Iterator[Tree]:
     try:
         yield tree
     finally:
-        if tree.reports.empty():
-            tree.stop()
+        tree.stop()
 
 
 def probe(name: str, log: Log, **options: Any) -> ChildSpec:

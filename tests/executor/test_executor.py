@@ -1,0 +1,287 @@
+"""The executor against a scripted server: every fault ends the attempt in the closed set."""
+
+import threading
+from queue import SimpleQueue
+
+import attrs
+import pytest
+
+from atlas_actors.actor import Actor
+from atlas_actors.config import Home, ProviderSettings
+from atlas_actors.errors import Unavailable
+from atlas_actors.executor.actor import Executor
+from atlas_actors.messages import paths
+from atlas_actors.messages.execution import (
+    AnswerGrew,
+    AttemptAccepted,
+    AttemptEnded,
+    AttemptStarted,
+    CancelAttempt,
+    End,
+    ExecutorReported,
+    Request,
+    RunAttempt,
+    Usage,
+)
+from atlas_actors.messages.routing import Route
+from supervisors.child import ChildSpec, SupervisorSpec
+from supervisors.requests import ListChildren
+from supervisors.supervisor import Supervisor
+from tests.support.model_server import hold, model_server, say, status
+from tests.support.trees import WAIT_S, Tree
+
+ROUTE = Route(
+    id="r", layer=1, rule="x", intent="data_text", confidence=0.9, abstained=False, tier="free",
+    agent=None, complexity=3, difficulty=0.2, mode="normal", reason="",
+)  # fmt: skip
+
+
+class Ear(Actor):
+    """Stands where another actor would, and keeps what it is told."""
+
+    inbox = AttemptAccepted | AttemptEnded | ExecutorReported | AnswerGrew
+
+    def __init__(self, place, *, heard):
+        super().__init__(place)
+        self.heard = heard
+
+    def on_receive(self, message):
+        self.heard.put(message)
+
+
+class House:
+    """An executor at its real path, with ears where orchestrator and gateway would be."""
+
+    def __init__(self, tmp_path, settings):
+        self.heard = {"orchestrator": SimpleQueue(), "gateway": SimpleQueue()}
+        (tmp_path / "log").mkdir(exist_ok=True)
+        executor = ChildSpec(
+            id="executor.x",
+            actor=Executor,
+            arguments={"home": Home(root=tmp_path), "settings": settings},
+        )
+        groups = {
+            "work": (self._ear("orchestrator"),),
+            "door": (self._ear("gateway"),),
+            "executors": (executor,),
+        }
+        self.tree = Tree(SupervisorSpec(children=tuple(
+            ChildSpec(id=id, actor=Supervisor, arguments={"spec": SupervisorSpec(children=kids)})
+            for id, kids in groups.items()
+        )), root="atlas")  # fmt: skip
+        self.tree.first_report()
+
+    def _ear(self, name):
+        return ChildSpec(id=name, actor=Ear, arguments={"heard": self.heard[name]})
+
+    def run(self, prompt="hello", schema=None, attempt=1):
+        request = Request(prompt=prompt, schema=schema)
+        started = AttemptStarted(
+            task_id="t", attempt=attempt, epoch=1, lane="x", request=request, route=ROUTE,
+            answers_asked=1, attempts_max=3, interruptions=0,
+        )  # fmt: skip
+        self.tree.directory.ref(paths.executor("x")).tell(
+            RunAttempt(started=started, prompt=prompt)
+        )
+
+    def hear(self, kind, who="orchestrator"):
+        while True:
+            message = self.heard[who].get(timeout=WAIT_S)
+            if isinstance(message, kind):
+                return message
+
+    def ended(self, **fields):
+        self.run(**fields)
+        return self.hear(AttemptEnded)
+
+
+def settings(url, **changes):
+    return ProviderSettings(name="x", transport="openai-chat", tier="free", base_url=url, **changes)
+
+
+@pytest.fixture
+def server():
+    with model_server() as running:
+        yield running
+
+
+@pytest.fixture
+def house(server, tmp_path):
+    built = House(tmp_path, settings(server.url))
+    yield built
+    built.tree.stop()
+
+
+def test_an_answer_comes_whole_with_its_tokens_and_in_pieces_as_it_is_written(house, server):
+    server.scripts.put(say("four"))
+    ended = house.ended(prompt="2 + 2?")
+    assert (ended.end, ended.answer, ended.finish) == (End.ANSWERED, "four", "stop")
+    assert (ended.model, ended.transport) == ("stub-model", "openai-chat")
+    assert ended.usage == Usage(input=12, output=3)
+    pieces = [house.hear(AnswerGrew, "gateway").text for _ in range(2)]
+    assert pieces == ["fo", "ur"]
+    assert server.requests[0]["messages"][-1]["content"] == "2 + 2?"
+
+
+def test_an_attempt_is_accepted_before_it_ends(house):
+    house.run()
+    assert isinstance(house.hear(AttemptAccepted | AttemptEnded), AttemptAccepted)
+
+
+def test_a_schema_is_passed_on(house, server):
+    house.ended(schema={"type": "object"})
+    assert server.requests[0]["response_format"]["type"] == "json_schema"
+
+
+def cut(handler, _):
+    handler.begin_stream()
+    handler.text("half an ans")
+
+
+def html(handler, _):
+    handler.reply(200, b"<html>hello</html>", content_type="text/html")
+
+
+def endless_line(handler, _):
+    handler.begin_stream()
+    for _ in range(40):
+        handler.wfile.write(b"x" * 65_536)
+
+
+def bomb(handler, _):
+    handler.reply(200, b"\x1f\x8b", content_encoding="gzip")
+
+
+@pytest.mark.parametrize(
+    ("script", "end", "says"),
+    [
+        (status(400), End.REFUSED, "scripted 400"),
+        (status(401), End.REFUSED, "HTTP 401"),
+        (status(429, retry_after="7"), End.BUSY, "HTTP 429"),
+        (status(500), End.UNREACHABLE, "HTTP 500"),
+        (status(503), End.BUSY, "HTTP 503"),
+        (status(302, location="http://127.0.0.1:9/"), End.REFUSED, "HTTP 302"),
+        (cut, End.UNREACHABLE, "cut off"),
+        (html, End.UNREACHABLE, "did not send JSON"),
+        (endless_line, End.UNREACHABLE, "a line is longer"),
+        (bomb, End.UNREACHABLE, "compressed"),
+    ],
+)  # fmt: skip
+def test_f14_every_fault_of_a_server_ends_the_attempt_by_name(house, server, script, end, says):
+    server.scripts.put(script)
+    ended = house.ended()
+    assert ended.end is end
+    assert says in ended.error
+    assert house.ended(attempt=2).end is End.ANSWERED
+
+
+def test_a_time_to_wait_is_passed_on(house, server):
+    server.scripts.put(status(429, retry_after="7"))
+    assert house.ended().retry_after_ms == 7_000
+
+
+def test_an_attempt_past_its_deadline_is_timed_out_and_hung_up(server, tmp_path):
+    house = House(tmp_path, settings(server.url, deadline_s=0.2))
+    begun, release = threading.Event(), threading.Event()
+    server.scripts.put(hold(begun, release))
+    assert house.ended().end is End.TIMED_OUT
+    release.set()
+    house.tree.stop()
+
+
+def test_a_cancelled_attempt_ends_at_once(house, server):
+    begun, release = threading.Event(), threading.Event()
+    server.scripts.put(hold(begun, release))
+    house.run()
+    begun.wait(WAIT_S)
+    house.tree.directory.ref(paths.executor("x")).tell(CancelAttempt(task_id="t", attempt=1))
+    assert house.hear(AttemptEnded).end is End.CANCELLED
+    release.set()
+
+
+def test_attempts_beyond_the_slots_wait_in_line(server, tmp_path):
+    house = House(tmp_path, settings(server.url, slots=1))
+    begun, release = threading.Event(), threading.Event()
+    server.scripts.put(hold(begun, release))
+    house.run(attempt=1)
+    house.run(attempt=2)
+    begun.wait(WAIT_S)
+    assert len(server.requests) == 1
+    release.set()
+    assert [house.hear(AttemptEnded).started.attempt for _ in range(2)] == [1, 2]
+    house.tree.stop()
+
+
+def test_stopping_does_not_wait_for_a_running_answer(house, server):
+    begun, release = threading.Event(), threading.Event()
+    server.scripts.put(hold(begun, release))
+    house.run()
+    begun.wait(WAIT_S)
+    cell = house.tree.directory.ref(paths.executor("x")).cell
+    house.tree.stop()
+    assert cell.last_failure == ""
+    release.set()
+
+
+@pytest.mark.parametrize(
+    ("ready", "key", "says"),
+    [
+        (503, "", "still starting"),
+        (200, "secret", "does not accept the key"),
+    ],
+)
+def test_a_server_that_is_not_ready_parks_the_executor_with_a_reason(
+    server, tmp_path, ready, key, says
+):
+    server.ready_status, server.key = ready, key
+    house = House(tmp_path, settings(server.url))
+    with pytest.raises(Unavailable, match=says):
+        house.tree.directory.ref(paths.executor("x")).tell(CancelAttempt(task_id="t", attempt=1))
+    house.tree.stop()
+
+
+def test_a_server_that_is_not_there_parks_the_executor(tmp_path):
+    house = House(tmp_path, settings("http://127.0.0.1:9"))
+    assert house.tree.directory.ref("atlas/executors").ask(ListChildren()) == [
+        ("executor.x", "parked", 1)
+    ]
+    house.tree.stop()
+
+
+def test_a_key_is_taken_from_its_variable(server, tmp_path, monkeypatch):
+    server.key = "k"
+    monkeypatch.setenv("STUB_KEY", "k")
+    house = House(tmp_path, settings(server.url, key_env="STUB_KEY"))
+    assert house.ended().end is End.ANSWERED
+    house.tree.stop()
+
+
+def test_a_server_that_goes_away_parks_the_executor_after_the_attempt(server, tmp_path):
+    house = House(tmp_path, settings(server.url))
+
+    def vanish(handler, _):
+        server.socket.close()
+        handler.connection.close()
+
+    server.scripts.put(vanish)
+    assert house.ended().end is End.UNREACHABLE
+    cell = house.tree.directory.ref(paths.executor("x")).cell
+    while cell.state == "running":
+        house.tree.directory.ref("atlas/executors").ask(ListChildren())
+    assert cell.state == "parked"
+    assert "is not ready" in cell.reason
+    house.tree.stop()
+
+
+def test_a_report_names_the_attempts_in_flight(house, server):
+    begun, release = threading.Event(), threading.Event()
+    server.scripts.put(hold(begun, release))
+    house.run()
+    begun.wait(WAIT_S)
+    from atlas_actors.messages.execution import ReportExecutor
+
+    house.tree.directory.ref(paths.executor("x")).tell(ReportExecutor())
+    while not (report := house.hear(ExecutorReported)).in_flight:
+        pass
+    assert attrs.asdict(report)["in_flight"] == (("t", 1),)
+    release.set()
