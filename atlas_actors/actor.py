@@ -16,15 +16,16 @@ import attrs
 import pykka
 from loguru import logger
 from pykka._actor import ActorInbox
-from pykka._envelope import Envelope
 
-from atlas_actors.cell import Cell, Directory, Fence, Reply
+from atlas_actors.cell import Cell, Directory, Fence, FencedOffError
 from atlas_actors.clock import Clock
 from atlas_actors.errors import ActorCrashed, AtlasError, CannotStart, Ignored, UsageError
+from atlas_actors.mailbox import Envelope, Reply
 from atlas_actors.messages.supervision import (
     ChildEnded,
     ChildStarted,
     Ending,
+    FailNow,
     Ping,
     Pong,
     RequestFailed,
@@ -40,8 +41,8 @@ LATER: Final = object()
 Report = Callable[[ChildStarted | ChildEnded], None]
 
 
-class FencedOffError(BaseException):
-    """This incarnation was given up; whatever it still wanted to do is not done."""
+class OrderedFailureError(Exception):
+    """What FailNow raises."""
 
 
 @attrs.frozen(kw_only=True)
@@ -198,8 +199,7 @@ class Actor(pykka.ThreadingActor):
     def _receive(self) -> Ending:
         """Handle mail until told to stop."""
         while not self._ends:
-            if self.place.fence.down:
-                raise FencedOffError
+            self.place.fence.check()
             item = self._mailbox.get(self._next_timer_s())
             if self.place.fence.down:
                 self._mailbox.give_back(item)  # it is the next incarnation's
@@ -210,6 +210,8 @@ class Actor(pykka.ThreadingActor):
                 self._handle(item)
             elif isinstance(item, Stop):
                 return Ending.SHUTDOWN
+            elif isinstance(item, FailNow):
+                raise OrderedFailureError(item.error)
             else:
                 self.on_supervision(item)
                 self._flush()
@@ -267,8 +269,7 @@ class Actor(pykka.ThreadingActor):
         """Deliver the outbox."""
         if not self.outbox:
             return
-        if self.place.fence.down:
-            raise FencedOffError
+        self.place.fence.check()
         outbox, self.outbox = self.outbox, []
         for mail in outbox:
             self._deliver(mail)

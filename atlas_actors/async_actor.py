@@ -6,12 +6,11 @@ from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
-from pykka._envelope import Envelope
 
-from atlas_actors.actor import Actor, FencedOffError, Place
-from atlas_actors.cell import Reply
+from atlas_actors.actor import Actor, OrderedFailureError, Place
 from atlas_actors.errors import AtlasError, DeadlinePassed
-from atlas_actors.messages.supervision import Ending, Stop
+from atlas_actors.mailbox import Envelope, Reply
+from atlas_actors.messages.supervision import Ending, FailNow, Stop
 
 
 class AsyncActor(Actor):
@@ -95,8 +94,7 @@ class AsyncActor(Actor):
                 await self._over.wait()
                 if self._crash is not None:
                     raise self._crash
-                if self.place.fence.down:
-                    raise FencedOffError
+                self.place.fence.check()
                 await self.on_stop_async()
                 self._flush()
                 self._group.cancel_scope.cancel()
@@ -125,6 +123,9 @@ class AsyncActor(Actor):
                 self._handle_in_loop(item)
             elif isinstance(item, Stop):
                 self._ending = Ending.SHUTDOWN
+                self._over.set()
+            elif isinstance(item, FailNow):
+                self._crash = OrderedFailureError(item.error)
                 self._over.set()
             if self._ends:
                 self._over.set()

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from loguru import logger
-from pykka._envelope import Envelope
 
-from atlas_actors.actor import Actor, Place, one_line
+from atlas_actors.actor import LATER, Actor, Place, one_line
 from atlas_actors.errors import AtlasError
+from atlas_actors.mailbox import Envelope
 from atlas_actors.store import Store, outside_fault, refused
 
 BATCH_MAX: Final = 256
@@ -110,6 +110,7 @@ class StoreActor(Actor):
     def _handle_one(self, mail: Envelope[Any]) -> Any:
         """The handler's value, or the AtlasError that it answers with."""
         mark = len(self.outbox)
+        self.reply_to = mail.reply_to  # type: ignore[assignment]
         try:
             with self.store.savepoint():
                 return self.dispatch(mail.message)
@@ -132,7 +133,7 @@ class StoreActor(Actor):
                 outbox, self.outbox = self.outbox, []
                 self._answer_crash(mail, value)
                 self.outbox = outbox
-            elif mail.reply_to is not None and not self.place.fence.down:
+            elif value is not LATER and mail.reply_to is not None and not self.place.fence.down:
                 mail.reply_to.set(value)
 
     def _refuse(self, batch: list[Envelope[Any]], error: Exception) -> None:

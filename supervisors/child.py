@@ -6,8 +6,8 @@ from typing import Any, Literal
 import attrs
 
 from atlas_actors.actor import Actor
-from atlas_actors.cell import MAILBOX_BOUND
 from atlas_actors.errors import SettingsError
+from atlas_actors.mailbox import MAILBOX_BOUND
 
 Restart = Literal["permanent", "transient", "temporary"]
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]

@@ -7,7 +7,8 @@ import attrs
 from loguru import logger
 
 from atlas_actors.actor import Place, one_line
-from atlas_actors.cell import Cell, Fence, Reply
+from atlas_actors.cell import Cell, Fence
+from atlas_actors.mailbox import Reply
 from atlas_actors.messages.supervision import (
     ActorDown,
     ActorStarted,

@@ -109,6 +109,8 @@ class Supervisor(Actor):
 
     def on_supervision(self, message: Any) -> None:
         """A child started or ended."""
+        if not isinstance(message, ChildStarted | ChildEnded):
+            return
         child = self._children.get(message.path.rpartition("/")[2])
         if child is None or child.cell.incarnation != message.incarnation or not child.launched:
             return  # of an incarnation that was given up

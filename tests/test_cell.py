@@ -5,10 +5,10 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pykka._envelope import Envelope
 
-from atlas_actors.cell import Directory, Fence, Mailbox, Ref, Reply
+from atlas_actors.cell import Directory, Fence, Ref
 from atlas_actors.errors import AskedSelf, DeadlinePassed, MailboxFull, NotFound, Unavailable
+from atlas_actors.mailbox import Envelope, Mailbox, Reply
 from tests.support.trees import WAIT_S, Note
 
 

@@ -1,5 +1,6 @@
 """One client's connection: lines in, answers out, every limit answered with an error."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from atlas_actors.gateway.rpc import (
 )
 
 RECEIVE_BYTES: Final = 65_536
+LINGER_S: Final = 1.0
 SEND_S: Final = 30.0  # a client that does not read for so long is let go
 
 Notify = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -48,9 +50,18 @@ class Connection:
                         await self._begin(group, line)
                 except RpcError as error:
                     await self._send(error_line(None, error))
+                    await self._linger()
                     group.cancel_scope.cancel()
                 except (anyio.BrokenResourceError, anyio.ClosedResourceError):
                     group.cancel_scope.cancel()
+
+    async def _linger(self) -> None:
+        """Read on for a moment: closing over unread bytes would reset what we have just sent."""
+        with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            await self._stream.send_eof()
+            with anyio.move_on_after(LINGER_S):
+                while True:
+                    await self._stream.receive(RECEIVE_BYTES)
 
     async def _begin(self, group: anyio.abc.TaskGroup, line: bytes) -> None:
         if not line.strip():

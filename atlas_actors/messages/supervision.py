@@ -22,6 +22,13 @@ class Stop:
 
 
 @attrs.frozen(kw_only=True)
+class FailNow:
+    """Order: fail as if a handler had; for storms, which no release of ours should fear."""
+
+    error: str = "ordered to fail"
+
+
+@attrs.frozen(kw_only=True)
 class ChildStarted:
     """Fact: on_start returned; sent once per incarnation to the parent."""
 

@@ -1,5 +1,6 @@
 """The executor against a scripted server: every fault ends the attempt in the closed set."""
 
+import socket
 import threading
 from queue import SimpleQueue
 
@@ -260,8 +261,8 @@ def test_a_server_that_goes_away_parks_the_executor_after_the_attempt(server, tm
     house = House(tmp_path, settings(server.url))
 
     def vanish(handler, _):
-        server.socket.close()
-        handler.connection.close()
+        server.ready_status = 503
+        handler.connection.shutdown(socket.SHUT_RDWR)
 
     server.scripts.put(vanish)
     assert house.ended().end is End.UNREACHABLE

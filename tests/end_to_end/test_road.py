@@ -1,0 +1,244 @@
+"""A request travels the whole road: a real daemon, a real socket, a scripted model server."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from atlas_actors.errors import AtlasError, Unavailable
+from tests.support.daemons import Daemon, daemon_on
+from tests.support.model_server import hold, model_server, say, status
+from tests.support.trees import WAIT_S
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
+
+SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+
+
+@pytest.fixture
+def server():
+    with model_server() as running:
+        yield running
+
+
+def settings(server):
+    return {"ATLAS_PROVIDERS_LOCALAI_BASE_URL": server.url}
+
+
+@pytest.fixture
+def daemon(server, tmp_path):
+    with daemon_on(tmp_path / "home", **settings(server)) as running:
+        yield running
+
+
+def test_ask_streams_and_leaves_route_attempt_check_and_outcome(daemon, server, tmp_path):
+    diff = tmp_path / "change.diff"
+    diff.write_text("+ retry three times\n")
+    server.scripts.put(say("Retry three times"))
+    asked = daemon.run("ask", "Write a one-line commit message for this diff", "--file", str(diff))
+    assert (asked.returncode, asked.stdout) == (0, "Retry three times\n"), asked.stderr
+    assert "retry three times" in server.requests[0]["messages"][-1]["content"]
+
+    shown = json.loads(daemon.run("tasks", "show", "last", "--json").stdout)
+    assert (shown["state"], shown["verified_by"]) == ("completed", "text")
+    assert (shown["route"]["layer"], shown["route"]["rule"]) == (1, "commit-message")
+    (attempt,) = shown["attempts"]
+    assert (attempt["provider"], attempt["model"], attempt["end"]) == (
+        "localai", "stub-model", "answered",
+    )  # fmt: skip
+    assert attempt["tokens"] == {
+        "input": 12, "cache_read": 0, "cache_write": 0, "output": 3, "reasoning": 0,
+    }  # fmt: skip
+    assert attempt["cost_usd"] == 0
+
+    rates = daemon.call("outcome.stats")["rates"]
+    assert {(rate["kind"], rate["provider"], rate["successes"]) for rate in rates} == {
+        ("task", "localai", 1), ("attempt", "localai", 1),
+    }  # fmt: skip
+    decisions = json.loads(daemon.inspect("router", "--json").stdout)["inspect_decisions"]
+    assert [(row["task_id"], row["provider"]) for row in decisions] == [(shown["id"], "localai")]
+
+
+def test_submit_with_a_schema_waits_for_an_answer_that_fits(daemon, server, tmp_path):
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps(SCHEMA))
+    server.scripts.put(say("I think the name is Ann"))
+    server.scripts.put(say('{"name": "Ann"}'))
+    done = daemon.run("submit", "Extract the name as JSON", "--schema", str(schema), "--wait")
+    assert (done.returncode, done.stdout) == (0, '{"name": "Ann"}\n'), done.stderr
+    task = daemon.call("task.list")["tasks"][0]
+    ends = [attempt["end"] for attempt in daemon.call("task.get", id=task["id"])["attempts"]]
+    assert ends == ["rejected", "answered"]
+
+
+def test_an_answer_that_never_fits_fails_the_task_and_says_why(daemon, server, tmp_path):
+    for _ in range(3):
+        server.scripts.put(say("no JSON here"))
+    id = daemon.call("task.submit", prompt="Extract the name", schema=SCHEMA)["id"]
+    task = daemon.wait(id)
+    assert task["state"] == "failed"
+    assert "rejected: not JSON" in task["error"]
+    assert task["result"] is None or task["verified_by"] is None
+    assert daemon.run("tasks", "wait", id).returncode == 1
+
+
+def test_a_busy_provider_is_asked_again_when_it_said(daemon, server):
+    server.scripts.put(status(429, retry_after="0"))
+    task = daemon.wait(daemon.call("task.submit", prompt="Translate hello")["id"])
+    assert [attempt["end"] for attempt in task["attempts"]] == ["busy", "answered"]
+
+
+def test_without_any_provider_a_task_waits_pending_and_says_what_to_do(tmp_path):
+    with daemon_on(tmp_path / "home") as daemon:
+        id = daemon.call("task.submit", prompt="Summarise this")["id"]
+        task = daemon.wait(id, timeout_ms=500)
+        while not task["waits_for"]:
+            task = daemon.wait(id, timeout_ms=100)
+        assert task["state"] == "pending"
+        assert "no model file" in task["waits_for"]
+        assert "atlas model pull" in task["waits_for"]
+        degraded = {part["part"]: part for part in daemon.call("system.status")["degraded"]}
+        assert degraded["executor.localai"]["state"] == "parked"
+        assert "atlas model pull" in degraded["executor.localai"]["cure"]
+        assert degraded["memory"]["state"] == "absent"
+        with pytest.raises(Unavailable, match="not built yet"):
+            daemon.call("memory.recall", query="x")
+
+
+def test_a_task_that_waits_starts_once_its_provider_is_there(server, tmp_path):
+    server.ready_status = 503
+    with daemon_on(tmp_path / "home", **settings(server)) as daemon:
+        id = daemon.call("task.submit", prompt="Summarise this")["id"]
+        assert daemon.wait(id, timeout_ms=300)["state"] == "pending"
+        server.ready_status = 200
+        assert daemon.run("retry", "executor.localai").returncode == 0
+        assert daemon.wait(id)["state"] == "completed"
+
+
+def test_sigterm_during_an_answer_ends_in_time_and_the_task_completes_after_the_next_start(
+    daemon, server
+):
+    begun, release = threading.Event(), threading.Event()
+    server.scripts.put(hold(begun, release))
+    id = daemon.call("task.submit", prompt="Summarise this")["id"]
+    assert begun.wait(WAIT_S)
+    assert daemon.stop() == 0
+    release.set()
+    assert not daemon.home.socket().exists()
+    rows = json.loads(daemon.inspect("tasks", "--json").stdout)["inspect_tasks"]
+    assert [(row["id"], row["state"]) for row in rows] == [(id, "pending")]
+    daemon.start()
+    task = daemon.wait(id)
+    assert (task["state"], task["maybe_ran"]) == ("completed", True)
+    assert [attempt["end"] for attempt in task["attempts"]] == ["cancelled", "answered"]
+
+
+def test_f1_kill_9_under_load_loses_nothing_that_was_acknowledged(daemon, server):
+    accepted, stop = [], threading.Event()
+
+    def submit_often(worker):
+        number = 0
+        while not stop.is_set():
+            number += 1
+            key = f"{worker}-{number}"
+            try:
+                accepted.append(daemon.call("task.submit", prompt="Summarise", key=key)["id"])
+            except AtlasError:
+                return  # killed before the acknowledgement
+
+    threads = [threading.Thread(target=submit_often, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    while len(accepted) < 40:
+        pass
+    daemon.kill()
+    stop.set()
+    for thread in threads:
+        thread.join(WAIT_S)
+    daemon.start()
+    states = {id: daemon.wait(id)["state"] for id in accepted}
+    assert set(states.values()) == {"completed"}
+
+
+def test_200_submissions_at_once_from_20_clients_are_all_done(daemon):
+    def submit_ten(client_number):
+        with daemon.client() as client:
+            return [
+                client.call("task.submit", prompt="Summarise", key=f"{client_number}-{number}")[
+                    "id"
+                ]
+                for number in range(10)
+            ]
+
+    with ThreadPoolExecutor(20) as clients:
+        ids = [id for listed in clients.map(submit_ten, range(20)) for id in listed]
+    assert len(set(ids)) == 200
+    assert {daemon.wait(id)["state"] for id in ids} == {"completed"}
+    assert daemon.call("system.status")["tasks"]["completed"] == 200
+
+
+def test_cancel_ends_a_running_task_and_the_answer_is_not_kept(daemon, server):
+    begun, release = threading.Event(), threading.Event()
+    server.scripts.put(hold(begun, release))
+    id = daemon.call("task.submit", prompt="Summarise this")["id"]
+    assert begun.wait(WAIT_S)
+    assert daemon.run("tasks", "cancel", id).returncode == 0
+    release.set()
+    task = daemon.call("task.get", id=id)
+    assert (task["state"], task["result"]) == ("cancelled", None)
+    assert daemon.run("tasks", "retry", id).returncode == 0
+    assert daemon.wait(id)["state"] == "completed"
+
+
+def test_a_follower_that_comes_late_gets_the_text_from_the_beginning(daemon, server):
+    begun, release = threading.Event(), threading.Event()
+    server.scripts.put(hold(begun, release, "end"))
+    id = daemon.call("task.submit", prompt="Summarise this")["id"]
+    assert begun.wait(WAIT_S)
+    text = ""
+    with daemon.client() as client:
+        for kind, value in client.stream("task.follow", id=id):
+            if kind == "task.text":
+                text += value["text"]
+                release.set()
+    assert text == "begun end"
+
+
+def test_route_explains_without_executing(daemon, server):
+    shown = daemon.run("route", "fix the login bug", "--json")
+    route = json.loads(shown.stdout)
+    assert (route["intent"], route["layer"], route["rule"]) == ("bug_fix", 1, "fix")
+    verdicts = {link["provider"]: link["verdict"] for link in route["chain"]}
+    assert verdicts == {"localai": "in", "codex": "out", "haiku": "out", "claude": "out"}
+    assert server.requests == []
+
+
+def test_status_in_words_and_in_json(daemon):
+    assert "localai" in daemon.run("status").stdout
+    status = json.loads(daemon.run("status", "--json").stdout)
+    assert status["pid"] == daemon.process.pid
+    assert [provider["state"] for provider in status["providers"]] == [
+        "ready", "stopped", "stopped", "stopped",
+    ]  # fmt: skip
+
+
+def test_files_that_cannot_be_sent_are_refused_before_anything_is_queued(daemon, tmp_path):
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\x00")
+    for words, says in (
+        (["ask", "x", "--file", "/no/such"], "No such file"),
+        (["ask", "x", "--file", str(binary)], "not UTF-8"),
+        (["ask", "x", "--schema", str(binary)], "not UTF-8"),
+        (["ask", "  "], "empty"),
+        (["submit", "x", "--provider", "nobody"], "no provider nobody"),
+    ):
+        done = daemon.run(*words)
+        assert says in done.stderr
+        assert done.returncode in (1, 2)
+    assert daemon.call("task.list")["tasks"] == []
+
+
+def test_a_home_that_has_no_daemon_says_how_to_start_one(tmp_path):
+    done = Daemon(tmp_path / "home").run("status")
+    assert (done.returncode, "scripts/serve" in done.stderr) == (3, True)

@@ -1,0 +1,76 @@
+"""The real tree, hurt in the middle of real work."""
+
+import threading
+
+import pytest
+
+from atlas_actors.errors import AtlasError
+from tests.support.houses import house_on
+from tests.support.model_server import hold, model_server
+from tests.support.trees import WAIT_S
+
+pytestmark = pytest.mark.slow
+
+ROOMS = ["learning/outcomes", "work/router", "work/orchestrator", "work/tasks"]
+
+
+@pytest.fixture
+def server():
+    with model_server() as running:
+        yield running
+
+
+def url(server):
+    return {"ATLAS_PROVIDERS_LOCALAI_BASE_URL": server.url}
+
+
+@pytest.mark.parametrize("path", [*ROOMS, "executors/executor.localai", "door/gateway"])
+def test_a_crash_in_the_middle_of_a_task_does_not_lose_it(server, tmp_path, path):
+    begun, release = threading.Event(), threading.Event()
+    server.scripts.put(hold(begun, release))
+    with house_on(tmp_path, **url(server)) as house:
+        id = house.call("task.submit", prompt="Summarise this")["id"]
+        assert begun.wait(WAIT_S)
+        house.crash(path)
+        release.set()
+        task = house.call("task.wait", id=id)
+        assert (task["state"], task["attempts"][-1]["end"]) == ("completed", "answered")
+        # Only the death of who runs the attempt may cost a second one.
+        repeated = path == "executors/executor.localai"
+        assert len(task["attempts"]) == (2 if repeated else 1)
+        assert len(server.requests) == (2 if repeated else 1)
+
+
+@pytest.mark.parametrize("path", ROOMS)
+def test_a_crash_with_nothing_to_do_is_over_before_the_next_task(server, tmp_path, path):
+    with house_on(tmp_path, **url(server)) as house:
+        house.crash(path)
+        id = house.call("task.submit", prompt="Summarise this")["id"]
+        assert house.call("task.wait", id=id)["state"] == "completed"
+        assert house.cell(path).restarts == 1
+
+
+def test_without_its_router_the_daemon_still_works_and_says_so(server, tmp_path):
+    with house_on(tmp_path, **url(server)) as house:
+        house.crash_until_parked("work/router")
+        id = house.call("task.submit", prompt="Summarise this")["id"]
+        task = house.call("task.wait", id=id)
+        assert task["state"] == "completed"
+        assert "the router is not working" in task["route"]["reason"]
+        parts = {part["part"]: part["state"] for part in house.call("system.status")["degraded"]}
+        assert parts["router"] == "parked"
+        assert house.call("system.retry", part="router")["state"] == "running"
+
+
+def test_what_the_daemon_cannot_do_without_ends_it(server, tmp_path):
+    with house_on(tmp_path, **url(server)) as house:
+        house.crash_until_the_end("work/tasks")
+        ended = house.tree.first_report()
+        assert "atlas/work" in ended.error
+
+
+def test_a_client_gets_an_error_and_not_silence_when_tasks_is_gone(server, tmp_path):
+    with house_on(tmp_path, **url(server)) as house:
+        house.cell("work/tasks").set_state("parked", reason="hurt by a test")
+        with pytest.raises(AtlasError, match="hurt by a test"):
+            house.call("task.submit", prompt="x")

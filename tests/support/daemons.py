@@ -1,0 +1,130 @@
+"""The daemon as a child process on a home of its own, and clients of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from atlas_actors.cli.client import Client
+from atlas_actors.config import Home
+
+ROOT = Path(__file__).parents[2]
+RUN = ROOT / "run.py"
+START_S = 60.0
+
+
+class Daemon:
+    """A home, and perhaps a running daemon on it."""
+
+    def __init__(self, home: Path, **settings: Any) -> None:
+        self.home = Home(root=home)
+        home.mkdir(parents=True, exist_ok=True)
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("ATLAS_")},
+            "ATLAS_HOME": str(home),
+            "HOME": str(home),
+            **{key: str(value) for key, value in settings.items()},
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Daemon":
+        """Start it and wait until its socket answers."""
+        self.process = subprocess.Popen(
+            [sys.executable, str(RUN), "serve"],
+            env=self.environment,
+            stderr=(self.home.root / "stderr").open("ab"),
+        )
+        deadline = time.monotonic() + START_S
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError((self.home.root / "stderr").read_text()[-3000:])
+        return self
+
+    def answers(self) -> bool:
+        try:
+            with self.client() as client:
+                client.call("system.ping")
+        except Exception:
+            return False
+        return True
+
+    def client(self) -> Client:
+        return Client(self.home, timeout_s=60)
+
+    def call(self, method: str, **params: Any) -> Any:
+        with self.client() as client:
+            return client.call(method, **params)
+
+    def wait(self, id: str, timeout_ms: int = 60_000) -> dict[str, Any]:
+        return dict(self.call("task.wait", id=id, timeout_ms=timeout_ms))
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(START_S)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(START_S)
+
+    def run(self, *words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+        """The atlas command on this home."""
+        return subprocess.run(
+            [sys.executable, str(RUN), *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            **options,
+        )
+
+    def inspect(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """scripts/inspect on this home, by our own interpreter."""
+        return subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / "inspect"), *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def tree(self) -> dict[str, dict[str, Any]]:
+        """Every node of the live tree by path."""
+        nodes: dict[str, dict[str, Any]] = {}
+
+        def walk(node: dict[str, Any]) -> None:
+            nodes[node["path"]] = node
+            for child in node["children"]:
+                walk(child)
+
+        walk(self.call("system.tree"))
+        return nodes
+
+
+@contextmanager
+def daemon_on(home: Path, **settings: Any) -> Iterator[Daemon]:
+    """A running daemon, ended afterwards whatever happened."""
+    daemon = Daemon(home, **settings)
+    try:
+        yield daemon.start()
+    finally:
+        if daemon.process is not None and daemon.process.poll() is None:
+            daemon.process.kill()
+            daemon.process.wait(START_S)
+
+
+def lines(text: bytes) -> list[Any]:
+    """JSON lines as values."""
+    return [json.loads(line) for line in text.splitlines()]
