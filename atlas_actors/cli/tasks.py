@@ -160,6 +160,14 @@ def follow(client: Client, id: str, timeout_s: float | None, *, stream: bool) ->
 
     Raises DeadlinePassed after `timeout_s`; the task goes on.
     """
+    try:
+        return _follow(client, id, timeout_s, stream=stream)
+    except KeyboardInterrupt:
+        show.note(f"\natlas: task {id} goes on (atlas tasks wait {id}, or atlas tasks cancel {id})")
+        raise
+
+
+def _follow(client: Client, id: str, timeout_s: float | None, *, stream: bool) -> dict[str, Any]:
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     shown = _Shown(stream)
     while True:

@@ -15,8 +15,8 @@ from anyio.abc import Process
 from loguru import logger
 
 from atlas_actors.config import Home, ProviderSettings
-from atlas_actors.errors import CannotStart
-from atlas_actors.model.file import Model
+from atlas_actors.errors import CannotStart, Unavailable
+from atlas_actors.model.file import Model, verify
 
 SERVER: Final = Path(__file__).with_name("embedded_server.py")
 START_S: Final = 180.0  # a cold disk and a busy machine
@@ -94,6 +94,7 @@ class EmbeddedServer:
     async def _start(self) -> None:
         if self._failed_starts:
             await anyio.sleep(min(30.0, BACKOFF_S * 2 ** (self._failed_starts - 1)))
+        await self._check_model()
         self._change("loading", "the model is loading")
         socket = self._home.socket("llm.sock")
         socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,6 +119,13 @@ class EmbeddedServer:
         )
         self._spawn_task(self._watch)
         self._change("ready", "")
+
+    async def _check_model(self) -> None:
+        """A file that has changed since it was checked is read again before it is loaded."""
+        try:
+            await anyio.to_thread.run_sync(verify, self._home, self.model, abandon_on_cancel=True)
+        except Unavailable as error:
+            raise CannotStart(error.message, cure=error.cure) from error
 
     async def _start_failed(self, error: BaseException) -> None:
         await self.stop()

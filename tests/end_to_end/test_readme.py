@@ -1,0 +1,67 @@
+"""The README's commands do what it says."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.daemons import ROOT, RUN, daemon_on
+from tests.support.model_server import model_server, say
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
+
+
+def commands(section):
+    """The lines of the first sh block after a heading."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    block = re.search(rf"^## {section}$.*?^```sh$(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    return [line for line in block.strip().splitlines() if line]
+
+
+def test_the_main_job_runs_as_written(tmp_path):
+    (tmp_path / "change.diff").write_text("+ retry\n")
+    (tmp_path / "mail.txt").write_text("I am Ann, ann@example.org, order 7\n")
+    (tmp_path / "order.schema.json").write_text('{"type": "object", "required": ["name"]}')
+    with model_server() as server:
+        server.scripts.put(say("Retry"))
+        server.scripts.put(say('{"name": "Ann"}'))
+        url = {"ATLAS_PROVIDERS_LOCALAI_BASE_URL": server.url}
+        with daemon_on(tmp_path / "home", **url) as daemon:
+            told = {}
+            for line in commands("The main job"):
+                words = shlex.split(line)
+                if words[0] == "export":
+                    continue
+                program = {"atlas": RUN, "scripts/inspect": ROOT / "scripts/inspect"}[words[0]]
+                done = subprocess.run(
+                    [sys.executable, str(program), *words[1:]],
+                    env=daemon.environment, cwd=tmp_path, capture_output=True, text=True,
+                    check=False, timeout=120,
+                )  # fmt: skip
+                assert done.returncode == 0, (line, done.stderr)
+                told[line.partition(" --")[0]] = done.stdout
+            assert "Retry" in "".join(told.values())
+            assert "layer 1" in told["atlas tasks show last"]
+            assert "verified  schema" in told["atlas tasks show last"]
+            assert told["scripts/inspect"].startswith("live")
+
+
+def test_the_tree_in_the_readme_is_the_tree_that_runs(tmp_path):
+    text = (ROOT / "README.md").read_text("utf-8")
+    block = re.search(r"```\natlas\n(.*?)```", text, re.DOTALL)[1]
+    written = set(re.findall(r"[a-z.]+", block))
+    with daemon_on(tmp_path / "home") as daemon:
+        running = {path.rpartition("/")[2] for path in daemon.tree()} - {"atlas"}
+    assert written == running
+
+
+def test_every_method_of_the_socket_answers_or_says_what_is_missing(tmp_path):
+    with daemon_on(tmp_path / "home") as daemon:
+        described = daemon.call("system.describe")
+        assert {"task.submit", "task.get", "route.decide", "system.status"} <= {
+            method["name"] for method in described["methods"]
+        }
+        assert json.dumps(described)
