@@ -12,6 +12,7 @@ from atlas_actors.mailbox import MAILBOX_BOUND
 Restart = Literal["permanent", "transient", "temporary"]
 Strategy = Literal["one_for_one", "one_for_all", "rest_for_one"]
 OnExhausted = Literal["escalate", "park"]
+AutoShutdown = Literal["never", "any_significant", "all_significant"]
 
 INFINITE_S = float("inf")
 
@@ -73,6 +74,8 @@ class ChildSpec:
     backoff: Backoff = attrs.field(factory=Backoff)
     retry_s: float | None = 60.0  # a parked child is tried again after this, None: only by order
     mailbox_bound: int = attrs.field(default=MAILBOX_BOUND, validator=_positive)
+    # Its end may end its supervisor, see SupervisorSpec.auto_shutdown (OTP's significant).
+    significant: bool = attrs.field(default=False)
     # Filled for what is planned and not built: shown as absent, never started.
     absent: str = ""
 
@@ -90,6 +93,11 @@ class ChildSpec:
     def _check_shutdown(self, attribute: Any, value: Any) -> None:
         if value is not None:
             _not_negative(self, attribute, value)
+
+    @significant.validator
+    def _check_significant(self, _: Any, value: bool) -> None:
+        if value and self.restart == "permanent":
+            raise SettingsError(f"child {self.id}: a permanent child cannot be significant")
 
     @property
     def shutdown_within_s(self) -> float:
@@ -118,6 +126,14 @@ class SupervisorSpec:
         default="one_for_one", validator=_one_of("one_for_one", "one_for_all", "rest_for_one")
     )
     budget: Budget = attrs.field(factory=Budget)
+    # never; any_significant: when one such child ends by itself; all_significant: when all have.
+    auto_shutdown: AutoShutdown = attrs.field(
+        default="never", validator=_one_of("never", "any_significant", "all_significant")
+    )
+    # A pool: children come and go by StartChild and StopChild only, and stop all at once.
+    pool: bool = False
+    children_max: float = attrs.field(default=INFINITE_S, validator=_positive)
+    enabled: bool = True  # False: it is not wanted, which is no error
 
     @children.validator
     def _check_children(self, _: Any, value: tuple[ChildSpec, ...]) -> None:

@@ -1,6 +1,6 @@
 """One child as its supervisor holds it: how an incarnation is launched, given up and recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import attrs
@@ -17,9 +17,11 @@ from atlas_actors.messages.supervision import (
     Ending,
 )
 from supervisors.child import ChildSpec
+from supervisors.requests import ChildCounts
 from supervisors.restart import RestartWindow
 
 # What a person should look into; something missing outside has its own reason and cure.
+ALIVE: Final = frozenset({"starting", "running", "stopping"})
 FAILURES: Final = frozenset({Ending.CRASHED, Ending.KILLED})
 Report = Callable[[ChildStarted | ChildEnded], None]
 
@@ -34,6 +36,9 @@ class Child:
     launched: bool = False  # a thread of the current incarnation may be running
     failures: int = 0  # in a row; none once it has lived for a period
     waiter: Reply | None = None  # who asked for this start or stop
+    successor: ChildSpec | None = None  # takes the place when this one has ended
+    retired: bool = False
+    done: bool = False  # it has ended by itself and does not come back
 
     def answer(self, error: Exception | None) -> None:
         """Tell whoever asked for the start or stop how it went."""
@@ -44,16 +49,6 @@ class Child:
             waiter.set(self.cell.path)
         else:
             waiter.set_exception(error)
-
-
-@attrs.define(eq=False)
-class Plan:
-    """Stop these, last first; then wait; then start these, first to last."""
-
-    number: int
-    stop: list[Child]
-    start: list[Child]
-    waiting: bool = False
 
 
 def launch(child: Child, parent: Place, report: Report) -> None:
@@ -97,7 +92,8 @@ def note_start(child: Child, now_s: float) -> None:
 def note_end(child: Child, ended: ChildEnded) -> None:
     """Record how the child ended, and tell its monitors."""
     cell = child.cell
-    if ended.ending in FAILURES and child.spec.shutdown_within_s > 0:
+    brutally_stopped = cell.state == "stopping" and child.spec.shutdown_within_s == 0
+    if ended.ending in FAILURES and not brutally_stopped:
         cell.remember_failure(ended)
         logger.error(
             "actor.failed",
@@ -114,6 +110,18 @@ def note_end(child: Child, ended: ChildEnded) -> None:
             error=ended.error,
             cure=ended.cure,
         )
+    )
+
+
+def count_children(children: Iterable[Child]) -> ChildCounts:
+    """OTP's count_children: listed, alive, and how many of the listed are supervisors."""
+    listed = list(children)
+    supervisors = sum(child.spec.is_supervisor for child in listed)
+    return ChildCounts(
+        specs=len(listed),
+        active=sum(child.cell.state in ALIVE for child in listed),
+        supervisors=supervisors,
+        workers=len(listed) - supervisors,
     )
 
 

@@ -34,6 +34,17 @@ class DeleteChild:
 
 
 @attrs.frozen(kw_only=True)
+class RetireChild:
+    """Ask: do not restart this child when it ends; then forget it, or start its successor.
+
+    It is not told to stop: whoever retires it lets it finish its work.
+    """
+
+    id: str
+    successor: ChildSpec | None = None
+
+
+@attrs.frozen(kw_only=True)
 class ListChildren:
     """Ask: the children as (id, state, incarnation), in start order."""
 

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from atlas_actors.messages.supervision import Ending
-from supervisors.child import Backoff, Budget, Restart, Strategy
+from supervisors.child import AutoShutdown, Backoff, Budget, Restart, Strategy
 
 ABNORMAL = frozenset({Ending.CRASHED, Ending.KILLED, Ending.CANNOT_START})
 
@@ -35,6 +35,20 @@ def shares_fate(strategy: Strategy, order: Sequence[str], failed: str) -> list[s
             return list(order)
         case "rest_for_one":
             return list(order[order.index(failed) :])
+
+
+def shuts_down(rule: AutoShutdown, others_done: Sequence[bool]) -> bool:
+    """Whether the end of a significant child ends its supervisor (EEP 56).
+
+    `others_done` says of each significant child that is listed whether it has ended for good.
+    """
+    match rule:
+        case "never":
+            return False
+        case "any_significant":
+            return True
+        case "all_significant":
+            return all(others_done)
 
 
 def delay_s(backoff: Backoff, failures: int, jitter: float) -> float:

@@ -1,51 +1,47 @@
 """The supervisor: starts children first to last, hears each ending, restarts, parks, escalates.
 
-It never waits for a child: starts, stops and delays are plans that go one step on with every
-message, so it answers while a child hangs. Anchors: OTP's supervisor.erl, Elixir's
-DynamicSupervisor; parking is ours.
+It never waits for a child: starts, stops and delays are plans that go on with every message, so
+it answers while a child hangs. Anchor: OTP's supervisor.erl; parking is ours.
 """
 
 import random
 from collections.abc import Callable
-from itertools import count
-from typing import Any, Final
+from typing import Any
 
 from loguru import logger
 
 from atlas_actors.actor import LATER, Actor, Place
-from atlas_actors.errors import Conflict, NotFound, Unavailable
+from atlas_actors.errors import Busy, Conflict, Ignored, NotFound, Unavailable
+from atlas_actors.mailbox import Envelope
 from atlas_actors.messages.supervision import ChildEnded, ChildStarted, Ending, RetryChild, Stop
+from supervisors import requests
 from supervisors.child import INFINITE_S, ChildSpec, SupervisorSpec
-from supervisors.incarnation import Child, Plan, kill, launch, note_end, note_start
-from supervisors.requests import (
-    BackoffOver,
-    ChildCounts,
-    CountChildren,
-    DeleteChild,
-    ListChildren,
-    RestartChild,
-    StartChild,
-    StartDeadline,
-    StopChild,
-    StopDeadline,
-    TryParked,
+from supervisors.incarnation import (
+    ALIVE,
+    Child,
+    count_children,
+    kill,
+    launch,
+    note_end,
+    note_start,
 )
-from supervisors.restart import RestartWindow, delay_s, restarts, shares_fate
+from supervisors.plans import Plans
+from supervisors.restart import RestartWindow, delay_s, restarts, shares_fate, shuts_down
 
 Inbox = (
-    StartChild
-    | StopChild
-    | RestartChild
-    | DeleteChild
-    | ListChildren
-    | CountChildren
+    requests.StartChild
+    | requests.StopChild
+    | requests.RestartChild
+    | requests.DeleteChild
+    | requests.RetireChild
+    | requests.ListChildren
+    | requests.CountChildren
     | RetryChild
-    | StartDeadline
-    | StopDeadline
-    | BackoffOver
-    | TryParked
+    | requests.StartDeadline
+    | requests.StopDeadline
+    | requests.BackoffOver
+    | requests.TryParked
 )
-ALIVE: Final = frozenset({"starting", "running", "stopping"})
 
 
 class ChildFailedError(Exception):
@@ -70,12 +66,13 @@ class Supervisor(Actor):
         self._jitter = jitter
         self._window = RestartWindow(spec.budget)
         self._children: dict[str, Child] = {}
-        self._plans: list[Plan] = []
-        self._plan_numbers = count()
+        self._plans = Plans()
         self._closing = False
 
     def on_start(self) -> None:
-        """Begin to start the children; ready when the last one is."""
+        """Begin to start the children; ready when the last one is. Raises Ignored."""
+        if not self._spec.enabled:
+            raise Ignored("disabled")
         for spec in self._spec.children:
             self._add(spec)
         self._begin([], [child for child in self._children.values() if not child.spec.absent])
@@ -83,28 +80,30 @@ class Supervisor(Actor):
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
         match message:
-            case StartChild():
+            case requests.StartChild():
                 return self._on_start_child(message.spec)
-            case StopChild():
+            case requests.StopChild():
                 return self._on_stop_child(self._child(message.id))
-            case RestartChild():
+            case requests.RestartChild():
                 return self._on_restart_child(self._child(message.id))
             case RetryChild():
                 return self._on_restart_child(self._child(message.path.rpartition("/")[2]))
-            case DeleteChild():
+            case requests.DeleteChild():
                 return self._on_delete_child(self._child(message.id))
-            case ListChildren():
+            case requests.RetireChild():
+                return self._on_retire_child(self._child(message.id), message.successor)
+            case requests.ListChildren():
                 return [
                     (child.spec.id, child.cell.state, child.cell.incarnation)
                     for child in self._children.values()
                 ]
-            case CountChildren():
-                return self._on_count_children()
-            case StartDeadline() | StopDeadline():
+            case requests.CountChildren():
+                return count_children(self._children.values())
+            case requests.StartDeadline() | requests.StopDeadline():
                 return self._on_deadline(message)
-            case BackoffOver():
+            case requests.BackoffOver():
                 return self._on_backoff_over(message.plan)
-            case TryParked():
+            case requests.TryParked():
                 return self._on_try_parked(message)
 
     def on_supervision(self, message: Any) -> None:
@@ -132,8 +131,8 @@ class Supervisor(Actor):
                 self._handle_due()
             elif isinstance(item, ChildStarted | ChildEnded):
                 self.on_supervision(item)
-            elif not isinstance(item, Stop):
-                self._refuse(item)
+            elif isinstance(item, Envelope) and item.reply_to is not None:
+                item.reply_to.set_exception(Unavailable(f"{self.path} is stopping"))  # type: ignore[arg-type]
         for child in self._children.values():
             if not child.spec.absent:
                 child.cell.set_state("stopped", reason="its supervisor ended")
@@ -149,13 +148,15 @@ class Supervisor(Actor):
                 if alive
                 else f"{present.cell.path} is present but {present.cell.state}"
             )
+        if len(self._children) >= self._spec.children_max:
+            raise Busy(f"{self.path} has {len(self._children)} children, its limit")
         child = self._add(spec)
         child.waiter = self.reply_to
         self._begin([], [child])
         return LATER
 
     def _on_stop_child(self, child: Child) -> Any:
-        self._leave_plans(child)
+        self._plans.leave(child)
         if not child.launched:
             child.cell.set_state("stopped")
             self._advance()
@@ -165,64 +166,56 @@ class Supervisor(Actor):
         return LATER
 
     def _on_restart_child(self, child: Child) -> Any:
+        self._refuse_in_pool("restarted")
         if child.launched:
             raise Conflict(f"{child.cell.path} is {child.cell.state}")
         if child.spec.absent:
             raise Unavailable(f"{child.cell.path} is absent: {child.spec.absent}")
-        self._leave_plans(child)
+        self._plans.leave(child)
         child.window.clear()
         child.waiter = self.reply_to
         self._begin([], [child])
         return LATER
 
     def _on_delete_child(self, child: Child) -> None:
+        self._refuse_in_pool("deleted")
         if child.launched:
             raise Conflict(f"{child.cell.path} is {child.cell.state}: stop it first")
         self._forget(child)
 
-    def _on_count_children(self) -> ChildCounts:
-        children = list(self._children.values())
-        supervisors = sum(child.spec.is_supervisor for child in children)
-        return ChildCounts(
-            specs=len(children),
-            active=sum(child.cell.state in ALIVE for child in children),
-            supervisors=supervisors,
-            workers=len(children) - supervisors,
-        )
+    def _on_retire_child(self, child: Child, successor: ChildSpec | None) -> None:
+        child.retired, child.successor = True, successor
+        if not child.launched:
+            self._plans.leave(child)
+            self._replace(child)
+            self._advance()
+
+    def _refuse_in_pool(self, done: str) -> None:
+        if self._spec.pool:
+            raise Conflict(f"{self.path} is a pool: its children are not {done}, start new ones")
 
     # Plans.
 
-    def _begin(self, stop: list[Child], start: list[Child], *, delay: float = 0.0) -> None:
-        plan = Plan(number=next(self._plan_numbers), stop=stop, start=start, waiting=delay > 0)
-        self._plans.append(plan)
+    def _begin(self, stop: list[Child], start: list[Child], *, delay_s: float = 0.0) -> None:
+        number = self._plans.add(
+            stop, start, waiting=delay_s > 0, at_once=self._spec.pool or len(stop) == 1
+        )
         for child in start:
             if not child.launched and child.cell.state != "backing_off":
                 child.cell.set_state("starting")
-        if plan.waiting:
-            self.after(delay, BackoffOver(plan=plan.number))
+        if delay_s > 0:
+            self.after(delay_s, requests.BackoffOver(plan=number))
         self._advance()
 
     def _advance(self) -> None:
-        """Take the next step of every plan; a plan has one step under way at a time."""
-        for plan in list(self._plans):
-            while plan.stop and not plan.stop[-1].launched:
-                plan.stop.pop()
-            if plan.stop:
-                if plan.stop[-1].cell.state != "stopping":
-                    self._tell_stop(plan.stop[-1])
-            elif plan.start and not plan.waiting:
-                if not plan.start[0].launched:
-                    self._launch(plan.start[0])
-            elif not plan.start:
-                self._plans.remove(plan)
+        """Take the next step of every plan."""
+        stop, start = self._plans.due()
+        for child in stop:
+            self._tell_stop(child)
+        for child in start:
+            self._launch(child)
         if not self._plans and not self._closing:
             self.started()
-
-    def _leave_plans(self, child: Child) -> None:
-        """Whatever was planned for this child is off."""
-        for plan in self._plans:
-            plan.start = [other for other in plan.start if other is not child]
-            plan.stop = [other for other in plan.stop if other is not child]
 
     def _tell_stop(self, child: Child) -> None:
         child.cell.set_state("stopping")
@@ -232,14 +225,17 @@ class Supervisor(Actor):
             return
         child.cell.mailbox.put_system(Stop())
         if within_s != INFINITE_S:
-            self.after(within_s, StopDeadline(id=child.spec.id, incarnation=child.cell.incarnation))
+            self.after(
+                within_s,
+                requests.StopDeadline(id=child.spec.id, incarnation=child.cell.incarnation),
+            )
 
     def _launch(self, child: Child) -> None:
         launch(child, self.place, self._mailbox.put_system)
         if child.spec.start_within_s != INFINITE_S:
             self.after(
                 child.spec.start_within_s,
-                StartDeadline(id=child.spec.id, incarnation=child.cell.incarnation),
+                requests.StartDeadline(id=child.spec.id, incarnation=child.cell.incarnation),
             )
 
     # What happens to children.
@@ -249,8 +245,7 @@ class Supervisor(Actor):
             return
         note_start(child, self.place.clock.monotonic_s())
         child.answer(None)
-        for plan in self._plans:
-            plan.start = [other for other in plan.start if other is not child]
+        self._plans.leave(child)
         self._advance()
 
     def _on_child_ended(self, child: Child, ended: ChildEnded) -> None:
@@ -258,6 +253,8 @@ class Supervisor(Actor):
         note_end(child, ended)
         if asked_to_stop or self._closing:
             self._on_stopped(child)
+        elif child.retired:
+            self._replace(child)
         elif child.waiter is not None and child.cell.state == "starting":
             self._on_asked_start_failed(child, ended)
         elif ended.ending is Ending.CANNOT_START and child.spec.on_exhausted == "park":
@@ -265,23 +262,38 @@ class Supervisor(Actor):
         elif restarts(child.spec.restart, ended.ending):
             self._restart_or_give_up(child, ended)
         else:
-            self._leave_plans(child)
-            child.cell.set_state("stopped", reason=f"ended: {ended.ending}")
-            if child.spec.restart == "temporary":
-                self._forget(child)
+            self._on_done(child, ended)
         self._advance()
 
     def _on_stopped(self, child: Child) -> None:
-        replanned = any(child in plan.start for plan in self._plans)
-        child.cell.set_state("starting" if replanned else "stopped")
+        child.cell.set_state("starting" if self._plans.will_start(child) else "stopped")
         child.answer(None)
-        if child.spec.restart == "temporary" and not self._closing:
-            self._leave_plans(child)
+        if (child.spec.restart == "temporary" or self._spec.pool) and not self._closing:
+            self._plans.leave(child)
             self._forget(child)
+
+    def _on_done(self, child: Child, ended: ChildEnded) -> None:
+        """It ended by itself and is not restarted; a significant one may end us (EEP 56)."""
+        self._plans.leave(child)
+        child.done = True
+        child.cell.set_state("stopped", reason=f"ended: {ended.ending}")
+        if child.spec.restart == "temporary":
+            self._forget(child)
+        others = [other.done for other in self._children.values() if other.spec.significant]
+        if child.spec.significant and shuts_down(self._spec.auto_shutdown, others):
+            self.end()
+
+    def _replace(self, child: Child) -> None:
+        """A retired child is over: forget it, or let its successor live at its address."""
+        if child.successor is None:
+            self._forget(child)
+            return
+        child.spec, child.successor, child.retired = child.successor, None, False
+        self._begin([], [child])
 
     def _on_asked_start_failed(self, child: Child, ended: ChildEnded) -> None:
         """S5, S7: the one who asked is told; a child that never ran is not recorded."""
-        self._leave_plans(child)
+        self._plans.leave(child)
         child.cell.set_state("stopped", reason=ended.error, cure=ended.cure)
         ignored = ended.ending is Ending.IGNORED
         error = Unavailable(f"{child.cell.path} did not start: {ended.error}", cure=ended.cure)
@@ -302,7 +314,7 @@ class Supervisor(Actor):
         if child.spec.on_exhausted == "escalate" and (spent or first_start):
             raise ChildFailedError(f"{child.cell.path}: {reason}")
         if spent:
-            self._park(child, reason, "atlas inspect failures")
+            self._park(child, reason, "scripts/inspect failures")
             return
         self._restart(child)
 
@@ -311,9 +323,9 @@ class Supervisor(Actor):
         order = list(self._children)
         ids = shares_fate(self._spec.strategy, order, child.spec.id)
         group = [self._children[id] for id in ids]
-        pending = [other for plan in self._plans for other in plan.start]
+        pending = [other for other in group if self._plans.will_start(other)]
         for other in group:
-            self._leave_plans(other)
+            self._plans.leave(other)
         comes_back = [
             other
             for other in group
@@ -326,37 +338,37 @@ class Supervisor(Actor):
             child.cell.set_state(
                 "backing_off", reason=child.cell.last_failure, retry_at_ms=retry_at_ms
             )
-        self._begin([other for other in group if other.launched], comes_back, delay=delay)
+        self._begin([other for other in group if other.launched], comes_back, delay_s=delay)
 
     def _park(self, child: Child, reason: str, cure: str) -> None:
-        self._leave_plans(child)
+        self._plans.leave(child)
         retry_s = child.spec.retry_s
         retry_at_ms = None
         if retry_s is not None:
             retry_s *= 0.75 + self._jitter() / 4  # many parked children should not try at once
             retry_at_ms = self.place.clock.now_ms() + int(retry_s * 1000)
-            self.after(retry_s, TryParked(id=child.spec.id, incarnation=child.cell.incarnation))
+            self.after(
+                retry_s, requests.TryParked(id=child.spec.id, incarnation=child.cell.incarnation)
+            )
         child.cell.set_state("parked", reason=reason, cure=cure, retry_at_ms=retry_at_ms)
         logger.warning("actor.parked", path=child.cell.path, reason=reason)
 
     # Deadlines.
 
-    def _on_deadline(self, message: StartDeadline | StopDeadline) -> None:
+    def _on_deadline(self, message: requests.StartDeadline | requests.StopDeadline) -> None:
         child = self._children.get(message.id)
         if child is None or child.cell.incarnation != message.incarnation or not child.launched:
             return
-        expected = "starting" if isinstance(message, StartDeadline) else "stopping"
+        expected = "starting" if isinstance(message, requests.StartDeadline) else "stopping"
         if child.cell.state == expected:
             verb = "start" if expected == "starting" else "stop"
             kill(child, f"did not {verb} within its time", self._mailbox.put_system)
 
     def _on_backoff_over(self, number: int) -> None:
-        for plan in self._plans:
-            if plan.number == number:
-                plan.waiting = False
+        self._plans.end_wait(number)
         self._advance()
 
-    def _on_try_parked(self, message: TryParked) -> None:
+    def _on_try_parked(self, message: requests.TryParked) -> None:
         child = self._children.get(message.id)
         if (
             child is not None
@@ -386,8 +398,3 @@ class Supervisor(Actor):
     def _forget(self, child: Child) -> None:
         self._children.pop(child.spec.id, None)
         self.place.directory.remove(child.cell.path)
-
-    def _refuse(self, envelope: Any) -> None:
-        reply_to = getattr(envelope, "reply_to", None)
-        if reply_to is not None:
-            reply_to.set_exception(Unavailable(f"{self.path} is stopping", part=self.path))

@@ -169,7 +169,8 @@ class Tree:
 @contextmanager
 def tree_of(*children: ChildSpec, **flags: Any) -> Iterator[Tree]:
     """A started tree; stopped at the end if the test has not ended it."""
-    tree = Tree(SupervisorSpec(children=children, **flags))
+    jitter = flags.pop("jitter", lambda: 0.0)
+    tree = Tree(SupervisorSpec(children=children, **flags), jitter=jitter)
     started = tree.first_report()
     assert isinstance(started, ChildStarted), started
     try:
