@@ -1,12 +1,20 @@
 """Atlas: `python run.py [serve]` runs the daemon; every other command talks to it."""
 
+import os
 import sys
 
+# With one of these, serve runs in this process; else a watchdog starts it and looks after it.
+ALONE = {"--no-watchdog", "--beat-fd", "--detach", "-h", "--help"}
 MISSING = "run.py: {} is not installed: run scripts/serve, or: python -m pip install -e ."
 
 
 def main() -> int:
     """Run one command; the exit code (0 done, 1 failed, 2 wrong usage, 3 instance, 4 timeout)."""
+    words = sys.argv[1:] or ["serve"]
+    if words[0] == "serve" and not ALONE & set(words) and "NOTIFY_SOCKET" not in os.environ:
+        from supervisors import watchdog  # noqa: PLC0415 - it imports nothing of Atlas
+
+        return watchdog.run([sys.executable, os.path.abspath(__file__), *words])  # noqa: PTH100
     try:
         from atlas_actors.cli.main import run  # noqa: PLC0415 - says what is missing
     except ModuleNotFoundError as error:
@@ -14,10 +22,10 @@ def main() -> int:
             raise
         sys.stderr.write(MISSING.format(error.name) + "\n")
         return 2
-    return run(sys.argv[1:], serve)
+    return run(words, serve)
 
 
-def serve(log_level: str | None) -> int:
+def serve(log_level: str | None, beat_fd: int | None) -> int:
     """Run the daemon in the foreground. Raises AtlasError."""
     try:
         from atlas_actors import __version__, config  # noqa: PLC0415
@@ -25,15 +33,13 @@ def serve(log_level: str | None) -> int:
     except ModuleNotFoundError as error:
         sys.stderr.write(MISSING.format(error.name) + "\n")
         return 2
-    import os  # noqa: PLC0415
-
     settings = config.load(os.environ)
     daemon.make_home(settings.home)
     level = log_level or settings.daemon.log_level
     daemon.set_up_logging(
         settings.home, level, settings.daemon.log_files, settings.daemon.log_bytes_max
     )
-    return daemon.serve(settings, __version__)
+    return daemon.serve(settings, __version__, beat_fd)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,11 @@ class AsyncActor(Actor):
         """Deliver the outbox from inside a task."""
         self._flush()
 
+    def end(self) -> None:
+        """End normally, also from inside a task."""
+        super().end()
+        self._over.set()
+
     def after(self, delay_s: float, message: Any) -> None:
         """Handle `message` in `delay_s` seconds; dies with us."""
         self._loop.call_later(delay_s, self._handle_in_loop, Envelope(message, None))

@@ -1,15 +1,17 @@
 """The program: one daemon a home, from the lock to the last stop."""
 
+import faulthandler
 import fcntl
 import json
 import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 import attrs
@@ -25,11 +27,14 @@ from atlas_actors.gateway.views import tree as tree_view
 from atlas_actors.messages import paths
 from atlas_actors.messages.supervision import ChildEnded, ChildStarted, Ending, Stop
 from atlas_actors.model.file import write_whole
+from supervisors.beat import Pulse
+from supervisors.reload import reload
 from supervisors.supervisor import Supervisor
 from supervisors.tree import Daemon, root
 
 # The sum of what the children may take, and then no more.
 STOP_S: Final = 45.0
+LOCK_S: Final = 2.0
 FAILURES_BYTES_MAX: Final = 1_000_000
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -37,11 +42,16 @@ EXIT_FAILED: Final = 1
 Event = str | ChildStarted | ChildEnded
 
 
-def serve(config: Config, version: str) -> int:
+def serve(config: Config, version: str, beat_fd: int | None = None) -> int:
     """Run until a signal or the root's end; the exit code. Raises Conflict when one runs."""
     make_home(config.home)
-    with locked(config.home):
-        return _Program(config, version).run()
+    with locked(config.home), (config.home.log / "stacks.log").open("a", encoding="utf-8") as log:
+        # Written by the signal handler itself, also while a call holds the interpreter.
+        faulthandler.register(signal.SIGUSR2, file=log, all_threads=True)
+        try:
+            return _Program(config, version, beat_fd).run()
+        finally:
+            faulthandler.unregister(signal.SIGUSR2)
 
 
 def make_home(home: Home) -> None:
@@ -56,15 +66,13 @@ def make_home(home: Home) -> None:
 def locked(home: Home) -> Iterator[None]:
     """Hold the home's lock. Raises Conflict with the pid of the daemon that holds it."""
     with home.lock.open("a+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(file.fileno()):
             file.seek(0)
             pid = file.read().strip() or "unknown"
             raise Conflict(
                 f"an Atlas daemon runs already on {home.root}: pid {pid}",
                 cure="atlas status talks to it, atlas stop ends it",
-            ) from None
+            )
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))
@@ -74,13 +82,30 @@ def locked(home: Home) -> Iterator[None]:
         file.truncate()
 
 
+def _lock(descriptor: int) -> bool:
+    """Take the lock; one that a dying daemon still holds is waited for, for a moment."""
+    deadline_s = time.monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline_s:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
+
+
 class _Program:
     """The main thread: it waits for signals, the root's reports and changes of the tree."""
 
-    def __init__(self, config: Config, version: str) -> None:
+    def __init__(self, config: Config, version: str, beat_fd: int | None) -> None:
         self._config = config
         self._clock = SystemClock()
         self._events: SimpleQueue[Event] = SimpleQueue()
+        self._pulse = Pulse(
+            self._clock, os.environ, beat_fd, on_orphaned=lambda: self._events.put("stop")
+        )
         self._tree_is_stale = False
         self._directory = Directory(on_change=self._on_tree_change)
         self._directory.on_failure = self._events.put
@@ -95,6 +120,7 @@ class _Program:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._events.put("stop"))
         signal.signal(signal.SIGUSR1, lambda *_: self._events.put("stacks"))
+        signal.signal(signal.SIGHUP, lambda *_: self._events.put("reload"))
         about = self._daemon.about
         logger.info("daemon.starting", pid=about.pid, home=str(about.home.root))
         cell = self._directory.cell(self._root_path)
@@ -112,6 +138,7 @@ class _Program:
         ended = self._wait()
         if ended is None:
             logger.info("daemon.stopping")
+            self._pulse.stopping()
             cell.set_state("stopping")
             cell.mailbox.put_system(Stop())
             ended = self._wait_for_end()
@@ -126,8 +153,16 @@ class _Program:
 
     def _wait(self) -> ChildEnded | None:
         """Until a signal (None) or the root's end."""
+        root_ref = self._directory.ref(self._root_path)
         while True:
-            event = self._events.get()
+            wait_s = self._pulse.wait_s()
+            if wait_s == 0:
+                self._pulse.beat(root_ref)
+                continue
+            try:
+                event = self._events.get(timeout=wait_s)
+            except Empty:
+                continue
             if event == "stop":
                 return None
             ended = self._handle(event)
@@ -155,6 +190,7 @@ class _Program:
             cell.started_at_s = self._clock.monotonic_s()
             cell.set_state("running")
             logger.info("daemon.ready", socket=str(self._config.home.socket()))
+            self._pulse.ready()
         elif isinstance(event, ChildEnded):
             if event.path == self._root_path:
                 return event
@@ -163,6 +199,8 @@ class _Program:
             self._write_tree()
         elif event == "stacks":
             _log_stacks()
+        elif event == "reload":
+            self._config = reload(self._config, self._daemon, self._directory)
         return None
 
     def _on_tree_change(self) -> None:

@@ -298,10 +298,10 @@ class Supervisor(Actor):
         ignored = ended.ending is Ending.IGNORED
         error = Unavailable(f"{child.cell.path} did not start: {ended.error}", cure=ended.cure)
         child.answer(None if ignored else error)
-        if child.cell.incarnation == 1 and not (ignored and child.spec.restart != "temporary"):
-            self._forget(child)
-        elif ended.ending is Ending.CANNOT_START:
+        if ended.ending is Ending.CANNOT_START and child.spec.on_exhausted == "park":
             self._park(child, ended.error, ended.cure)
+        elif child.cell.incarnation == 1 and not (ignored and child.spec.restart != "temporary"):
+            self._forget(child)
 
     def _restart_or_give_up(self, child: Child, ended: ChildEnded) -> None:
         now_s = self.place.clock.monotonic_s()

@@ -69,9 +69,7 @@ def learning(daemon: Daemon) -> SupervisorSpec:
 def executors(daemon: Daemon) -> SupervisorSpec:
     """atlas/executors: one for each [providers.NAME]"""
     return SupervisorSpec(
-        children=tuple(
-            _executor(daemon, settings) for settings in daemon.config.providers.values()
-        ),
+        children=tuple(executor(daemon, settings) for settings in daemon.config.providers.values()),
         budget=BUDGET,
     )
 
@@ -131,7 +129,8 @@ def door(daemon: Daemon) -> SupervisorSpec:
     )
 
 
-def _executor(daemon: Daemon, settings: ProviderSettings) -> ChildSpec:
+def executor(daemon: Daemon, settings: ProviderSettings) -> ChildSpec:
+    """One provider's executor; a retired one ends normally and does not come back."""
     transport = TRANSPORTS.get(settings.transport)
     id = f"executor.{settings.name}"
     if transport is None or not transport.built:

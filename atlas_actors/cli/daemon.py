@@ -28,6 +28,10 @@ def add_to(groups: Any) -> None:
     serve.add_argument(
         "--log-level", choices=("TRACE", "DEBUG", "INFO", "WARNING", "ERROR"), default=None
     )
+    serve.add_argument(
+        "--no-watchdog", action="store_true", help="one process, for debugging: nobody restarts it"
+    )
+    serve.add_argument("--beat-fd", type=int, default=None, help=argparse.SUPPRESS)
     serve.set_defaults(run=run_detach)
     status = groups.add_parser("status", help="what runs, what waits, what is degraded")
     status.add_argument("--json", action="store_true")
@@ -51,6 +55,8 @@ def run_detach(options: argparse.Namespace, home: Home) -> int:
     home.log.mkdir(mode=0o700, parents=True, exist_ok=True)
     output = home.log / "daemon.out"
     command = [sys.executable, str(PROGRAM), "serve"]
+    if options.no_watchdog:
+        command += ["--no-watchdog"]
     if options.log_level:
         command += ["--log-level", options.log_level]
     with output.open("wb") as out:
@@ -67,7 +73,9 @@ def run_detach(options: argparse.Namespace, home: Home) -> int:
                 f"the daemon does not answer after {START_S:g} s", cure=str(output)
             )
         time.sleep(POLL_S)
-    lines = [f"pid      {process.pid}", f"socket   {home.socket()}"]
+    with Client(home, timeout_s=10) as client:
+        pid = int(client.call("system.ping")["pid"])
+    lines = [f"pid      {pid}", f"socket   {home.socket()}"]
     if not selected(home).path.exists():
         lines.append("model    none yet: atlas model pull")
     lines.append('next     atlas ask "Say hello in French"')

@@ -21,7 +21,7 @@ from atlas_actors.errors import (
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INSTANCE, EXIT_TIMEOUT, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 
-Serve = Callable[[str | None], int]
+Serve = Callable[[str | None, int | None], int]
 
 
 def run(arguments: Sequence[str], serve: Serve) -> int:
@@ -30,7 +30,7 @@ def run(arguments: Sequence[str], serve: Serve) -> int:
     options = parser.parse_args(list(arguments) or ["serve"])
     try:
         if options.command == "serve" and not options.detach:
-            return serve(options.log_level)
+            return serve(options.log_level, options.beat_fd)
         return int(options.run(options, home_from(os.environ)))
     except AtlasError as error:
         sys.stderr.write(f"atlas: {error}\n")

@@ -21,12 +21,13 @@ from atlas_actors.messages.execution import (
     End,
     ExecutorReported,
     ReportExecutor,
+    RetireExecutor,
     RunAttempt,
 )
 from atlas_actors.model.file import is_verified, verify
 from atlas_actors.providers.openai_chat import chat_request
 
-Inbox = RunAttempt | CancelAttempt | ReportExecutor
+Inbox = RunAttempt | CancelAttempt | ReportExecutor | RetireExecutor
 
 
 class Executor(AsyncActor):
@@ -42,6 +43,7 @@ class Executor(AsyncActor):
         self._checked = True
         self._note = ""
         self._slots: anyio.CapacityLimiter
+        self._retired = False
         self._scopes: dict[tuple[str, int], anyio.CancelScope] = {}
 
     async def on_start_async(self) -> None:
@@ -74,6 +76,9 @@ class Executor(AsyncActor):
                 return scope.cancel() if scope is not None else None
             case ReportExecutor():
                 return self._report()
+            case RetireExecutor():
+                self._retired = True
+                return self._end_if_done()
 
     def _on_run_attempt(self, order: RunAttempt) -> None:
         started = order.started
@@ -139,6 +144,7 @@ class Executor(AsyncActor):
         )
         self._report()
         self._flush()
+        self._end_if_done()
         await self._leave_if_unreachable(ended)
 
     async def _ask(self, order: RunAttempt) -> CallEnd:
@@ -174,6 +180,10 @@ class Executor(AsyncActor):
             old, self._backend = self._backend, fresh
             await old.stop()
             self._on_backend_change(fresh.note)
+
+    def _end_if_done(self) -> None:
+        if self._retired and not self._scopes:
+            self.end()
 
     def _on_text(self, started: AttemptStarted, text: str) -> None:
         self.tell(

@@ -21,12 +21,17 @@ from atlas_actors.gateway.peer import uid_of
 from atlas_actors.gateway.requests import outcome_of, submission_of
 from atlas_actors.gateway.rpc import INVALID_REQUEST, Call, RpcError, error_line
 from atlas_actors.messages import paths
-from atlas_actors.messages.execution import AnswerGrew, ExecutorReported, ReportExecutor
+from atlas_actors.messages.execution import (
+    AnswerGrew,
+    ExecutorReported,
+    ProvidersChanged,
+    ReportExecutor,
+)
 from atlas_actors.messages.routing import DecideRoute
 from atlas_actors.messages.supervision import RetryChild
 from atlas_actors.messages.task import CancelTask, RetryTask, TaskChanged
 
-Inbox = TaskChanged | AnswerGrew | ExecutorReported
+Inbox = TaskChanged | AnswerGrew | ExecutorReported | ProvidersChanged
 FINAL_STATES: Final = frozenset({"completed", "failed", "cancelled"})
 WAIT_MS: Final = 60_000
 LIST_ROWS: Final = 50
@@ -92,6 +97,11 @@ class Gateway(AsyncActor):
                 return self._followers.grew(message)
             case ExecutorReported():
                 self._reports[message.provider] = message
+                return None
+            case ProvidersChanged():
+                self._providers = {
+                    table["name"]: ProviderSettings(**table) for table in message.providers
+                }
                 return None
 
     async def _serve(self, stream: SocketStream) -> None:

@@ -126,6 +126,18 @@ class ReportExecutor:
 
 
 @attrs.frozen(kw_only=True)
+class RetireExecutor:
+    """Order to an executor: finish what you have, then end."""
+
+
+@attrs.frozen(kw_only=True)
+class ProvidersChanged:
+    """Order to who knows the providers: from now on these; each is a [providers.NAME] table."""
+
+    providers: tuple[dict[str, Any], ...]
+
+
+@attrs.frozen(kw_only=True)
 class ExecutorReported:
     """Fact for the orchestrator: the state of one provider now.
 

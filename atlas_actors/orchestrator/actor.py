@@ -19,7 +19,9 @@ from atlas_actors.messages.execution import (
     CancelAttempt,
     End,
     ExecutorReported,
+    ProvidersChanged,
     ReportExecutor,
+    RetireExecutor,
     RunAttempt,
 )
 from atlas_actors.messages.routing import Classified, Classify, DecideRoute, Route, RouteChosen
@@ -56,6 +58,7 @@ Inbox = (
     | ExecutorReported
     | ActorStarted
     | ActorDown
+    | ProvidersChanged
     | PruneDue
 )
 PRUNE_EVERY_S: Final = 3_600.0
@@ -92,6 +95,7 @@ class Orchestrator(StoreActor):
         self._settings = settings
         self._jitter = jitter
         self._ids = Ids(place.clock)
+        self._settings_of = dict(providers)
         self._providers = {name: _provider(table) for name, table in providers.items()}
         self._flights: dict[tuple[str, int], Flight] = {}
         self._asked: dict[str, TaskQueued | DecideRoute] = {}
@@ -137,6 +141,8 @@ class Orchestrator(StoreActor):
                 return self.tell(message.path, ReportExecutor())
             case ActorDown():
                 return self._on_executor_down(message)
+            case ProvidersChanged():
+                return self._on_providers_changed(message)
             case PruneDue():
                 age_ms = int(self._settings.retention_days * 86_400_000)
                 records.prune(self.store, self.place.clock.now_ms() - age_ms)
@@ -204,6 +210,9 @@ class Orchestrator(StoreActor):
     # Attempts.
 
     def _on_attempt_started(self, started: AttemptStarted) -> None:
+        if started.lane not in self._providers:
+            self._give_up(started.task_id, started.attempt, f"{started.lane} was removed")
+            return
         self._flights[started.task_id, started.attempt] = Flight(started=started)
         prompt = build_prompt(started.request, started.last_error)
         self.tell(paths.executor(started.lane), RunAttempt(started=started, prompt=prompt))
@@ -300,6 +309,22 @@ class Orchestrator(StoreActor):
                 del self._elsewhere[task_id, attempt]
                 self._give_up(task_id, attempt, f"the executor ended: {down.error}")
         self._reported(name)
+
+    def _on_providers_changed(self, changed: ProvidersChanged) -> None:
+        """Settings were reloaded: who is gone or has changed finishes and ends; new ones join."""
+        new = {table["name"]: ProviderSettings(**table) for table in changed.providers}
+        for name, old in list(self._settings_of.items()):
+            if new.get(name) != old:
+                self.tell(paths.executor(name), RetireExecutor())
+                self.tell(paths.TASKS, CloseLane(lane=name, reason="its settings changed"))
+                del self._providers[name], self._settings_of[name]
+                self._unreported.discard(name)
+        for name, settings in new.items():
+            if name not in self._providers:
+                self._settings_of[name] = settings
+                self._providers[name] = _provider(settings)
+                self.monitor(paths.executor(name))
+        self._reconcile()
 
     def _tell_lane(self, name: str) -> None:
         provider = self._providers[name]

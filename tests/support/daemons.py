@@ -22,7 +22,8 @@ START_S = 60.0
 class Daemon:
     """A home, and perhaps a running daemon on it."""
 
-    def __init__(self, home: Path, **settings: Any) -> None:
+    def __init__(self, home: Path, *, watchdog: bool = False, **settings: Any) -> None:
+        self.flags = [] if watchdog else ["--no-watchdog"]
         self.home = Home(root=home)
         home.mkdir(parents=True, exist_ok=True)
         self.environment = {
@@ -36,7 +37,7 @@ class Daemon:
     def start(self) -> "Daemon":
         """Start it and wait until its socket answers."""
         self.process = subprocess.Popen(
-            [sys.executable, str(RUN), "serve"],
+            [sys.executable, str(RUN), "serve", *self.flags],
             env=self.environment,
             stderr=(self.home.root / "stderr").open("ab"),
         )
