@@ -7,9 +7,7 @@ Pykka 4.5, read in pykka/_actor.py). tests/test_pykka_contract.py pins what we l
 
 import heapq
 import threading
-import traceback
 from collections.abc import Callable
-from itertools import count
 from typing import Any, ClassVar, Final, get_args
 
 import attrs
@@ -33,7 +31,7 @@ from atlas_actors.messages.supervision import (
 )
 
 ERROR_CHARACTERS: Final = 300
-TRACEBACK_CHARACTERS: Final = 8_000
+FRAMES_MAX: Final = 60
 
 # Returned by on_receive when `reply_to` was kept and will be answered later.
 LATER: Final = object()
@@ -76,8 +74,14 @@ class Actor(pykka.ThreadingActor):
     use_daemon_thread = True
     # The closed union of what on_receive takes; anything else is refused before it.
     inbox: ClassVar[Any]
+    _accepted: ClassVar[tuple[type, ...]] = ()
     # A supervisor is ready only when its children are: it calls started() itself.
     starts_later: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "inbox" in cls.__dict__:
+            cls._accepted = get_args(cls.inbox) or (cls.inbox,)
 
     def __init__(self, place: Place) -> None:
         super().__init__()
@@ -86,9 +90,8 @@ class Actor(pykka.ThreadingActor):
         self.outbox: list[Outgoing] = []
         self._mailbox = place.cell.mailbox
         self.actor_inbox: ActorInbox = self._mailbox
-        self._accepted = get_args(self.inbox) or (self.inbox,)
         self._timers: list[tuple[float, int, Any]] = []
-        self._timer_numbers = count()
+        self._timer_count = 0
         self._ends = False
         self.reply_to: Reply | None = None  # who waits for the message in hand
         self._ready = False
@@ -121,7 +124,8 @@ class Actor(pykka.ThreadingActor):
     def after(self, delay_s: float, message: Any) -> None:
         """Handle `message` as if it had come by mail, in `delay_s` seconds; dies with us."""
         due = self.place.clock.monotonic_s() + delay_s
-        heapq.heappush(self._timers, (due, next(self._timer_numbers), message))
+        self._timer_count += 1  # equal times go in the order of setting
+        heapq.heappush(self._timers, (due, self._timer_count, message))
 
     def monitor(self, path: str) -> None:
         """Get an ActorStarted or ActorDown now and at each change of what lives at `path`."""
@@ -306,17 +310,29 @@ class Actor(pykka.ThreadingActor):
             self._handle(Envelope(heapq.heappop(self._timers)[2], None))
 
     def _ended(self, ending: Ending, error: BaseException | None = None) -> ChildEnded:
-        trace = ""
-        if ending is Ending.CRASHED and error is not None:
-            trace = "".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS:]
+        crashed = ending is Ending.CRASHED and error is not None
         return ChildEnded(
             path=self.path,
             incarnation=self.place.incarnation,
             ending=ending,
             error=one_line(error) if error is not None else "",
-            traceback=trace,
+            frames=frames_of(error) if crashed and error is not None else (),
             cure=getattr(error, "cure", ""),
         )
+
+
+def frames_of(error: BaseException, causes: int = 5) -> tuple[tuple[str, int, str], ...]:
+    """Where an exception came from, as ChildEnded.frames; bounded, and without reading files."""
+    frames: list[tuple[str, int, str]] = []
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and causes:
+        frames += [*frames_of(cause, causes - 1), ("", 0, one_line(cause))]
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append((code.co_filename, trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
+    return tuple(frames[-FRAMES_MAX:])
 
 
 def one_line(error: BaseException) -> str:

@@ -46,6 +46,8 @@ class Fence:
     connection's interrupt); it returns a function that takes the registration back.
     """
 
+    __slots__ = ("_interrupters", "down")
+
     def __init__(self) -> None:
         self.down = False
         self._interrupters: dict[int, Callable[[], None]] = {}
@@ -80,6 +82,12 @@ class DeadLetter:
 class Cell:
     """One address: its mailbox, the state of what lives there, and its history."""
 
+    __slots__ = (
+        "_directory", "_monitors", "cure", "database", "fence", "in_hand_since_s", "incarnation",
+        "last_failure", "last_frames", "mailbox", "path", "reason", "restarts", "retry_at_ms",
+        "started_at_s", "state", "thread_id",
+    )  # fmt: skip
+
     def __init__(self, path: str, directory: "Directory", *, bound: int = MAILBOX_BOUND) -> None:
         self.path = path
         self.mailbox = Mailbox(bound)
@@ -88,7 +96,7 @@ class Cell:
         self.incarnation = 0
         self.restarts = 0
         self.last_failure = ""
-        self.last_traceback = ""
+        self.last_frames: tuple[tuple[str, int, str], ...] = ()
         self.reason = ""  # why it is parked, degraded or absent
         self.cure = ""
         self.retry_at_ms: int | None = None
@@ -97,7 +105,7 @@ class Cell:
         self.database: str | None = None
         self.thread_id: int | None = None
         self._directory = directory
-        self._monitors: set[str] = set()
+        self._monitors: tuple[str, ...] = ()
 
     def set_state(
         self,
@@ -134,7 +142,8 @@ class Cell:
 
     def watch(self, monitor_path: str) -> None:
         """Tell `monitor_path` of each start and end from now on, and of how things are now."""
-        self._monitors.add(monitor_path)
+        if monitor_path not in self._monitors:
+            self._monitors = (*self._monitors, monitor_path)
         if self.state == "running":
             self._tell(monitor_path, ActorStarted(path=self.path, incarnation=self.incarnation))
         elif self.state not in OPEN_STATES:
@@ -149,7 +158,7 @@ class Cell:
 
     def announce(self, fact: ActorStarted | ActorDown) -> None:
         """Pass a start or an end to the monitors."""
-        for path in tuple(self._monitors):
+        for path in self._monitors:
             self._tell(path, fact)
 
     def _tell(self, path: str, fact: ActorStarted | ActorDown) -> None:
@@ -160,7 +169,7 @@ class Cell:
 
     def remember_failure(self, ended: ChildEnded) -> None:
         """Keep the last failure for whoever looks."""
-        self.last_failure, self.last_traceback = ended.error, ended.traceback
+        self.last_failure, self.last_frames = ended.error, ended.frames
         self._directory.failed(ended)
 
     def refusal(self) -> Unavailable:

@@ -3,6 +3,7 @@
 import faulthandler
 import fcntl
 import json
+import linecache
 import os
 import signal
 import sys
@@ -14,7 +15,6 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
-import attrs
 from loguru import logger
 
 from atlas_actors.actor import Place
@@ -224,7 +224,14 @@ class _Program:
     def _keep_failure(self, ended: ChildEnded) -> None:
         """Append a failure with its traceback; one older file is kept."""
         file = self._config.home.log / "failures.jsonl"
-        row = {"at_ms": self._clock.now_ms(), **attrs.asdict(ended)}
+        row = {
+            "at_ms": self._clock.now_ms(),
+            "path": ended.path,
+            "incarnation": ended.incarnation,
+            "ending": str(ended.ending),
+            "error": ended.error,
+            "traceback": _traceback(ended),
+        }
         try:
             if file.exists() and file.stat().st_size > FAILURES_BYTES_MAX:
                 file.replace(file.with_suffix(".jsonl.1"))
@@ -232,6 +239,20 @@ class _Program:
                 log.write(json.dumps(row) + "\n")
         except OSError as error:
             logger.warning("daemon.failure_not_kept", error=str(error))
+
+
+def _traceback(ended: ChildEnded) -> str:
+    """The frames of a failure as Python prints them, with their source lines."""
+    lines = []
+    for file, number, function in ended.frames:
+        if not file:
+            lines.append(f"{function}\nwhich led to:")
+            continue
+        lines.append(f'  File "{file}", line {number}, in {function}')
+        source = linecache.getline(file, number).strip()
+        if source:
+            lines.append(f"    {source}")
+    return "\n".join([*lines, ended.error])
 
 
 def _log_stacks() -> None:

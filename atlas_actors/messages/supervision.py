@@ -44,7 +44,9 @@ class ChildEnded:
     incarnation: int
     ending: Ending
     error: str = ""  # one line
-    traceback: str = ""
+    # (file, line, function) of each call, outermost first; those of a cause come before a row
+    # ("", 0, what it caused). Turned into text by who shows it: that costs more than a restart.
+    frames: tuple[tuple[str, int, str], ...] = ()
     cure: str = ""
 
 

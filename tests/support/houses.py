@@ -9,8 +9,13 @@ from typing import Any
 from atlas_actors.cli.client import Client
 from atlas_actors.clock import SystemClock
 from atlas_actors.config import Home, load
-from atlas_actors.gateway.actor import About
+from atlas_actors.executor.actor import Executor
+from atlas_actors.gateway.actor import About, Gateway
 from atlas_actors.messages.supervision import FailNow
+from atlas_actors.orchestrator.actor import Orchestrator
+from atlas_actors.outcomes.actor import Outcomes
+from atlas_actors.router.actor import Router
+from atlas_actors.tasks.actor import Tasks
 from supervisors.daemon import make_home
 from supervisors.tree import Daemon, root
 from tests.support.trees import WAIT_S, Tree
@@ -35,6 +40,10 @@ class House:
 
     def cell(self, path: str) -> Any:
         return self.tree.directory.ref(f"atlas/{path}").cell
+
+    def actor_types(self) -> list[type[Any]]:
+        """The classes of the rooms."""
+        return [Executor, Gateway, Orchestrator, Outcomes, Router, Tasks]
 
     def crash(self, path: str) -> None:
         """Let an actor fail; returns when its next incarnation runs or it is parked."""

@@ -1,0 +1,1 @@
+"""Benchmarks: started by people through scripts/bench; each compares with a peer in one run."""
