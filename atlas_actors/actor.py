@@ -8,7 +8,7 @@ Pykka 4.5, read in pykka/_actor.py). tests/test_pykka_contract.py pins what we l
 import heapq
 import threading
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
 
 import attrs
 import pykka
@@ -55,13 +55,18 @@ class Place:
     report: Report
 
 
+# What comes back to the sender: nothing, the answer or a RequestFailed, only a RequestFailed.
+Wants = Literal["nothing", "answer", "failure"]
+
+
 @attrs.frozen(kw_only=True)
 class Outgoing:
     """Mail that leaves once the handler (and its commit) has succeeded."""
 
-    path: str
+    path: str  # empty: to ourselves, after `delay_s`
     message: Any
-    wants_answer: bool
+    wants: Wants = "nothing"
+    delay_s: float = 0.0
 
 
 class Actor(pykka.ThreadingActor):
@@ -115,17 +120,20 @@ class Actor(pykka.ThreadingActor):
 
     def tell(self, path: str, message: Any) -> None:
         """Send when this handler has succeeded; lost mail becomes a dead letter."""
-        self.outbox.append(Outgoing(path=path, message=message, wants_answer=False))
+        self.outbox.append(Outgoing(path=path, message=message))
 
     def request(self, path: str, message: Any) -> None:
         """Like tell; the answer, or a RequestFailed, comes as a message."""
-        self.outbox.append(Outgoing(path=path, message=message, wants_answer=True))
+        self.outbox.append(Outgoing(path=path, message=message, wants="answer"))
+
+    def entrust(self, path: str, message: Any) -> None:
+        """Like tell, for what must not vanish: a RequestFailed comes when nobody handled it."""
+        self.outbox.append(Outgoing(path=path, message=message, wants="failure"))
 
     def after(self, delay_s: float, message: Any) -> None:
-        """Handle `message` as if it had come by mail, in `delay_s` seconds; dies with us."""
-        due = self.place.clock.monotonic_s() + delay_s
-        self._timer_count += 1  # equal times go in the order of setting
-        heapq.heappush(self._timers, (due, self._timer_count, message))
+        """Handle `message` as if it had come by mail, `delay_s` seconds after this handler has
+        succeeded; dies with us."""
+        self.outbox.append(Outgoing(path="", message=message, delay_s=delay_s))
 
     def monitor(self, path: str) -> None:
         """Get an ActorStarted or ActorDown now and at each change of what lives at `path`."""
@@ -204,7 +212,11 @@ class Actor(pykka.ThreadingActor):
         """Handle mail until told to stop."""
         while not self._ends:
             self.place.fence.check()
-            item = self._mailbox.get(self._next_timer_s())
+            wait_s = self._next_timer_s()
+            if wait_s == 0:  # also when mail never stops
+                self._handle_due()
+                continue
+            item = self._mailbox.get(wait_s, self.place.fence.is_down)
             if self.place.fence.down:
                 self._mailbox.give_back(item)  # it is the next incarnation's
                 raise FencedOffError
@@ -279,11 +291,19 @@ class Actor(pykka.ThreadingActor):
             self._deliver(mail)
 
     def _deliver(self, mail: Outgoing) -> None:
+        """Hand one mail over. Between actors nothing is bounded: the doors are, and what the
+        rooms tell each other about accepted work must not be dropped."""
+        if not mail.path:
+            self._timer_count += 1  # equal times go in the order of setting
+            due_s = self.place.clock.monotonic_s() + mail.delay_s
+            heapq.heappush(self._timers, (due_s, self._timer_count, mail.message))
+            return
         reply = None
-        if mail.wants_answer:
+        if mail.wants != "nothing":
             reply = Reply(lambda reply: self._mail_answer(mail, reply))
         try:
-            self.place.directory.ref(mail.path).cell.put(mail.message, reply)
+            cell = self.place.directory.ref(mail.path).cell
+            cell.put(mail.message, reply, bounded=False)
         except AtlasError as error:
             if reply is not None:
                 reply.set_exception(error)
@@ -292,6 +312,8 @@ class Actor(pykka.ThreadingActor):
 
     def _mail_answer(self, mail: Outgoing, reply: Reply) -> None:
         """Put an answer into our own mailbox, on the answering thread."""
+        if reply.error is None and mail.wants == "failure":
+            return
         message = reply.value
         if reply.error is not None:
             message = RequestFailed(

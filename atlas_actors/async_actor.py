@@ -91,21 +91,28 @@ class AsyncActor(Actor):
         unregister = self.place.fence.on_drop(self._cancel_from_outside)
         try:
             async with anyio.create_task_group() as self._group:
-                await self.on_start_async()
-                self._flush()
-                self._mailbox.on_put = self._wake
-                self.started()
-                self._wake()
-                await self._over.wait()
-                if self._crash is not None:
-                    raise self._crash
-                self.place.fence.check()
-                await self.on_stop_async()
-                self._flush()
+                try:
+                    await self._run_until_over()
+                finally:  # no mail is taken once the group is ending
+                    self._mailbox.on_put = None
+                    self._over.set()
                 self._group.cancel_scope.cancel()
         finally:
             unregister()
-            self._mailbox.on_put = None
+        self.place.fence.check()
+
+    async def _run_until_over(self) -> None:
+        await self.on_start_async()
+        self._flush()
+        self._mailbox.on_put = self._wake
+        self.started()
+        self._wake()
+        await self._over.wait()
+        if self._crash is not None:
+            raise self._crash
+        self.place.fence.check()
+        await self.on_stop_async()
+        self._flush()
 
     def _wake(self) -> None:
         """From any thread: let the loop look into the mailbox, once for many puts."""
@@ -122,6 +129,9 @@ class AsyncActor(Actor):
             if self._over.is_set() or self.place.fence.down:
                 return
             item = self._mailbox.get(timeout_s=0)
+            if self.place.fence.is_down():
+                self._mailbox.give_back(item)
+                return
             if item is None:
                 return
             if isinstance(item, Envelope):
@@ -146,7 +156,7 @@ class AsyncActor(Actor):
 
     def _cancel_from_outside(self) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._over.set)
+            self._loop.call_soon_threadsafe(self._group.cancel_scope.cancel)
         except (RuntimeError, AttributeError):
             return  # it is over already, or had not begun
 

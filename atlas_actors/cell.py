@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 import attrs
+from loguru import logger
 
 from atlas_actors.errors import (
     AskedSelf,
@@ -64,10 +65,17 @@ class Fence:
             raise FencedOffError
 
     def drop(self) -> None:
-        """Fence the incarnation off, then wake it."""
+        """Fence the incarnation off, then wake it; what cannot be woken is left to its fence."""
         self.down = True
         for interrupt in list(self._interrupters.values()):
-            interrupt()
+            try:
+                interrupt()
+            except Exception as error:
+                logger.warning("fence.interrupt_failed", error=f"{type(error).__name__}: {error}")
+
+    def is_down(self) -> bool:
+        """Whether the incarnation was given up."""
+        return self.down
 
 
 @attrs.frozen(kw_only=True)
@@ -127,13 +135,13 @@ class Cell:
         self.reason, self.cure = reason, cure
         self._directory.changed()
 
-    def put(self, message: Any, reply: Any = None) -> None:
+    def put(self, message: Any, reply: Any = None, *, bounded: bool = True) -> None:
         """Queue mail. Raises Unavailable or MailboxFull at once, and counts a dead letter."""
         if self.state not in OPEN_STATES:
             self._bury(message, self.state)
             raise self.refusal()
         try:
-            self.mailbox.put(Envelope(message, reply))
+            self.mailbox.put(Envelope(message, reply), bounded=bounded)
         except MailboxFull as error:
             self._bury(message, "mailbox full")
             raise MailboxFull(f"{self.path}: {error.message}") from None

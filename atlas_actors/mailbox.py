@@ -107,10 +107,16 @@ class Mailbox:
         if self.on_put is not None:
             self.on_put()
 
-    def get(self, timeout_s: float | None = None) -> Any:
-        """The next system message, else the next Envelope; None after `timeout_s`.
+    def wake(self) -> None:
+        """Let who waits in `get` look again."""
+        self._user.put(_WAKE)
+        if self.on_put is not None:
+            self.on_put()
 
-        `timeout_s` 0 does not wait, None waits for ever.
+    def get(self, timeout_s: float | None = None, over: Callable[[], bool] | None = None) -> Any:
+        """The next system message, else the next Envelope; None after `timeout_s` or once `over`.
+
+        `timeout_s` 0 does not wait, None waits for ever. `over` is asked whenever it is woken.
         """
         while True:
             if self._system:
@@ -122,6 +128,8 @@ class Mailbox:
             except Empty:
                 return None
             if item is _WAKE:
+                if over is not None and over():
+                    return None
                 continue
             if self._system:
                 self._front.append(item)
@@ -159,9 +167,12 @@ class Mailbox:
         self._front.pop(0)
 
     def give_back(self, item: Any) -> None:
-        """Return what `get` gave to the head."""
+        """Return what `get` gave to the head, and let who waits now look."""
         if isinstance(item, Envelope):
             self._front.insert(0, item)
+        elif item is not None:
+            self._system.insert(0, item)
+        self.wake()
 
     def forget_system(self) -> None:
         """Drop orders that were meant for an incarnation that is over."""

@@ -51,7 +51,7 @@ class Store:
         self._fence = fence
         self._full = False
         self.connection = self._open()
-        fence.on_drop(self.connection.interrupt)
+        self._unregister = fence.on_drop(self.connection.interrupt)
 
     def __enter__(self) -> Self:
         return self
@@ -61,6 +61,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file; the last connection to close also folds the WAL into it."""
+        self._unregister()
         self.connection.close()
 
     def rows(self, sql: str, bindings: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
@@ -150,6 +151,16 @@ def refused(path: Path, error: Exception) -> Unavailable:
     )
 
 
+def suspect(path: Path) -> None:
+    """Have the file checked when it is opened next: it has shown signs of damage."""
+    _suspicion(path).touch()
+
+
+def damaged(error: BaseException) -> bool:
+    """Whether SQLite says that the file is not what it was."""
+    return isinstance(error, apsw.CorruptError | apsw.NotADBError)
+
+
 def outside_fault(error: BaseException) -> bool:
     """Whether the disk or file system refused, as opposed to a mistake of ours."""
     return isinstance(error, _OUTSIDE_FAULTS)
@@ -174,7 +185,7 @@ class Reader:
             cursor = connection.cursor()
             cursor.execute(sql, bindings)
             return _fetch(cursor)
-        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
+        except apsw.Error as error:
             raise Unavailable(f"{self._path.name}: {error}", part=self._path.stem) from error
         finally:
             connection.close()
@@ -242,8 +253,8 @@ def _why_unusable(path: Path, newest: int) -> str:
     if not path.exists():
         return ""
     wal = path.with_name(f"{path.name}-wal")
-    unclean = wal.exists() and wal.stat().st_size > 0
-    if path.stat().st_size == 0 and not unclean:
+    unclean = _suspicion(path).exists() or (wal.exists() and wal.stat().st_size > 0)
+    if path.stat().st_size == 0 and not wal.exists():
         return "empty"
     try:
         connection = apsw.Connection(str(path))
@@ -259,7 +270,12 @@ def _why_unusable(path: Path, newest: int) -> str:
             connection.close()
     except (apsw.NotADBError, apsw.CorruptError):
         return "corrupt"
+    _suspicion(path).unlink(missing_ok=True)
     return ""
+
+
+def _suspicion(path: Path) -> Path:
+    return path.with_name(f"{path.name}-suspect")
 
 
 def _set_aside(path: Path, reason: str) -> SetAside:
@@ -268,4 +284,5 @@ def _set_aside(path: Path, reason: str) -> SetAside:
         part = path.with_name(path.name + suffix)
         if part.exists():
             os.replace(part, kept.with_name(kept.name + suffix))  # noqa: PTH105
+    _suspicion(path).unlink(missing_ok=True)
     return SetAside(reason=reason, kept_as=str(kept))

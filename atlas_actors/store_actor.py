@@ -1,16 +1,20 @@
 """An actor with a private database: one commit for all mail that waits, the answers after it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from loguru import logger
 
 from atlas_actors.actor import LATER, Actor, Place, one_line
-from atlas_actors.errors import AtlasError
+from atlas_actors.errors import AtlasError, CannotStart, Unavailable, UsageError
 from atlas_actors.mailbox import Envelope
-from atlas_actors.store import Store, outside_fault, refused
+from atlas_actors.messages.supervision import Ending
+from atlas_actors.store import Store, damaged, outside_fault, refused, suspect
 
 BATCH_MAX: Final = 256
+TELL_AGAIN_S: Final = 1.0
 
 
 class TransactionLostError(Exception):
@@ -37,7 +41,8 @@ class StoreActor(Actor):
     def set_up(self) -> None:
         """Open and migrate the database; one that cannot be used is set aside."""
         self.place.cell.database = str(self.database)
-        self.store = Store(self.database, self.schema, self.place.fence)
+        with self._outside_faults_park():
+            self.store = Store(self.database, self.schema, self.place.fence)
         aside = self.store.set_aside
         if aside is not None:
             logger.error(
@@ -46,14 +51,15 @@ class StoreActor(Actor):
             self.place.cell.degrade(
                 f"{self.database.name} was {aside.reason} and set aside as "
                 f"{Path(aside.kept_as).name}; started with an empty one",
-                "atlas help recover",
+                "rename it back once you have repaired it",
             )
 
     def start_up(self) -> None:
         """Commit what on_start records before anybody hears of it."""
-        self.store.begin(durable=True)
-        self.on_start()
-        self.store.commit()
+        with self._outside_faults_park():
+            self.store.begin(durable=True)
+            self.on_start()
+            self.store.commit()
 
     def wind_up(self) -> None:
         """Commit what on_stop records."""
@@ -67,8 +73,32 @@ class StoreActor(Actor):
             self.store.rollback()
             self.store.close()
 
+    def _life(self) -> Ending:
+        try:
+            return super()._life()
+        except Exception as error:
+            if damaged(error):
+                suspect(self.database)
+            raise
+
+    @contextmanager
+    def _outside_faults_park(self) -> Iterator[None]:
+        """A disk that refuses at the start is no crash: this actor is parked and tried again."""
+        try:
+            yield
+        except Unavailable as error:
+            raise CannotStart(error.message, cure=error.cure) from error
+        except Exception as error:
+            if not outside_fault(error):
+                raise
+            why = refused(self.database, error)
+            raise CannotStart(why.message, cure=why.cure) from error
+
     def before_commit(self) -> None:
         """Do once, inside the transaction, what all mail of a batch has made due."""
+
+    def on_commit(self) -> None:
+        """A batch is on disk."""
 
     def on_rollback(self) -> None:
         """Forget what memory holds of a batch that the disk refused."""
@@ -82,6 +112,7 @@ class StoreActor(Actor):
         try:
             self.store.begin(durable=any(type(mail.message) in self.durable for mail in batch))
             for mail in batch:
+                self.place.fence.check()
                 if mail is not envelope:
                     self._mailbox.pop()
                 try:
@@ -98,6 +129,7 @@ class StoreActor(Actor):
             if crash is None:
                 self.before_commit()
             self.store.commit()
+            self.on_commit()
         except Exception as error:
             self._refuse([mail for mail, _ in answers] or [envelope], error)
             return
@@ -117,6 +149,9 @@ class StoreActor(Actor):
         except AtlasError as error:
             del self.outbox[mark:]
             return error
+        except (OverflowError, UnicodeEncodeError) as error:
+            del self.outbox[mark:]  # a value that SQLite cannot hold is the sender's fault
+            return UsageError(f"a value cannot be stored: {error}")
         except BaseException as error:
             del self.outbox[mark:]
             if outside_fault(error):
@@ -127,7 +162,9 @@ class StoreActor(Actor):
 
     def _answer_all(self, answers: list[tuple[Envelope[Any], Any]]) -> None:
         for mail, value in answers:
-            if isinstance(value, AtlasError):
+            if isinstance(value, Unavailable) and mail.reply_to is None:
+                self._tell_again(mail)
+            elif isinstance(value, AtlasError):
                 self._answer_error(mail, value)
             elif isinstance(value, BaseException):
                 outbox, self.outbox = self.outbox, []
@@ -149,7 +186,15 @@ class StoreActor(Actor):
                 self._answer_crash(mail, error)
             raise error
         logger.error("store.refused", path=self.path, error=one_line(declared))
-        for mail in batch:
-            self._answer_error(mail, declared)
         self.place.cell.in_hand_since_s = None
         self.on_rollback()
+        for mail in batch:
+            if mail.reply_to is None:
+                self._tell_again(mail)
+            else:
+                self._answer_error(mail, declared)
+        self._flush()
+
+    def _tell_again(self, mail: Envelope[Any]) -> None:
+        """What was told has nobody who would say it again: we do, until the disk takes it."""
+        self.after(TELL_AGAIN_S, mail.message)

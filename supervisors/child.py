@@ -70,6 +70,8 @@ class ChildSpec:
     shutdown_s: float | None = attrs.field(default=None)
     start_s: float = attrs.field(default=10.0, validator=_positive)  # of a worker
     on_exhausted: OnExhausted = attrs.field(default="park", validator=_one_of("escalate", "park"))
+    # What a CannotStart leads to: parking, or counting like a crash. None: as on_exhausted says.
+    when_missing: Literal["park", "count"] | None = None
     budget: Budget | None = None  # None: the supervisor's own
     backoff: Backoff = attrs.field(factory=Backoff)
     retry_s: float | None = 60.0  # a parked child is tried again after this, None: only by order
@@ -105,6 +107,11 @@ class ChildSpec:
         if self.shutdown_s is not None:
             return self.shutdown_s
         return INFINITE_S if self.is_supervisor else 5.0
+
+    @property
+    def parks_when_missing(self) -> bool:
+        """Whether a CannotStart parks this child at once."""
+        return (self.when_missing or self.on_exhausted) == "park"
 
     @property
     def start_within_s(self) -> float:

@@ -38,6 +38,7 @@ class Child:
     waiter: Reply | None = None  # who asked for this start or stop
     successor: ChildSpec | None = None  # takes the place when this one has ended
     retired: bool = False
+    was_parked: bool = False  # before the start that somebody asked for
     done: bool = False  # it has ended by itself and does not come back
 
     def answer(self, error: Exception | None) -> None:
@@ -76,6 +77,7 @@ def launch(child: Child, parent: Place, report: Report) -> None:
 def kill(child: Child, why: str, report: Report) -> None:
     """Fence the incarnation off: its thread may live on, and can do nothing any more."""
     child.cell.fence.drop()
+    child.cell.mailbox.wake()
     report(_ended(child, Ending.KILLED, why))
 
 

@@ -173,6 +173,7 @@ class Supervisor(Actor):
             raise Unavailable(f"{child.cell.path} is absent: {child.spec.absent}")
         self._plans.leave(child)
         child.window.clear()
+        child.was_parked = child.cell.state == "parked"
         child.waiter = self.reply_to
         self._begin([], [child])
         return LATER
@@ -257,7 +258,7 @@ class Supervisor(Actor):
             self._replace(child)
         elif child.waiter is not None and child.cell.state == "starting":
             self._on_asked_start_failed(child, ended)
-        elif ended.ending is Ending.CANNOT_START and child.spec.on_exhausted == "park":
+        elif ended.ending is Ending.CANNOT_START and child.spec.parks_when_missing:
             self._park(child, ended.error, ended.cure)
         elif restarts(child.spec.restart, ended.ending):
             self._restart_or_give_up(child, ended)
@@ -298,7 +299,8 @@ class Supervisor(Actor):
         ignored = ended.ending is Ending.IGNORED
         error = Unavailable(f"{child.cell.path} did not start: {ended.error}", cure=ended.cure)
         child.answer(None if ignored else error)
-        if ended.ending is Ending.CANNOT_START and child.spec.on_exhausted == "park":
+        missing = ended.ending is Ending.CANNOT_START and child.spec.parks_when_missing
+        if missing or child.was_parked:
             self._park(child, ended.error, ended.cure)
         elif child.cell.incarnation == 1 and not (ignored and child.spec.restart != "temporary"):
             self._forget(child)
@@ -370,11 +372,9 @@ class Supervisor(Actor):
 
     def _on_try_parked(self, message: requests.TryParked) -> None:
         child = self._children.get(message.id)
-        if (
-            child is not None
-            and child.cell.state == "parked"
-            and child.cell.incarnation == message.incarnation
-        ):
+        if child is None or self._closing or child.cell.state != "parked":
+            return
+        if child.cell.incarnation == message.incarnation:
             self._begin([], [child])
 
     # Small things.

@@ -159,6 +159,9 @@ def _worker(
         actor=actor,
         arguments=arguments,
         on_exhausted=on_exhausted,
+        # A full or locked disk is no reason to end the daemon: it is tried again soon.
+        when_missing="park",
+        retry_s=60.0 if on_exhausted == "park" else 5.0,
         backoff=BACKOFF,
         budget=BUDGET,
     )

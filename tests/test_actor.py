@@ -64,6 +64,7 @@ def test_timers_fire_in_order_of_time_when_their_time_has_come():
     stage = Stage(Probe, log=Log())
     stage.actor.after(2, Note(value="second"))
     stage.actor.after(1, Note(value="first"))
+    stage.sent()
     stage.clock.advance(0.5)
     stage.actor._handle_due()
     assert stage.actor.noted == []

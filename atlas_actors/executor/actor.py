@@ -1,15 +1,23 @@
 """One provider: runs attempts, each to its end, and says how the provider is."""
 
-from typing import Any
+from typing import Any, Final
 
 import anyio
+import httpx
 from loguru import logger
 
 from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
 from atlas_actors.config import Home, ProviderSettings
 from atlas_actors.errors import CannotStart, Unavailable
-from atlas_actors.executor.backend import Backend, EmbeddedBackend, choose_backend
+from atlas_actors.executor.backend import (
+    Backend,
+    ConfiguredServer,
+    EmbeddedBackend,
+    choose_backend,
+    connect,
+    probe,
+)
 from atlas_actors.executor.call import CallEnd, call
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
@@ -25,9 +33,16 @@ from atlas_actors.messages.execution import (
     RunAttempt,
 )
 from atlas_actors.model.file import is_verified, verify
-from atlas_actors.providers.openai_chat import chat_request
+from atlas_actors.providers.openai_chat import WireError, chat_request
 
 Inbox = RunAttempt | CancelAttempt | ReportExecutor | RetireExecutor
+
+
+LOOK_EVERY_S: Final = 60.0
+
+
+class ServerLostError(Exception):
+    """The configured server went away while we ran."""
 
 
 class Executor(AsyncActor):
@@ -49,10 +64,13 @@ class Executor(AsyncActor):
     async def on_start_async(self) -> None:
         """Find the backend. Raises CannotStart when there is none: the supervisor parks us."""
         self._slots = anyio.CapacityLimiter(self._settings.slots)
-        self._backend = await self._choose_backend()
+        self._backend = await choose_backend(
+            self._settings, self._home, spawn=self.spawn, on_change=self._on_backend_change
+        )
         self._note = self._backend.note
         if self._note:
             self.place.cell.degrade(self._note, "start the server, or correct base_url")
+            self.spawn(self._look_for_server)
         if isinstance(self._backend, EmbeddedBackend):
             model = self._backend.server.model
             if not is_verified(self._home, model):
@@ -145,7 +163,7 @@ class Executor(AsyncActor):
         self._report()
         self._flush()
         self._end_if_done()
-        await self._leave_if_unreachable(ended)
+        await self._end_if_server_lost(ended)
 
     async def _ask(self, order: RunAttempt) -> CallEnd:
         started = order.started
@@ -168,18 +186,26 @@ class Executor(AsyncActor):
         except TimeoutError:
             return CallEnd(end=End.TIMED_OUT, error=f"no whole answer in {deadline_s:g} s")
 
-    async def _choose_backend(self) -> Backend:
-        return await choose_backend(
-            self._settings, self._home, spawn=self.spawn, on_change=self._on_backend_change
-        )
+    async def _end_if_server_lost(self, ended: CallEnd) -> None:
+        """A configured server that is gone ends us: the next start finds another or parks."""
+        if ended.end is not End.UNREACHABLE or not isinstance(self._backend, ConfiguredServer):
+            return
+        try:
+            await probe(self._backend.http, self._settings)
+        except (httpx.HTTPError, WireError, Unavailable) as error:
+            raise ServerLostError(f"{self._settings.base_url} is not ready: {error}") from error
 
-    async def _leave_if_unreachable(self, ended: CallEnd) -> None:
-        """A configured server that is gone: end, so that the next start probes or parks."""
-        if ended.end is End.UNREACHABLE and not isinstance(self._backend, EmbeddedBackend):
-            fresh = await self._choose_backend()
-            old, self._backend = self._backend, fresh
-            await old.stop()
-            self._on_backend_change(fresh.note)
+    async def _look_for_server(self) -> None:
+        """While the embedded model stands in for a configured server: take it once it is back."""
+        while True:
+            await anyio.sleep(LOOK_EVERY_S)
+            try:
+                await (await connect(self._settings)).stop()
+            except (httpx.HTTPError, WireError, Unavailable):
+                continue
+            self._retired = True  # ends when idle, and the supervisor starts us anew
+            self._end_if_done()
+            return
 
     def _end_if_done(self) -> None:
         if self._retired and not self._scopes:

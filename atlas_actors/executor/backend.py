@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
+import anyio
 import attrs
 import httpx
 
@@ -13,7 +14,7 @@ from atlas_actors.executor.embedded import EmbeddedServer
 from atlas_actors.model.file import PULL_CURE, Model, selected
 from atlas_actors.providers.openai_chat import WireError, models_of
 
-PROBE_S: Final = 3.0
+PROBE_S: Final = 5.0
 CONNECTIONS_MAX: Final = 20  # httpx's cost for each call grows with its pool
 PROBE_BYTES_MAX: Final = 1_048_576
 
@@ -92,7 +93,7 @@ async def choose_backend(
     trouble = ""
     if settings.base_url:
         try:
-            return await _connect(settings)
+            return await connect(settings)
         except (httpx.HTTPError, httpx.InvalidURL, WireError, Unavailable) as error:
             trouble = f"the server {settings.base_url} is not ready: {_words(error)}"
     if not settings.embedded:
@@ -120,7 +121,7 @@ def _model_file(home: Home, settings: ProviderSettings, trouble: str) -> Model:
     return model
 
 
-async def _connect(settings: ProviderSettings) -> ConfiguredServer:
+async def connect(settings: ProviderSettings) -> ConfiguredServer:
     headers = {}
     if settings.key_env:
         key = os.environ.get(settings.key_env)
@@ -135,31 +136,54 @@ async def _connect(settings: ProviderSettings) -> ConfiguredServer:
         trust_env=False,
     )
     try:
-        model = await _probe(client, settings)
+        model = await probe(client, settings)
     except BaseException:
         await client.aclose()
         raise
     return ConfiguredServer(transport="openai-chat", model=model, note="", http=client)
 
 
+async def probe(client: httpx.AsyncClient, settings: ProviderSettings) -> str:
+    """The model's name. Raises Unavailable, httpx.HTTPError, WireError; never takes long.
+
+    /readyz exists on LocalAI only, so 404 there says nothing.
+    """
+    try:
+        with anyio.fail_after(PROBE_S):
+            return await _probe(client, settings)
+    except TimeoutError:
+        raise Unavailable(f"it did not answer in {PROBE_S:g} s") from None
+
+
 async def _probe(client: httpx.AsyncClient, settings: ProviderSettings) -> str:
-    """The model's name; /readyz exists on LocalAI only, so 404 there says nothing."""
-    ready = await client.get("/readyz", timeout=PROBE_S)
-    if ready.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+    status, _ = await _get(client, "/readyz")
+    if status == httpx.codes.SERVICE_UNAVAILABLE:
         raise Unavailable("it is still starting")
-    listed = await client.get("/v1/models", timeout=PROBE_S)
-    if listed.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+    status, body = await _get(client, "/v1/models")
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         raise Unavailable(
             f"it does not accept the key of {settings.key_env or '(no key_env is set)'}"
         )
-    if listed.status_code != httpx.codes.OK:
-        raise Unavailable(f"/v1/models answered HTTP {listed.status_code}")
-    models = models_of(listed.content[:PROBE_BYTES_MAX])
+    if status != httpx.codes.OK:
+        raise Unavailable(f"/v1/models answered HTTP {status}")
+    models = models_of(body)
     if settings.model:
         return settings.model
     if not models:
         raise Unavailable("it lists no models")
     return models[0]
+
+
+async def _get(client: httpx.AsyncClient, path: str) -> tuple[int, bytes]:
+    """(status, the beginning of the body), read raw: nothing is unpacked."""
+    body = bytearray()
+    headers = {"accept-encoding": "identity"}
+    async with client.stream("GET", path, headers=headers) as response:
+        async for data in response.aiter_raw():
+            body += data
+            if len(body) > PROBE_BYTES_MAX:
+                raise Unavailable(f"{path} answered more than {PROBE_BYTES_MAX} bytes")
+    return response.status_code, bytes(body)
 
 
 def _words(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """One streaming request over HTTP, as the end of an attempt; nothing here outlives its deadline."""
 
+import json
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -30,11 +31,13 @@ async def call(
     """Ask once and pass text on as it comes. Cancelling it closes the connection."""
     reader = StreamReader()
     try:
+        content = json.dumps(body, allow_nan=False).encode()
+    except ValueError as error:
+        return CallEnd(end=End.REFUSED, error=f"the request cannot be sent: {error}")
+    headers = {"accept-encoding": "identity", "content-type": "application/json"}  # no bombs
+    try:
         async with client.stream(
-            "POST",
-            "/v1/chat/completions",
-            json=body,
-            headers={"accept-encoding": "identity"},  # no bombs to unpack
+            "POST", "/v1/chat/completions", content=content, headers=headers
         ) as response:
             if response.headers.get("content-encoding", "identity") != "identity":
                 return CallEnd(end=End.UNREACHABLE, error="the answer is compressed unasked")
@@ -61,6 +64,7 @@ async def _streamed(
             break
     if not reader.done and not reader.answer.finish:
         return CallEnd(end=End.UNREACHABLE, answer=reader.answer, error="the stream was cut off")
+    reader.close()
     return CallEnd(end=End.ANSWERED, answer=reader.answer)
 
 

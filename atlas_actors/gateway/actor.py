@@ -12,7 +12,7 @@ from loguru import logger
 from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
 from atlas_actors.config import Home, ProviderSettings, SocketSettings
-from atlas_actors.errors import Busy, NotFound, Unavailable
+from atlas_actors.errors import Busy, DeadlinePassed, NotFound, Unavailable
 from atlas_actors.gateway import views
 from atlas_actors.gateway.connection import Connection, Notify
 from atlas_actors.gateway.follow import Follower, Followers
@@ -127,6 +127,8 @@ class Gateway(AsyncActor):
             self._connections += 1
             try:
                 await Connection(stream, self._settings, self._answer).serve()
+            except Exception:  # one client never costs another its connection
+                logger.exception("gateway.connection_failed")
             finally:
                 self._connections -= 1
 
@@ -176,10 +178,20 @@ class Gateway(AsyncActor):
         return await self.call(path, message, self._settings.answer_s)
 
     async def _read(self, view: Any, *arguments: Any) -> Any:
-        """A view of a state file, read on a thread."""
-        return await anyio.to_thread.run_sync(
-            view, self._about.home.state, *arguments, limiter=self._readers
-        )
+        """A view of a state file, read on a thread. Raises DeadlinePassed."""
+        try:
+            with anyio.fail_after(self._settings.answer_s):
+                return await anyio.to_thread.run_sync(
+                    view,
+                    self._about.home.state,
+                    *arguments,
+                    abandon_on_cancel=True,
+                    limiter=self._readers,
+                )
+        except TimeoutError:
+            raise DeadlinePassed(
+                f"reading took longer than {self._settings.answer_s:g} s"
+            ) from None
 
     async def _follow(self, params: dict[str, Any], notify: Notify | None) -> Any:
         """Wait until a task has ended or the time is over, passing on what happens."""

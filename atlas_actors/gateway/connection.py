@@ -98,7 +98,8 @@ class Connection:
 
     async def _send(self, line: bytes) -> None:
         try:
-            with anyio.fail_after(SEND_S):
+            # Shielded: a line that was begun is sent whole, or the connection ends.
+            with anyio.fail_after(SEND_S, shield=True):
                 async with self._sending:
                     await self._stream.send(line)
         except (TimeoutError, anyio.BrokenResourceError, anyio.ClosedResourceError):

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from typing import Final
 
 import anyio
+import attrs
 
 from atlas_actors.messages.execution import AnswerGrew
 from atlas_actors.messages.task import TaskChanged, TaskState
 
 EVENTS_MAX: Final = 10_000  # of one follower that does not read
+OVER_KEPT: Final = 1_000  # ended tasks of which late text is known to be late
 TEXT_CHARACTERS_MAX: Final = 1_000_000  # kept of one running answer
 _FINAL: Final = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED})
 
@@ -40,19 +42,30 @@ class Follower:
             yield self._events.popleft()
 
 
+@attrs.define
+class _Text:
+    """What one attempt has answered so far."""
+
+    attempt: int
+    pieces: list[str] = attrs.field(factory=list)
+    characters: int = 0
+
+
 class Followers:
     """Who follows which task, and the text of answers that are being written."""
 
     def __init__(self) -> None:
         self._followers: dict[str, list[Follower]] = {}
-        self._texts: dict[str, AnswerGrew] = {}
+        self._texts: dict[str, _Text] = {}
+        self._over: dict[str, None] = {}
 
     @contextmanager
     def follow(self, id: str) -> Iterator[Follower]:
         """Events of one task, beginning with the text that is there already."""
         follower = Follower()
         if id in self._texts:
-            follower.put(self._texts[id])
+            text = self._texts[id]
+            follower.put(AnswerGrew(task_id=id, attempt=text.attempt, text="".join(text.pieces)))
         self._followers.setdefault(id, []).append(follower)
         try:
             yield follower
@@ -65,17 +78,23 @@ class Followers:
         """A task's state changed."""
         if fact.state in _FINAL:
             self._texts.pop(fact.id, None)
+            self._over[fact.id] = None  # what still comes of it is for nobody
+            if len(self._over) > OVER_KEPT:
+                del self._over[next(iter(self._over))]
+        else:
+            self._over.pop(fact.id, None)
         for follower in self._followers.get(fact.id, ()):
             follower.put(fact)
 
     def grew(self, fact: AnswerGrew) -> None:
         """More of an answer has come; a new attempt begins it anew."""
-        before = self._texts.get(fact.task_id)
-        text = fact.text
-        if before is not None and before.attempt == fact.attempt:
-            text = (before.text + text)[:TEXT_CHARACTERS_MAX]
-        self._texts[fact.task_id] = AnswerGrew(
-            task_id=fact.task_id, attempt=fact.attempt, text=text
-        )
+        if fact.task_id in self._over:
+            return
+        text = self._texts.get(fact.task_id)
+        if text is None or text.attempt != fact.attempt:
+            text = self._texts[fact.task_id] = _Text(attempt=fact.attempt)
+        if text.characters < TEXT_CHARACTERS_MAX:
+            text.pieces.append(fact.text)
+            text.characters += len(fact.text)
         for follower in self._followers.get(fact.task_id, ()):
             follower.put(fact)

@@ -149,7 +149,11 @@ METHODS: Final = {
                         ]
                     },
                     "result": {"enum": ["success", "partial", "failure"]},
-                    "context": {"type": "object", "maxProperties": 50},
+                    "context": {
+                        "type": "object",
+                        "maxProperties": 50,
+                        "properties": {"intent": _NAME, "provider": _NAME, "model": _NAME},
+                    },
                     "verified_by": _NAME,
                     "duration_ms": _COUNT,
                     "tokens": _object(

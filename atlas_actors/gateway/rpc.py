@@ -5,6 +5,7 @@ Codes: the standard ones; -32000 busy (data.retry_after_ms), -32001 not found, -
 """
 
 import json
+import math
 from typing import Any, Final
 
 import attrs
@@ -65,6 +66,8 @@ def id_of(line: bytes) -> str | int | None:
     except (ValueError, RecursionError):
         return None
     id = value.get("id") if isinstance(value, dict) else None
+    if isinstance(id, str) and not _encodes(id):
+        return None
     return id if isinstance(id, str | int) and not isinstance(id, bool) else None
 
 
@@ -98,21 +101,34 @@ def _load(line: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise RpcError(PARSE_ERROR, "not UTF-8") from error
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:
         raise RpcError(PARSE_ERROR, "nested too deeply") from error
     except ValueError as error:
         raise RpcError(PARSE_ERROR, f"not JSON: {str(error)[:100]}") from error
-    if "\\u" in text:  # only an escape can smuggle in half a surrogate pair
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            raise RpcError(PARSE_ERROR, "a text holds half a surrogate pair") from error
+    # Only an escape can smuggle in half a surrogate pair.
+    if "\\u" in text and not _encodes(json.dumps(value, ensure_ascii=False)):
+        raise RpcError(PARSE_ERROR, "a text holds half a surrogate pair")
     return value
 
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is too large")
+    return number
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -17,6 +17,11 @@ _TASK_COLUMNS: Final = (
     " result, error, verified_by, maybe_ran, route"
 )
 
+# A list shows beginnings; the whole is in task.get.
+_LIST_COLUMNS: Final = _TASK_COLUMNS.replace(
+    " prompt,", f" substr(prompt, 1, {PROMPT_CHARACTERS}) as prompt,"
+).replace(" result,", " null as result,")
+
 
 def tree(directory: Directory, clock: Clock) -> dict[str, Any]:
     """Every address, nested by path."""
@@ -76,10 +81,8 @@ def counts(state: Path) -> dict[str, int]:
 
 def cost_today_usd(state: Path) -> float:
     """What today's outcomes cost; today is local."""
-    rows = Reader(state / "outcomes.db").rows(
-        "select cost_usd from inspect_cost_by_day where day = date('now', 'localtime')"
-    )
-    return float(rows[0]["cost_usd"]) if rows else 0.0
+    rows = Reader(state / "outcomes.db").rows("select cost_usd from inspect_cost_today")
+    return float(rows[0]["cost_usd"])
 
 
 def rates(state: Path) -> list[Row]:
@@ -106,14 +109,11 @@ def task(state: Path, id: str) -> dict[str, Any]:
 def tasks(state: Path, wanted: str | None, limit: int, before: str | None) -> list[dict[str, Any]]:
     """Tasks, newest first, without their attempts."""
     rows = Reader(state / "tasks.db").rows(
-        f"select {_TASK_COLUMNS} from inspect_tasks"  # noqa: S608 - our own constant
+        f"select {_LIST_COLUMNS} from inspect_tasks"  # noqa: S608 - our own constant
         " where (?1 is null or state = ?1) and (?2 is null or id < ?2) order by id desc limit ?3",
         (wanted, before, limit),
     )
-    listed = [_task(row) for row in rows]
-    for one in listed:
-        one["prompt"] = one["prompt"][:PROMPT_CHARACTERS]
-    return listed
+    return [_task(row) for row in rows]
 
 
 def state_of(state: Path, id: str) -> str:

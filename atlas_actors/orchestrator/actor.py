@@ -61,6 +61,7 @@ Inbox = (
     | ProvidersChanged
     | PruneDue
 )
+PRUNE_FIRST_S: Final = 60.0
 PRUNE_EVERY_S: Final = 3_600.0
 # An executor in one of these states takes attempts.
 WORKING_STATES: Final = frozenset({"ready", "loading"})
@@ -110,7 +111,11 @@ class Orchestrator(StoreActor):
         for name in self._providers:
             self.monitor(paths.executor(name))
         self.tell(paths.TASKS, LanesWanted())
-        self.after(PRUNE_EVERY_S, PruneDue())
+        self.after(PRUNE_FIRST_S, PruneDue())
+
+    def on_rollback(self) -> None:
+        """A batch was refused: have tasks say again what is open and what has no lane."""
+        self.tell(paths.TASKS, LanesWanted())
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
@@ -177,10 +182,14 @@ class Orchestrator(StoreActor):
         return LATER
 
     def _on_request_failed(self, failed: RequestFailed) -> None:
-        """No router: best effort on the free tier, and the route says why."""
-        if isinstance(failed.request, Classify):
-            route = _without_router(self._ids.new(), failed.error)
-            self._on_classified(Classified(request_id=failed.request.request_id, route=route))
+        """No router: best effort on the free tier. No executor: the attempt is over."""
+        match failed.request:
+            case Classify():
+                route = _without_router(self._ids.new(), failed.error)
+                self._on_classified(Classified(request_id=failed.request.request_id, route=route))
+            case RunAttempt(started=started):
+                if (started.task_id, started.attempt) in self._flights:
+                    self._end_as_unreachable(started, failed.error)
 
     def _on_classified(self, classified: Classified) -> None:
         asked = self._asked.pop(classified.request_id, None)
@@ -215,7 +224,8 @@ class Orchestrator(StoreActor):
             return
         self._flights[started.task_id, started.attempt] = Flight(started=started)
         prompt = build_prompt(started.request, started.last_error)
-        self.tell(paths.executor(started.lane), RunAttempt(started=started, prompt=prompt))
+        # An executor that parks or crashes meanwhile gives it back as a RequestFailed.
+        self.entrust(paths.executor(started.lane), RunAttempt(started=started, prompt=prompt))
 
     def _on_attempt_accepted(self, accepted: AttemptAccepted) -> None:
         flight = self._flights.get((accepted.task_id, accepted.attempt))
@@ -261,6 +271,11 @@ class Orchestrator(StoreActor):
             ),
         )
 
+    def _end_as_unreachable(self, started: AttemptStarted, error: str) -> None:
+        self._on_attempt_ended(
+            AttemptEnded(started=started, provider=started.lane, end=End.UNREACHABLE, error=error)
+        )
+
     # What is known of executors and tasks.
 
     def _on_executor_reported(self, report: ExecutorReported) -> None:
@@ -296,14 +311,7 @@ class Orchestrator(StoreActor):
             if flight.started.lane == name and accepted_by is not None:
                 if accepted_by > down.incarnation:
                     continue
-                self._on_attempt_ended(
-                    AttemptEnded(
-                        started=flight.started,
-                        provider=name,
-                        end=End.UNREACHABLE,
-                        error=f"the executor ended: {down.error}",
-                    )
-                )
+                self._end_as_unreachable(flight.started, f"the executor ended: {down.error}")
         for (task_id, attempt), provider in list(self._elsewhere.items()):
             if provider == name:
                 del self._elsewhere[task_id, attempt]

@@ -52,6 +52,8 @@ def _check_schema(answer: str, schema: dict[str, Any]) -> Verdict:
         problem = SchemaValidator(schema).problem(value)
     except UsageError as error:
         problem = error.message
+    except ValueError as error:  # a text inside it is not Unicode
+        problem = str(error)
     if problem:
         return _failed("schema", problem, answer)
     return Verdict(passed=True, how="schema", detail="fits the JSON schema", answer=text)

@@ -13,6 +13,7 @@ from atlas_actors.providers.catalog import TIERS
 
 # English has about 4 characters a token, code fewer: below this estimate it is surely too long.
 CHARACTERS_PER_TOKEN: Final = 4
+RETRY_FLOOR_MS: Final = 100
 RETRY_CAP_MS: Final = 60_000
 RETRY_AFTER_CAP_MS: Final = 3_600_000
 
@@ -90,9 +91,9 @@ def next_step(
         case End.TIMED_OUT:
             return _again(ended, ended.end, error, _elsewhere(ended, chain) or ended.provider)
         case _:
-            if started.interruptions >= interruptions_max:
+            if ended.end is not End.BUSY and started.interruptions >= interruptions_max:
                 return _failed(ended.end, error)
-            other = _elsewhere(ended, chain)
+            other = _anybody_else(ended, chain)
             delay_ms = 0 if other else _delay_ms(ended, jitter)
             return Next(
                 state=TaskState.PENDING,
@@ -122,12 +123,19 @@ def _elsewhere(ended: AttemptEnded, chain: Sequence[Link]) -> str | None:
     return next(usable, None)
 
 
+def _anybody_else(ended: AttemptEnded, chain: Sequence[Link]) -> str | None:
+    """The first usable provider that was not the one tried; a fault of the way needs no better."""
+    others = (link.provider for link in chain if link.provider != ended.provider)
+    usable = {link.provider for link in chain if link.verdict == "in"}
+    return next((name for name in others if name in usable), None)
+
+
 def _delay_ms(ended: AttemptEnded, jitter: float) -> int:
     """Retry-After when the provider gave one, else exponential with full jitter."""
     if ended.retry_after_ms is not None:
-        return min(ended.retry_after_ms, RETRY_AFTER_CAP_MS)
-    ceiling = min(RETRY_CAP_MS, 500 * 2 ** min(ended.started.interruptions, 20))
-    return int(ceiling * jitter)
+        return max(RETRY_FLOOR_MS, min(ended.retry_after_ms, RETRY_AFTER_CAP_MS))
+    ceiling = min(RETRY_CAP_MS, 500 * 2 ** min(ended.started.attempt - 1, 20))
+    return max(RETRY_FLOOR_MS, int(ceiling * jitter))
 
 
 def _link(provider: Provider, route: Route, pinned: str | None, length: int) -> Link:

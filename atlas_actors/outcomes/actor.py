@@ -12,6 +12,7 @@ from atlas_actors.outcomes import records
 from atlas_actors.store_actor import StoreActor
 
 Inbox = RecordOutcome | PruneDue
+PRUNE_FIRST_S: Final = 60.0
 PRUNE_EVERY_S: Final = 3_600.0
 
 
@@ -29,7 +30,7 @@ class Outcomes(StoreActor):
 
     def on_start(self) -> None:
         """Begin to prune."""
-        self.after(PRUNE_EVERY_S, PruneDue())
+        self.after(PRUNE_FIRST_S, PruneDue())
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""

@@ -17,6 +17,8 @@ from atlas_actors.messages.execution import End, Usage
 LINE_BYTES_MAX: Final = 1_048_576
 ANSWER_BYTES_MAX: Final = 8 * 1_048_576
 MESSAGE_CHARACTERS: Final = 300
+MODEL_CHARACTERS: Final = 200
+COUNT_MAX: Final = 2**53 - 1
 _BUSY: Final = frozenset({402, 408, 425, 429, 503, 529})
 SYSTEM: Final = (
     "You are a careful assistant. Do exactly what is asked, answer with the result only, "
@@ -77,7 +79,7 @@ def models_of(body: bytes) -> list[str]:
     if not isinstance(rows, list):
         raise WireError("the list of models has no data")
     ids = [row.get("id") for row in rows if isinstance(row, dict)]
-    return [id for id in ids if isinstance(id, str)]
+    return [_whole(id)[:MODEL_CHARACTERS] for id in ids if isinstance(id, str)]
 
 
 class StreamReader:
@@ -102,29 +104,34 @@ class StreamReader:
         for line in lines:
             yield from self._read_line(bytes(line).strip())
 
+    def close(self) -> None:
+        """The answer is whole."""
+        self.done = True
+        self.answer.text = _whole(self.answer.text)
+
     def _read_line(self, line: bytes) -> Iterator[str]:
         if self.done or not line.startswith(b"data:"):
             return
         data = line[5:].strip()
         if data == b"[DONE]":
-            self.done = True
+            self.close()
             return
         chunk = _object(data)
         error = chunk.get("error")
         if error is not None:
             raise WireError(f"the server failed while it answered: {_error_text(error)}")
         if isinstance(chunk.get("model"), str):
-            self.answer.model = chunk["model"]
+            self.answer.model = _whole(chunk["model"])[:MODEL_CHARACTERS]
         if isinstance(chunk.get("usage"), dict):
             self.answer.usage = usage_of(chunk["usage"])
         for choice in _choices(chunk):
             if isinstance(choice.get("finish_reason"), str):
-                self.answer.finish = choice["finish_reason"]
+                self.answer.finish = _whole(choice["finish_reason"])
             delta = choice.get("delta")
             text = delta.get("content") if isinstance(delta, dict) else None
             if isinstance(text, str) and text:
                 self.answer.text += text
-                yield text
+                yield _whole(text)
 
 
 def answer_of(body: bytes) -> Answer:
@@ -137,9 +144,9 @@ def answer_of(body: bytes) -> Answer:
     text = message.get("content") if isinstance(message, dict) else None
     usage = value.get("usage")
     return Answer(
-        text=text if isinstance(text, str) else "",
-        finish=str(choices[0].get("finish_reason") or ""),
-        model=str(value.get("model") or ""),
+        text=_whole(text) if isinstance(text, str) else "",
+        finish=_whole(str(choices[0].get("finish_reason") or "")),
+        model=_whole(str(value.get("model") or ""))[:MODEL_CHARACTERS],
         usage=usage_of(usage) if isinstance(usage, dict) else Usage(),
     )
 
@@ -206,8 +213,16 @@ def _choices(value: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _error_text(error: Any) -> str:
     message = error.get("message") if isinstance(error, dict) else error
-    return " ".join(str(message or "").split())[:MESSAGE_CHARACTERS]
+    return _whole(" ".join(str(message or "").split()))[:MESSAGE_CHARACTERS]
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return max(0, min(value, COUNT_MAX)) if whole else 0
+
+
+def _whole(text: str) -> str:
+    """Text without half surrogate pairs; halves that came apart are joined."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

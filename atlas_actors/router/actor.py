@@ -15,6 +15,7 @@ from atlas_actors.router.decide import decide
 from atlas_actors.store_actor import StoreActor
 
 Inbox = Classify | RouteChosen | PruneDue
+PRUNE_FIRST_S: Final = 60.0
 PRUNE_EVERY_S: Final = 3_600.0
 
 
@@ -31,7 +32,7 @@ class Router(StoreActor):
 
     def on_start(self) -> None:
         """Begin to prune."""
-        self.after(PRUNE_EVERY_S, PruneDue())
+        self.after(PRUNE_FIRST_S, PruneDue())
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""

@@ -49,6 +49,7 @@ Inbox = (
 )
 # Tasks without a lane that the orchestrator is told of at a time.
 OFFERED_MAX: Final = 500
+PRUNE_FIRST_S: Final = 60.0
 PRUNE_EVERY_S: Final = 3_600.0
 PRUNE_ROWS: Final = 1_000
 
@@ -72,6 +73,7 @@ class Tasks(StoreActor):
         self._running: dict[str, int] = {}
         self._offered: set[str] = set()
         self._due_ms: int | None = None
+        self._lanes_changed = False
 
     def on_start(self) -> None:
         """Rescue what an older life of the daemon left in progress, then offer what waits."""
@@ -87,7 +89,7 @@ class Tasks(StoreActor):
         self._count_running()
         self._report_started()
         self._offer()
-        self.after(PRUNE_EVERY_S, PruneDue())
+        self.after(PRUNE_FIRST_S, PruneDue())
 
     def on_stop(self) -> None:
         """What runs now will not be ended by us: it is pending again."""
@@ -102,6 +104,7 @@ class Tasks(StoreActor):
     def on_rollback(self) -> None:
         """Count anew what the refused batch had counted."""
         self._offered.clear()
+        self._due_ms = None
         self._count_running()
 
     def on_receive(self, message: Inbox) -> Any:
@@ -136,9 +139,16 @@ class Tasks(StoreActor):
 
     def before_commit(self) -> None:
         """Fill free slots and offer what has no lane, once for all mail of a batch."""
+        if self._lanes_changed:
+            open_lanes = [name for name, count in self._slots.items() if count]
+            records.forget_lanes(self.store, open_lanes)
         for lane in self._slots:
             self._start_ready(lane)
         self._offer()
+
+    def on_commit(self) -> None:
+        """What memory held back for the case that the disk refuses."""
+        self._lanes_changed = False
 
     def _report_started(self) -> None:
         open_attempts = tuple((row["id"], row["attempt"]) for row in records.running(self.store))
@@ -192,9 +202,7 @@ class Tasks(StoreActor):
         """A lane opened or closed: whoever waits elsewhere may be better off now."""
         before = self._slots.get(lane, 0)
         self._slots[lane] = slots
-        if bool(before) != bool(slots):
-            open_lanes = [name for name, count in self._slots.items() if count]
-            records.forget_lanes(self.store, open_lanes)
+        self._lanes_changed = self._lanes_changed or bool(before) != bool(slots)
 
     def _on_attempt_over(self, over: AttemptOver) -> None:
         now_ms = self.place.clock.now_ms()

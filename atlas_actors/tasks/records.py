@@ -12,7 +12,9 @@ from atlas_actors.store import Row, Store
 
 PRIORITIES: Final = {"low": 0, "normal": 1, "high": 2, "urgent": 3}
 # Attempts that ended like this say nothing about the answer.
-INFRASTRUCTURE: Final = frozenset({End.UNREACHABLE, End.TIMED_OUT, End.CANCELLED})
+INFRASTRUCTURE: Final = frozenset({End.BUSY, End.UNREACHABLE, End.CANCELLED})
+# Each of these uses up one of the task's interruptions; being told to wait uses up nothing.
+INTERRUPTIONS: Final = frozenset({End.UNREACHABLE, End.CANCELLED})
 
 
 def add(store: Store, id: str, order: SubmitTask, attempts_max: int, now_ms: int) -> None:
@@ -135,7 +137,6 @@ def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
 
     Guarded by (task, attempt, epoch): only the attempt that runs can end the task.
     """
-    infrastructure = over.end in INFRASTRUCTURE
     final = over.next_state is not TaskState.PENDING
     changed = store.run(
         "update tasks set state = :state, lane = :lane, due_ms = :due_ms, ended_ms = :ended_ms,"
@@ -147,8 +148,8 @@ def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
             "lane": over.lane,
             "due_ms": now_ms + over.delay_ms,
             "ended_ms": now_ms if final else None,
-            "answers": int(not infrastructure and over.end is not End.BUSY),
-            "interruptions": int(infrastructure or over.end is End.BUSY),
+            "answers": int(over.end not in INFRASTRUCTURE),
+            "interruptions": int(over.end in INTERRUPTIONS),
             "result": over.answer,
             "error": over.error or None,
             "verified_by": over.verified_by,

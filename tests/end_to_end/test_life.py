@@ -4,11 +4,11 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
+import venv
 
 import pytest
 
-from tests.support.daemons import ROOT, RUN, Daemon, daemon_on
+from tests.support.daemons import RUN, Daemon, daemon_on
 from tests.support.model_server import model_server
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
@@ -53,11 +53,16 @@ def test_a_wrong_setting_stops_the_start_with_its_file_and_exit_code_2(tmp_path)
         assert "config.toml: tasks.attempts_max is 0, but must be" in done.stderr
 
 
-def test_without_its_dependencies_run_py_says_in_one_line_what_to_do():
+def test_without_its_dependencies_run_py_says_in_one_line_what_to_do(tmp_path):
+    venv.create(tmp_path / "bare", with_pip=False)
     bare = subprocess.run(
-        [sys.executable, "-S", str(RUN)], capture_output=True, text=True, check=False,
-        cwd=ROOT, timeout=60,
-    )  # fmt: skip
+        [str(tmp_path / "bare/bin/python"), str(RUN)],
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert bare.returncode == 2
     assert bare.stderr.count("\n") == 1
     assert "scripts/serve" in bare.stderr

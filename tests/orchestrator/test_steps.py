@@ -88,9 +88,9 @@ def test_a_task_waits_for_the_first_usable_else_the_first_that_may_become_so(ver
     assert says in lane_of(chain)[1]
 
 
-def ended(end, *, asked=1, most=3, interruptions=0, retry_after_ms=None):
+def ended(end, *, asked=1, most=3, interruptions=0, retry_after_ms=None, attempt=1):
     started = AttemptStarted(
-        task_id="t", attempt=1, epoch=1, lane="a", request=Request(prompt="p"), route=ROUTE,
+        task_id="t", attempt=attempt, epoch=1, lane="a", request=Request(prompt="p"), route=ROUTE,
         answers_asked=asked, attempts_max=most, interruptions=interruptions,
     )  # fmt: skip
     return AttemptEnded(
@@ -147,8 +147,8 @@ def test_busy_waits_as_long_as_it_was_told_and_no_longer_than_an_hour():
 
 
 def test_without_a_word_the_wait_grows_and_is_capped():
-    def delay(interruptions):
-        lost = ended(End.UNREACHABLE, interruptions=interruptions)
+    def delay(attempt):
+        lost = ended(End.UNREACHABLE, attempt=attempt)
         return next_step(lost, None, links(a="in"), interruptions_max=99, jitter=1.0).delay_ms
 
-    assert [delay(n) for n in (0, 1, 2, 50)] == [500, 1000, 2000, 60_000]
+    assert [delay(n) for n in (1, 2, 3, 50)] == [500, 1000, 2000, 60_000]

@@ -41,12 +41,16 @@ class Stage:
             self.actor.dispatch(message)
         if hasattr(self.actor, "before_commit"):
             self.actor.before_commit()
+            self.actor.on_commit()
         return self.sent()
 
     def sent(self) -> list[Any]:
         """The messages in the outbox, which is emptied."""
         outbox, self.actor.outbox = self.actor.outbox, []
-        return [mail.message for mail in outbox]
+        for mail in outbox:
+            if not mail.path:
+                self.actor._deliver(mail)  # its own timers
+        return [mail.message for mail in outbox if mail.path]
 
     def stop(self) -> None:
         self.actor.tear_down()

@@ -1,6 +1,6 @@
 """Storms over a whole tree: who is hurt, how, and the ledger of what was promised meanwhile."""
 
-import os
+import contextlib
 import random
 import re
 import socket
@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -110,10 +111,8 @@ class Storm:
                 actor = cell.path
                 if cell.state != "running" or _takes(self._house, cell, message):
                     continue
-                try:
+                with contextlib.suppress(AtlasError):
                     self._house.tree.directory.ref(actor).ask(message, ANSWER_S)
-                except AtlasError:
-                    pass
                 assert cell.incarnation == before, f"{message} crashed {actor}"
 
     def hangs(self) -> None:
@@ -151,7 +150,7 @@ class Storm:
     def _size(self) -> dict[str, int]:
         return {
             "threads": threading.active_count(),
-            "descriptors": len(os.listdir("/proc/self/fd")),
+            "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
         }
 
     def _workers(self) -> list[str]:

@@ -252,7 +252,8 @@ def test_every_end_leaves_outcomes_with_how_it_was_verified(stage):
 
 def test_when_a_lane_closes_who_waits_for_it_is_routed_anew(stage):
     id = submit(stage).id
-    stage.give(OpenLane(lane="b", slots=1), lane(id))
+    stage.give(OpenLane(lane="b", slots=1))
+    stage.give(lane(id))
     sent = stage.give(CloseLane(lane="b", reason="gone"))
     assert [m.task_id for m in sent if isinstance(m, TaskQueued)] == [id]
 

@@ -14,3 +14,9 @@ from outcomes group by kind, intent, provider;
 create view inspect_cost_by_day as
 select date(at_ms / 1000, 'unixepoch', 'localtime') as day, sum(cost_usd) as cost_usd
 from outcomes where kind <> 'task' group by 1 order by 1 desc;
+
+create view inspect_cost_today as
+select coalesce(sum(cost_usd), 0.0) as cost_usd
+from outcomes
+where kind <> 'task'
+  and at_ms >= unixepoch('now', 'localtime', 'start of day', 'utc') * 1000;
