@@ -213,9 +213,8 @@ class Actor(pykka.ThreadingActor):
         while not self._ends:
             self.place.fence.check()
             wait_s = self._next_timer_s()
-            if wait_s == 0:  # also when mail never stops
+            if wait_s == 0:  # timers and mail take turns: neither waits for the other to stop
                 self._handle_due()
-                continue
             item = self._mailbox.get(wait_s, self.place.fence.is_down)
             if self.place.fence.down:
                 self._mailbox.give_back(item)  # it is the next incarnation's

@@ -159,3 +159,33 @@ def test_an_actor_that_asks_itself_is_told_so():
     cell.thread_id = threading.get_ident()
     with pytest.raises(AskedSelf):
         Ref(cell).ask(Note())
+
+
+def test_s61_a_given_up_waiter_leaves_the_mail_to_its_successor():
+    mailbox, fence = Mailbox(), Fence()
+    got = []
+    waiting = threading.Thread(target=lambda: got.append(mailbox.get(None, fence.is_down)))
+    waiting.start()
+    fence.drop()
+    mailbox.wake()
+    waiting.join(WAIT_S)
+    mailbox.put(envelope("for the next"))
+    assert (got, mailbox.get().message) == ([None], "for the next")
+
+
+def test_what_is_given_back_comes_first_and_wakes_who_waits():
+    mailbox = Mailbox()
+    mailbox.put(envelope("second"))
+    mailbox.give_back(envelope("first"))
+    mailbox.give_back("system")
+    assert mailbox.get() == "system"
+    assert [mailbox.get().message for _ in range(2)] == ["first", "second"]
+
+
+def test_an_interrupter_that_fails_does_not_hurt_who_drops_the_fence():
+    fence = Fence()
+    woken = []
+    fence.on_drop(lambda: 1 / 0)
+    fence.on_drop(lambda: woken.append(1))
+    fence.drop()
+    assert woken == [1]
