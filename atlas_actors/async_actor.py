@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
+from loguru import logger
 
 from atlas_actors.actor import Actor, OrderedFailureError, Place
 from atlas_actors.errors import AtlasError, DeadlinePassed
@@ -87,6 +88,7 @@ class AsyncActor(Actor):
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._on_loop_error)
         self._over = asyncio.Event()
         unregister = self.place.fence.on_drop(self._cancel_from_outside)
         try:
@@ -153,6 +155,13 @@ class AsyncActor(Actor):
         except BaseException as error:  # raised again in _run, which ends the group
             self._crash = error
             self._over.set()
+
+    def _on_loop_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What failed in a callback of the loop itself, where nobody waits for it."""
+        error = context.get("exception")
+        if isinstance(error, asyncio.InvalidStateError):
+            return  # anyio: a socket became readable in the moment its reader was cancelled
+        logger.error("loop.failed", path=self.path, error=str(error or context.get("message")))
 
     def _cancel_from_outside(self) -> None:
         try:

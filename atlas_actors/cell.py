@@ -5,6 +5,7 @@ queued behind a crash is handled by the next incarnation, in order.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
@@ -30,6 +31,7 @@ from atlas_actors.messages.supervision import (
 
 ASK_TIMEOUT_S: Final = 5.0
 DEAD_LETTERS_KEPT: Final = 200
+WAIT_STEP_S: Final = 0.002
 
 CellState = Literal["stopped", "starting", "running", "backing_off", "parked", "stopping", "absent"]
 # Mail is taken in these states; in the others a sender is told at once.
@@ -215,9 +217,24 @@ class Ref:
         """The address."""
         return self.cell.path
 
-    def tell(self, message: Any) -> None:
-        """Send and forget. Raises Unavailable or MailboxFull at once when it is refused."""
-        self.cell.put(message)
+    def tell(self, message: Any, *, wait_s: float = 0.0, drop: bool = False) -> None:
+        """Send and forget. Raises Unavailable, or MailboxFull when there is no room.
+
+        The sender chooses what a full mailbox means: an error at once, an error after `wait_s`
+        seconds (for edges only), or with `drop` nothing but a counted dead letter.
+        """
+        deadline_s = time.monotonic() + wait_s
+        while True:
+            try:
+                self.cell.put(message)
+            except MailboxFull:
+                if drop:
+                    return
+                if time.monotonic() >= deadline_s:
+                    raise
+                time.sleep(WAIT_STEP_S)
+            else:
+                return
 
     def send(self, message: Any, callback: Callable[[Reply], None]) -> Reply:
         """Ask without waiting: `callback` gets the Reply, on the answering thread."""

@@ -115,6 +115,22 @@ def note_end(child: Child, ended: ChildEnded) -> None:
     )
 
 
+def note_park(child: Child, reason: str, cure: str, retry_at_ms: int | None) -> None:
+    """Record that the child does not run for now, and tell its monitors why."""
+    cell = child.cell
+    cell.set_state("parked", reason=reason, cure=cure, retry_at_ms=retry_at_ms)
+    logger.warning("actor.parked", path=cell.path, reason=reason)
+    cell.announce(
+        ActorDown(
+            path=cell.path,
+            incarnation=cell.incarnation,
+            ending=Ending.CANNOT_START,
+            error=reason,
+            cure=cure,
+        )
+    )
+
+
 def count_children(children: Iterable[Child]) -> ChildCounts:
     """OTP's count_children: listed, alive, and how many of the listed are supervisors."""
     listed = list(children)

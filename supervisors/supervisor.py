@@ -8,8 +8,6 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from loguru import logger
-
 from atlas_actors.actor import LATER, Actor, Place
 from atlas_actors.errors import Busy, Conflict, Ignored, NotFound, Unavailable
 from atlas_actors.mailbox import Envelope
@@ -23,6 +21,7 @@ from supervisors.incarnation import (
     kill,
     launch,
     note_end,
+    note_park,
     note_start,
 )
 from supervisors.plans import Plans
@@ -352,8 +351,7 @@ class Supervisor(Actor):
             self.after(
                 retry_s, requests.TryParked(id=child.spec.id, incarnation=child.cell.incarnation)
             )
-        child.cell.set_state("parked", reason=reason, cure=cure, retry_at_ms=retry_at_ms)
-        logger.warning("actor.parked", path=child.cell.path, reason=reason)
+        note_park(child, reason, cure, retry_at_ms)
 
     # Deadlines.
 

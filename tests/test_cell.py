@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from atlas_actors.cell import Directory, Fence, Ref
 from atlas_actors.errors import AskedSelf, DeadlinePassed, MailboxFull, NotFound, Unavailable
 from atlas_actors.mailbox import Envelope, Mailbox, Reply
+from atlas_actors.messages.supervision import ActorStarted
 from tests.support.trees import WAIT_S, Note
 
 
@@ -189,3 +190,42 @@ def test_an_interrupter_that_fails_does_not_hurt_who_drops_the_fence():
     fence.on_drop(lambda: woken.append(1))
     fence.drop()
     assert woken == [1]
+
+
+def full():
+    cell = Directory().cell("atlas/x", bound=1)
+    cell.set_state("running")
+    Ref(cell).tell(Note(value="first"))
+    return Ref(cell)
+
+
+def test_s59_the_sender_chooses_what_a_full_mailbox_means():
+    ref = full()
+    with pytest.raises(MailboxFull):
+        ref.tell(Note())
+    with pytest.raises(MailboxFull):
+        ref.tell(Note(), wait_s=0.01)
+    ref.tell(Note(), drop=True)
+    assert ref.cell._directory.dead_letter_count >= 3
+    assert len(ref.cell.mailbox) == 1
+
+
+def test_s59_a_sender_that_waits_gets_the_room_that_comes():
+    ref = full()
+    sending = threading.Thread(target=ref.tell, args=(Note(value="second"),), kwargs={"wait_s": 9})
+    sending.start()
+    assert ref.cell.mailbox.get().message == Note(value="first")
+    sending.join(WAIT_S)
+    assert ref.cell.mailbox.get().message == Note(value="second")
+
+
+def test_a_monitor_hears_how_things_are_and_of_each_change():
+    directory = Directory()
+    watched, monitor = directory.cell("atlas/x"), directory.cell("atlas/monitor")
+    monitor.set_state("running")
+    watched.set_state("parked", reason="no model", cure="pull it")
+    watched.watch("atlas/monitor")
+    down = monitor.mailbox.get(0).message
+    assert (down.path, down.error, down.cure) == ("atlas/x", "no model", "pull it")
+    watched.announce(ActorStarted(path="atlas/x", incarnation=2))
+    assert monitor.mailbox.get(0).message == ActorStarted(path="atlas/x", incarnation=2)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import anyio
 import attrs
-from anyio.abc import SocketAttribute, SocketStream
+from anyio.abc import Listener, SocketAttribute, SocketStream
 from loguru import logger
 
 from atlas_actors.actor import Place
@@ -80,7 +80,7 @@ class Gateway(AsyncActor):
         listener = await anyio.create_unix_listener(socket, mode=0o600, backlog=512)
         if socket.parent != self._about.home.root:
             (self._about.home.root / "socket-path").write_text(f"{socket}\n", "utf-8")
-        self.spawn(listener.serve, self._serve)
+        self.spawn(self._listen, listener)
         for name in self._providers:
             self.tell(paths.executor(name), ReportExecutor())
 
@@ -103,6 +103,11 @@ class Gateway(AsyncActor):
                     table["name"]: ProviderSettings(**table) for table in message.providers
                 }
                 return None
+
+    async def _listen(self, listener: Listener[SocketStream]) -> None:
+        """Accept until we end; closed with us, or who waits in its backlog would hang."""
+        async with listener:
+            await listener.serve(self._serve)
 
     async def _serve(self, stream: SocketStream) -> None:
         async with stream:

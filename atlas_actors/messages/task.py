@@ -84,6 +84,7 @@ class CloseLane:
 
     lane: str
     reason: str
+    reroute: bool  # False: it is expected back at once, who waits for it stays
 
 
 @attrs.frozen(kw_only=True)

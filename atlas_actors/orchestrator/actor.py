@@ -24,8 +24,8 @@ from atlas_actors.messages.execution import (
     RetireExecutor,
     RunAttempt,
 )
-from atlas_actors.messages.routing import Classified, Classify, DecideRoute, Route, RouteChosen
-from atlas_actors.messages.supervision import ActorDown, ActorStarted, RequestFailed
+from atlas_actors.messages.routing import Classified, Classify, DecideRoute, RouteChosen
+from atlas_actors.messages.supervision import ActorDown, ActorStarted, Ending, RequestFailed
 from atlas_actors.messages.task import (
     AssignLane,
     AttemptCancelled,
@@ -41,8 +41,13 @@ from atlas_actors.messages.task import (
 from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.check import check_answer
 from atlas_actors.orchestrator.prompt import build_prompt, characters
-from atlas_actors.orchestrator.steps import Provider, chain_of, lane_of, next_step
-from atlas_actors.providers.catalog import TRANSPORTS
+from atlas_actors.orchestrator.steps import (
+    chain_of,
+    lane_of,
+    next_step,
+    provider_of,
+    route_without_router,
+)
 from atlas_actors.store_actor import StoreActor
 
 Inbox = (
@@ -97,7 +102,7 @@ class Orchestrator(StoreActor):
         self._jitter = jitter
         self._ids = Ids(place.clock)
         self._settings_of = dict(providers)
-        self._providers = {name: _provider(table) for name, table in providers.items()}
+        self._providers = {name: provider_of(table) for name, table in providers.items()}
         self._flights: dict[tuple[str, int], Flight] = {}
         self._asked: dict[str, TaskQueued | DecideRoute] = {}
         self._askers: dict[str, Any] = {}
@@ -121,7 +126,9 @@ class Orchestrator(StoreActor):
         """Table of contents."""
         match message:
             case TaskQueued():
-                return self._classify(message.task_id, message)
+                if message.task_id not in self._asked:
+                    self._classify(message.task_id, message)
+                return None
             case DecideRoute():
                 return self._on_decide_route(message)
             case Classified():
@@ -185,7 +192,7 @@ class Orchestrator(StoreActor):
         """No router: best effort on the free tier. No executor: the attempt is over."""
         match failed.request:
             case Classify():
-                route = _without_router(self._ids.new(), failed.error)
+                route = route_without_router(self._ids.new(), failed.error)
                 self._on_classified(Classified(request_id=failed.request.request_id, route=route))
             case RunAttempt(started=started):
                 if (started.task_id, started.attempt) in self._flights:
@@ -305,7 +312,8 @@ class Orchestrator(StoreActor):
             return
         cure = f" ({down.cure})" if down.cure else ""
         self._providers[name] = attrs.evolve(known, usable=False, reason=f"{down.error}{cure}")
-        self._tell_lane(name)
+        # After a crash it is most likely back before a new route would be found.
+        self._tell_lane(name, reroute=down.ending not in (Ending.CRASHED, Ending.KILLED))
         for flight in list(self._flights.values()):
             accepted_by = flight.accepted_by
             if flight.started.lane == name and accepted_by is not None:
@@ -324,22 +332,26 @@ class Orchestrator(StoreActor):
         for name, old in list(self._settings_of.items()):
             if new.get(name) != old:
                 self.tell(paths.executor(name), RetireExecutor())
-                self.tell(paths.TASKS, CloseLane(lane=name, reason="its settings changed"))
+                gone = CloseLane(lane=name, reason="its settings changed", reroute=True)
+                self.tell(paths.TASKS, gone)
                 del self._providers[name], self._settings_of[name]
                 self._unreported.discard(name)
         for name, settings in new.items():
             if name not in self._providers:
                 self._settings_of[name] = settings
-                self._providers[name] = _provider(settings)
+                self._providers[name] = provider_of(settings)
                 self.monitor(paths.executor(name))
         self._reconcile()
 
-    def _tell_lane(self, name: str) -> None:
+    def _tell_lane(self, name: str, *, reroute: bool = True) -> None:
         provider = self._providers[name]
         if provider.usable:
             self.tell(paths.TASKS, OpenLane(lane=name, slots=provider.slots))
         else:
-            self.tell(paths.TASKS, CloseLane(lane=name, reason=provider.reason))
+            self.tell(
+                paths.TASKS,
+                CloseLane(lane=name, reason=provider.reason, reroute=reroute),
+            )
 
     def _on_tasks_started(self, started: TasksStarted) -> None:
         """Tasks is new or answers LanesWanted: tell the lanes, give up attempts nobody has."""
@@ -365,33 +377,3 @@ class Orchestrator(StoreActor):
 
     def _give_up(self, task_id: str, attempt: int, reason: str) -> None:
         self.tell(paths.TASKS, AttemptLost(task_id=task_id, attempt=attempt, reason=reason))
-
-
-def _provider(settings: ProviderSettings) -> Provider:
-    transport = TRANSPORTS.get(settings.transport)
-    built = transport is not None and transport.built
-    return Provider(
-        name=settings.name,
-        tier=settings.tier,
-        built=built,
-        workspace=transport is not None and transport.workspace,
-        context_tokens=settings.context_tokens,
-        reason="not started yet" if built else f"transport {settings.transport} is not built yet",
-    )
-
-
-def _without_router(id: str, error: str) -> Route:
-    return Route(
-        id=id,
-        layer=None,
-        rule=None,
-        intent="explain",
-        confidence=0.0,
-        abstained=True,
-        tier="free",
-        agent=None,
-        complexity=5,
-        difficulty=0.5,
-        mode="normal",
-        reason=f"the router is not working: {error}",
-    )

@@ -5,11 +5,12 @@ from typing import Final
 
 import attrs
 
+from atlas_actors.config import ProviderSettings
 from atlas_actors.messages.execution import AttemptEnded, End
 from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.task import TaskState
 from atlas_actors.orchestrator.check import Verdict
-from atlas_actors.providers.catalog import TIERS
+from atlas_actors.providers.catalog import TIERS, TRANSPORTS
 
 # English has about 4 characters a token, code fewer: below this estimate it is surely too long.
 CHARACTERS_PER_TOKEN: Final = 4
@@ -41,6 +42,38 @@ class Next:
     lane: str | None
     delay_ms: int = 0
     error: str = ""
+
+
+def provider_of(settings: ProviderSettings) -> Provider:
+    """A provider as its settings describe it, before it has reported."""
+    transport = TRANSPORTS.get(settings.transport)
+    built = transport is not None and transport.built
+    return Provider(
+        name=settings.name,
+        tier=settings.tier,
+        built=built,
+        workspace=transport is not None and transport.workspace,
+        context_tokens=settings.context_tokens,
+        reason="not started yet" if built else f"transport {settings.transport} is not built yet",
+    )
+
+
+def route_without_router(id: str, error: str) -> Route:
+    """Best effort while the router is not working: the free tier, and the reason."""
+    return Route(
+        id=id,
+        layer=None,
+        rule=None,
+        intent="explain",
+        confidence=0.0,
+        abstained=True,
+        tier="free",
+        agent=None,
+        complexity=5,
+        difficulty=0.5,
+        mode="normal",
+        reason=f"the router is not working: {error}",
+    )
 
 
 def chain_of(

@@ -47,8 +47,9 @@ Inbox = (
     | TaskDue
     | PruneDue
 )
-# Tasks without a lane that the orchestrator is told of at a time.
-OFFERED_MAX: Final = 500
+# Tasks without a lane that the orchestrator is told of at a time; each of its restarts has them
+# told again, so few of them keep a storm of restarts from becoming a storm of mail.
+OFFERED_MAX: Final = 64
 PRUNE_FIRST_S: Final = 60.0
 PRUNE_EVERY_S: Final = 3_600.0
 PRUNE_ROWS: Final = 1_000
@@ -119,9 +120,9 @@ class Tasks(StoreActor):
             case AssignLane():
                 return self._on_assign_lane(message)
             case OpenLane():
-                return self._on_lane(message.lane, message.slots)
+                return self._on_lane(message.lane, message.slots, reroute=True)
             case CloseLane():
-                return self._on_lane(message.lane, 0)
+                return self._on_lane(message.lane, 0, reroute=message.reroute)
             case LanesWanted():  # the orchestrator is new: it knows neither lanes nor offers
                 self._slots.clear()
                 self._offered.clear()
@@ -198,11 +199,11 @@ class Tasks(StoreActor):
         if records.assign_lane(self.store, order.task_id, order.lane, order.route, order.waits_for):
             self._changed(order.task_id, TaskState.PENDING, order.waits_for)
 
-    def _on_lane(self, lane: str, slots: int) -> None:
+    def _on_lane(self, lane: str, slots: int, *, reroute: bool) -> None:
         """A lane opened or closed: whoever waits elsewhere may be better off now."""
         before = self._slots.get(lane, 0)
         self._slots[lane] = slots
-        self._lanes_changed = self._lanes_changed or bool(before) != bool(slots)
+        self._lanes_changed = self._lanes_changed or (reroute and bool(before) != bool(slots))
 
     def _on_attempt_over(self, over: AttemptOver) -> None:
         now_ms = self.place.clock.now_ms()

@@ -47,6 +47,7 @@ def main(words: list[str]) -> int:
             ):
                 begun = time.monotonic()
                 run()
+                storm.calm()
                 print(
                     f"{name:<26} {time.monotonic() - begun:6.1f} s, {storm.crashes} crashes,"
                     f" {len(ledger.accepted)} tasks accepted, {threading.active_count()} threads",
@@ -56,6 +57,7 @@ def main(words: list[str]) -> int:
         broken += ledger.lost()
         broken += storm.not_flat()
         house.tree.stop()
+        print(f"before {storm.sizes[0]}, after {storm.sizes[1]}")
     for problem in broken:
         print(f"BROKEN {problem}")
     print(f"{len(ledger.accepted)} tasks accepted, {ledger.refused} refused with an error,"

@@ -190,7 +190,7 @@ def test_an_attempt_past_its_deadline_is_timed_out_and_hung_up(server, tmp_path)
     house.tree.stop()
 
 
-def test_a_cancelled_attempt_ends_at_once(house, server):
+def test_s52_a_cancelled_attempt_ends_at_once(house, server):
     begun, release = threading.Event(), threading.Event()
     server.scripts.put(hold(begun, release))
     house.run()
@@ -200,7 +200,7 @@ def test_a_cancelled_attempt_ends_at_once(house, server):
     release.set()
 
 
-def test_attempts_beyond_the_slots_wait_in_line(server, tmp_path):
+def test_s52_attempts_beyond_the_slots_wait_in_line_in_order(server, tmp_path):
     house = House(tmp_path, settings(server.url, slots=1))
     begun, release = threading.Event(), threading.Event()
     server.scripts.put(hold(begun, release))

@@ -1,7 +1,10 @@
 """F10, F11, F13 in their short form; `scripts/bench storm` runs the long one."""
 
+import json
 import os
 import random
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 from atlas_actors.errors import AtlasError
 from atlas_actors.messages.supervision import Ping
+from tests.support.daemons import ROOT
 from tests.support.houses import house_on
 from tests.support.model_server import model_server
 from tests.support.storms import MESSAGES, Ledger, Storm
@@ -21,6 +25,32 @@ def seed():
     number = int(os.environ.get("ATLAS_TEST_SEED", random.randrange(10**6)))
     print(f"ATLAS_TEST_SEED={number}")
     return number
+
+
+def inspect_tree(house):
+    """What scripts/inspect shows now: every field of every node."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "inspect"), "--json"],
+        env={**os.environ, "ATLAS_HOME": str(house.home.root)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    nodes = {}
+
+    def walk(node):
+        nodes[node["path"]] = node
+        for child in node["children"]:
+            walk(child)
+
+    walk(json.loads(done.stdout)["tree"])
+    fields = {"state", "incarnation", "restarts", "last_failure", "mailbox", "mailbox_bound"}
+    fields |= {"message_age_ms", "db_bytes", "uptime_ms", "reason", "cure", "retry_at_ms"}
+    assert all(fields <= node.keys() for node in nodes.values())
+    assert nodes["atlas/work/tasks"]["restarts"] >= 3
+    assert "ordered to fail" in nodes["atlas/work/tasks"]["last_failure"]
+    return nodes
 
 
 @pytest.fixture
@@ -36,10 +66,12 @@ def house(tmp_path):
         yield built
 
 
-def test_f10_a_storm_of_crashes_loses_no_task_and_leaves_nothing_behind(house, seed):
+def test_f10_s64_a_storm_of_crashes_loses_no_task_and_leaves_nothing_behind(house, seed):
     storm, ledger = Storm(house, random.Random(seed)), Ledger(house)
     with ledger.submitting():
         storm.in_turn(3)
+        shown = inspect_tree(house)  # S64: also in the middle of it
+        assert "atlas/work/tasks" in shown
         storm.pairs(1.5, 20)
         storm.at_rate(1.5, 50)
     storm.calm()

@@ -1,10 +1,13 @@
 """The real tree, hurt in the middle of real work."""
 
+import contextlib
+import socket
 import threading
 
 import pytest
 
 from atlas_actors.errors import AtlasError
+from atlas_actors.messages.supervision import FailNow
 from tests.support.houses import house_on
 from tests.support.model_server import hold, model_server
 from tests.support.trees import WAIT_S
@@ -74,3 +77,18 @@ def test_a_client_gets_an_error_and_not_silence_when_tasks_is_gone(server, tmp_p
         house.cell("work/tasks").set_state("parked", reason="hurt by a test")
         with pytest.raises(AtlasError, match="hurt by a test"):
             house.call("task.submit", prompt="x")
+
+
+def test_a_client_in_the_backlog_of_a_gateway_that_dies_is_not_left_hanging(server, tmp_path):
+    with house_on(tmp_path, **url(server)) as house:
+        gateway = house.cell("door/gateway")
+        for life in range(1, 4):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(WAIT_S)
+                client.connect(str(house.home.socket()))
+                gateway.mailbox.put_system(FailNow())
+                client.sendall(b"x" * 10)
+                with contextlib.suppress(ConnectionError):
+                    while client.recv(4096):
+                        pass
+            house.until(lambda n=life: gateway.incarnation > n and gateway.state == "running")

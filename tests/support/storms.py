@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import attrs
 
 from atlas_actors.errors import AtlasError
 from atlas_actors.messages import execution, outcome, routing, supervision, task
 from atlas_actors.messages.supervision import FailNow, Ping
+from supervisors.child import Backoff
 from supervisors.supervisor import Supervisor
 from tests.support.houses import House
 from tests.support.trees import WAIT_S
@@ -83,6 +85,7 @@ class Storm:
         _unbreakable(house)
         self.calm()
         self._before = self._size()
+        self.sizes = (self._before, self._before)
 
     def in_turn(self, rounds: int) -> None:
         """Crash every worker in turn."""
@@ -135,6 +138,7 @@ class Storm:
         while self._grown() and time.monotonic() < deadline:
             time.monotonic()
         problems += self._grown()
+        self.sizes = (self._before, self._size())
         if self._house.tree.ended is not None or self._house.tree.reports.qsize():
             problems.append("the root ended")
         return problems
@@ -143,7 +147,12 @@ class Storm:
         now = self._size()
         return [
             f"{name}: {self._before[name]} before, {now[name]} after"
-            for name, allowed in (("threads", 4), ("descriptors", 12))
+            for name, allowed in (
+                ("threads", 4),
+                ("descriptors", 12),
+                # The clients and their ledger live in this process too.
+                ("resident KiB", 40_000 + self._before["resident KiB"] // 4),
+            )
             if now[name] > self._before[name] + allowed
         ]
 
@@ -151,6 +160,11 @@ class Storm:
         return {
             "threads": threading.active_count(),
             "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
+            "resident KiB": next(
+                int(line.split()[1])
+                for line in Path("/proc/self/status").read_text().splitlines()
+                if line.startswith("VmRSS")
+            ),
         }
 
     def _workers(self) -> list[str]:
@@ -231,7 +245,7 @@ def _sql(begun: threading.Event, release: threading.Event, fence: Any) -> None:
     fence.on_drop(connection.interrupt)
     begun.set()
     connection.execute(
-        "with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c"
+        "with recursive c(x) as (select 1 union all select x + 1 from c) select max(x) from c"
     ).fetchall()
 
 
@@ -264,7 +278,8 @@ def _hang_in(cell: Any, hang: Any, begun: threading.Event, release: threading.Ev
 
 
 def _unbreakable(house: House) -> None:
-    """Budgets that bear a storm, and actors that can be made to hang; set on the live tree."""
+    """Set on the live tree: budgets that bear a storm, restarts without a pause, and actors that
+    can be made to hang."""
     from atlas_actors.actor import Actor
 
     if not hasattr(Actor, "storm_ready"):
@@ -283,6 +298,8 @@ def _unbreakable(house: House) -> None:
     for thing in gc.get_objects():
         if isinstance(thing, Supervisor) and thing.place.directory is house.tree.directory:
             for child in thing._children.values():
+                if not child.spec.is_supervisor:
+                    child.spec = attrs.evolve(child.spec, backoff=Backoff(), shutdown_s=0.5)
                 child.window._budget = type(child.window._budget)(intensity=10**9, period_s=60)
 
 

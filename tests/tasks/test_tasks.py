@@ -120,7 +120,7 @@ def test_a_lane_takes_as_many_as_it_has_slots_and_the_next_when_one_ends(stage):
 def test_a_closed_lane_starts_nothing(stage):
     id = submit(stage).id
     assert started(stage.give(lane(id))) == []
-    stage.give(OpenLane(lane="a", slots=0), CloseLane(lane="a", reason="gone"))
+    stage.give(OpenLane(lane="a", slots=0), CloseLane(lane="a", reason="gone", reroute=True))
     assert row(stage, id)["state"] == "pending"
 
 
@@ -254,7 +254,7 @@ def test_when_a_lane_closes_who_waits_for_it_is_routed_anew(stage):
     id = submit(stage).id
     stage.give(OpenLane(lane="b", slots=1))
     stage.give(lane(id))
-    sent = stage.give(CloseLane(lane="b", reason="gone"))
+    sent = stage.give(CloseLane(lane="b", reason="gone", reroute=True))
     assert [m.task_id for m in sent if isinstance(m, TaskQueued)] == [id]
 
 
