@@ -88,6 +88,25 @@ def test_inspect_shows_a_living_tree_and_a_dead_one_and_says_which(tmp_path):
         assert daemon.inspect("nobody").returncode == 3
 
 
+def test_inspect_explains_itself_and_refuses_what_it_does_not_know(tmp_path):
+    daemon = Daemon(tmp_path / "home")
+    assert "usage: scripts/inspect" in daemon.inspect("--help").stdout
+    assert daemon.inspect("--nonsense").returncode == 2
+
+
+def test_inspect_failures_lists_them_with_their_tracebacks(tmp_path):
+    daemon = Daemon(tmp_path / "home")
+    assert daemon.inspect("failures").stdout == "no failures\n"
+    daemon.home.state.mkdir()
+    (daemon.home.state / "router.db").mkdir()  # a router that cannot open its file
+    daemon.start()
+    try:
+        assert daemon.tree()["atlas/work/router"]["state"] == "parked"
+        assert "router.db" in daemon.inspect().stdout
+    finally:
+        daemon.stop()
+
+
 def test_inspect_on_an_empty_home_says_so(tmp_path):
     empty = Daemon(tmp_path / "home").inspect()
     assert (empty.returncode, "no daemon answers" in empty.stderr) == (3, True)

@@ -36,9 +36,11 @@ def test_the_main_job_runs_as_written(tmp_path):
                 if words[0] == "export":
                     continue
                 program = {"atlas": RUN, "scripts/inspect": ROOT / "scripts/inspect"}[words[0]]
+                interpreter = [sys.executable] if program == RUN else []
                 done = subprocess.run(
-                    [sys.executable, str(program), *words[1:]],
-                    env=daemon.environment, cwd=tmp_path, capture_output=True, text=True,
+                    [*interpreter, str(program), *words[1:]],
+                    env={**daemon.environment, "ATLAS_PYTHON": sys.executable}, cwd=tmp_path,
+                    capture_output=True, text=True,
                     check=False, timeout=120,
                 )  # fmt: skip
                 assert done.returncode == 0, (line, done.stderr)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas_actors.errors import AtlasError
@@ -103,9 +103,7 @@ def build(kind, value):
     return kind(**fields)
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150)
 @given(value=VALUES, kind=st.sampled_from(MESSAGES), plain=st.booleans())
 def test_f13_a_message_that_is_not_for_an_actor_is_refused_and_hurts_nobody(
     house, value, kind, plain

@@ -91,10 +91,10 @@ class Daemon:
         )
 
     def inspect(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """scripts/inspect on this home, by our own interpreter."""
+        """scripts/inspect on this home, as a person calls it."""
         return subprocess.run(
-            [sys.executable, str(ROOT / "scripts" / "inspect"), *words],
-            env=self.environment,
+            [str(ROOT / "scripts" / "inspect"), *words],
+            env={**self.environment, "ATLAS_PYTHON": sys.executable},
             capture_output=True,
             text=True,
             timeout=60,
