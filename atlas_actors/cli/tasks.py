@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from atlas_actors.cli import show
-from atlas_actors.cli.client import Client
+from atlas_actors.cli.client import Client, NotRunningError
 from atlas_actors.config import Home
 from atlas_actors.errors import DeadlinePassed, NotFound, UsageError
 
@@ -162,6 +162,9 @@ def follow(client: Client, id: str, timeout_s: float | None, *, stream: bool) ->
     """
     try:
         return _follow(client, id, timeout_s, stream=stream)
+    except NotRunningError:
+        show.note(f"\natlas: task {id} is kept and goes on when the daemon runs again")
+        raise
     except KeyboardInterrupt:
         show.note(f"\natlas: task {id} goes on (atlas tasks wait {id}, or atlas tasks cancel {id})")
         raise
