@@ -20,6 +20,7 @@ from atlas_actors.clock import Clock
 from atlas_actors.errors import ActorCrashed, AtlasError, CannotStart, Ignored, UsageError
 from atlas_actors.mailbox import Envelope, Reply
 from atlas_actors.messages.supervision import (
+    ActorDown,
     ChildEnded,
     ChildStarted,
     Ending,
@@ -136,8 +137,17 @@ class Actor(pykka.ThreadingActor):
         self.outbox.append(Outgoing(path="", message=message, delay_s=delay_s))
 
     def monitor(self, path: str) -> None:
-        """Get an ActorStarted or ActorDown now and at each change of what lives at `path`."""
-        self.place.directory.ref(path).cell.watch(self.path)
+        """Get an ActorStarted or ActorDown now and at each change of what lives at `path`.
+
+        Of an address that does not exist, an ActorDown that says so (Erlang's noproc).
+        """
+        cell = self.place.directory.find(path)
+        if cell is not None:
+            cell.watch(self.path)
+            return
+        error = f"there is no actor at {path}"
+        down = ActorDown(path=path, incarnation=0, ending=Ending.CANNOT_START, error=error)
+        self._mailbox.put(Envelope(down, None), bounded=False)
 
     def end(self) -> None:
         """End normally after the message in hand."""

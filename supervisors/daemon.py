@@ -200,7 +200,7 @@ class _Program:
         elif event == "stacks":
             _log_stacks()
         elif event == "reload":
-            self._config = reload(self._config, self._daemon, self._directory)
+            reload(self._config, self._daemon, self._directory)
         return None
 
     def _on_tree_change(self) -> None:

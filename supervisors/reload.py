@@ -20,19 +20,23 @@ from supervisors.tree import Daemon, executor
 ASK_S = 15.0
 
 
-def reload(old: Config, daemon: Daemon, directory: Directory) -> Config:
-    """The settings that hold from now on; faulty ones change nothing."""
+def reload(old: Config, daemon: Daemon, directory: Directory) -> None:
+    """Make the providers of `old` what the settings say now; faulty settings change nothing."""
     try:
         new = load(os.environ)
     except SettingsError as error:
         logger.error("settings.refused", error=str(error))
-        return old
+        return
     for field in attrs.fields(Config):
         if field.name != "providers" and getattr(new, field.name) != getattr(old, field.name):
             logger.warning("settings.need_restart", section=field.name)
     executors = directory.ref(paths.EXECUTORS)
-    for name in old.providers.keys() | new.providers.keys():
-        was, will_be = old.providers.get(name), new.providers.get(name)
+    before = dict(old.providers)
+    # In place: the specs hold this very mapping, so whoever restarts later gets what holds now.
+    old.providers.clear()
+    old.providers.update(new.providers)
+    for name in before.keys() | new.providers.keys():
+        was, will_be = before.get(name), new.providers.get(name)
         if was == will_be:
             continue
         spec = None if will_be is None else executor(daemon, will_be)
@@ -52,4 +56,3 @@ def reload(old: Config, daemon: Daemon, directory: Directory) -> Config:
         except AtlasError as error:
             logger.error("settings.not_told", path=path, error=str(error))
     logger.info("settings.reloaded", providers=list(new.providers))
-    return attrs.evolve(old, providers=new.providers)

@@ -57,13 +57,13 @@ class Supervisor(Actor):
         self,
         place: Place,
         *,
-        spec: SupervisorSpec,
+        spec: SupervisorSpec | Callable[[], SupervisorSpec],
         jitter: Callable[[], float] = random.random,
     ) -> None:
         super().__init__(place)
-        self._spec = spec
+        self._spec = spec() if callable(spec) else spec
         self._jitter = jitter
-        self._window = RestartWindow(spec.budget)
+        self._window = RestartWindow(self._spec.budget)
         self._children: dict[str, Child] = {}
         self._plans = Plans()
         self._closing = False

@@ -5,6 +5,8 @@ first. `park` children may fail for good without taking anyone along; `escalate`
 the daemon cannot do without.
 """
 
+from collections.abc import Callable
+
 import attrs
 
 from atlas_actors.actor import Actor
@@ -36,10 +38,10 @@ def root(daemon: Daemon) -> SupervisorSpec:
     """atlas"""
     return SupervisorSpec(
         children=(
-            _supervisor("learning", learning(daemon), "park"),
-            _supervisor("executors", executors(daemon), "park"),
-            _supervisor("work", work(daemon), "escalate"),
-            _supervisor("door", door(daemon), "escalate"),
+            _supervisor("learning", lambda: learning(daemon), "park"),
+            _supervisor("executors", lambda: executors(daemon), "park"),
+            _supervisor("work", lambda: work(daemon), "escalate"),
+            _supervisor("door", lambda: door(daemon), "escalate"),
         ),
         budget=BUDGET,
     )
@@ -140,7 +142,10 @@ def executor(daemon: Daemon, settings: ProviderSettings) -> ChildSpec:
     return _worker(id, Executor, "park", home=daemon.config.home, settings=settings)
 
 
-def _supervisor(id: str, spec: SupervisorSpec, on_exhausted: OnExhausted) -> ChildSpec:
+def _supervisor(
+    id: str, spec: Callable[[], SupervisorSpec], on_exhausted: OnExhausted
+) -> ChildSpec:
+    """`spec` is called at each start: the providers may have changed since the last."""
     return ChildSpec(
         id=id,
         actor=Supervisor,

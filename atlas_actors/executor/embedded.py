@@ -74,11 +74,19 @@ class EmbeddedServer:
             await process.wait()
 
     async def _watch(self) -> None:
-        """Until the child ends; then it is forgotten, and the next need starts a new one."""
+        """Until the child ends; then it is forgotten, and the next need starts a new one.
+
+        When the executor ends, however that is, this is cancelled and the child ends with it.
+        """
         process = self._process
         if process is None:
             return
-        code = await process.wait()
+        try:
+            code = await process.wait()
+        except anyio.get_cancelled_exc_class():
+            if process.returncode is None:
+                process.kill()
+            raise
         if self._process is process:
             logger.warning("embedded.ended", code=code)
             await self._forget()

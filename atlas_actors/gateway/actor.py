@@ -65,7 +65,7 @@ class Gateway(AsyncActor):
         super().__init__(place)
         self._about = about
         self._settings = settings
-        self._providers = providers
+        self._providers = dict(providers)
         self._born_s = place.clock.monotonic_s()
         self._reports: dict[str, ExecutorReported] = {}
         self._followers = Followers()

@@ -87,8 +87,29 @@ def test_a_client_in_the_backlog_of_a_gateway_that_dies_is_not_left_hanging(serv
                 client.settimeout(WAIT_S)
                 client.connect(str(house.home.socket()))
                 gateway.mailbox.put_system(FailNow())
-                client.sendall(b"x" * 10)
                 with contextlib.suppress(ConnectionError):
+                    client.sendall(b"x" * 10)
                     while client.recv(4096):
                         pass
             house.until(lambda n=life: gateway.incarnation > n and gateway.state == "running")
+
+
+def test_who_restarts_after_a_reload_has_the_settings_of_the_reload(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATLAS_HOME", str(tmp_path))
+    with house_on(tmp_path) as house:
+        (tmp_path / "config.toml").write_text(
+            '[providers.added]\ntransport = "openai-chat"\ntier = "free"\n'
+            f'base_url = "{server.url}"\n'
+        )
+        house.reload()
+        for path in ("work/orchestrator", "door/gateway", "executors"):
+            house.crash(path)
+        house.until(lambda: house.cell("executors/executor.added").state == "running")
+        id = house.call("task.submit", prompt="Summarise", provider="added")["id"]
+        assert house.call("task.wait", id=id)["state"] == "completed"
+        (tmp_path / "config.toml").write_text("")
+        house.reload()
+        house.crash("work/orchestrator")
+        names = [row["name"] for row in house.call("system.status")["providers"]]
+        assert "added" not in names
+        assert house.cell("work/orchestrator").state == "running"

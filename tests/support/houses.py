@@ -17,6 +17,7 @@ from atlas_actors.outcomes.actor import Outcomes
 from atlas_actors.router.actor import Router
 from atlas_actors.tasks.actor import Tasks
 from supervisors.daemon import make_home
+from supervisors.reload import reload
 from supervisors.tree import Daemon, root
 from tests.support.trees import WAIT_S, Tree
 
@@ -28,9 +29,11 @@ class House:
         environment = {"ATLAS_HOME": str(home), **{k: str(v) for k, v in settings.items()}}
         config = load(environment)
         make_home(config.home)
+        self.config = config
         about = About(version="test", pid=0, epoch=SystemClock().now_ms(), home=config.home)
         self.home: Home = config.home
-        self.tree = Tree(root(Daemon(config=config, about=about)), root="atlas")
+        self.daemon = Daemon(config=config, about=about)
+        self.tree = Tree(root(self.daemon), root="atlas")
         report = self.tree.first_report()
         assert self.tree.ended is None, report
 
@@ -44,6 +47,10 @@ class House:
     def actor_types(self) -> list[type[Any]]:
         """The classes of the rooms."""
         return [Executor, Gateway, Orchestrator, Outcomes, Router, Tasks]
+
+    def reload(self) -> None:
+        """What SIGHUP does; reads the variables of this process."""
+        reload(self.config, self.daemon, self.tree.directory)
 
     def crash(self, path: str) -> None:
         """Let an actor fail; returns when its next incarnation runs or it is parked."""
