@@ -13,6 +13,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from supervisors.daemon import keep_arenas_few
 from tests.support.houses import House
 from tests.support.model_server import model_server
 from tests.support.storms import Ledger, Storm
@@ -27,6 +28,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args(words)
     logger.remove()
+    keep_arenas_few()
     print(f"seed {options.seed}")
     with tempfile.TemporaryDirectory() as folder, model_server() as server:
         house = House(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from atlas_actors.errors import UsageError
 from atlas_actors.messages.supervision import Ping
+from supervisors.daemon import keep_arenas_few
 from supervisors.supervisor import Supervisor
 from tests.support.daemons import ROOT
 from tests.support.houses import house_on
@@ -72,6 +73,7 @@ def house(tmp_path):
 
 
 def test_f10_s64_a_storm_of_crashes_loses_no_task_and_leaves_nothing_behind(house, seed):
+    keep_arenas_few()
     storm, ledger = Storm(house, random.Random(seed)), Ledger(house)
     with ledger.submitting():
         storm.in_turn(3)

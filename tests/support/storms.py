@@ -151,7 +151,7 @@ class Storm:
                 ("threads", 4),
                 ("descriptors", 12),
                 # The clients and their ledger live in this process too.
-                ("resident KiB", 40_000 + self._before["resident KiB"] // 4),
+                ("resident KiB", 20_000 + self._before["resident KiB"] // 4),
             )
             if now[name] > self._before[name] + allowed
         ]
