@@ -416,3 +416,29 @@ def test_s41_s63_starting_and_restarting_do_not_cost_more_beside_many_siblings()
     few, many = costs(5), costs(300)
     # A rule that looked at every sibling would cost 60 times as much; this leaves room for noise.
     assert all(m < 15 * f + 0.005 for f, m in zip(few, many, strict=True)), (few, many)
+
+
+def test_s2_a_supervisor_whose_own_setup_fails_is_an_error_to_who_starts_it_and_leaves_nothing():
+    log = Log()
+
+    def broken():
+        raise RuntimeError("no spec today")
+
+    with tree_of(probe("a", log)) as tree:
+        spec = ChildSpec(id="s", actor=Supervisor, arguments={"spec": broken})
+        with pytest.raises(Unavailable, match="no spec today"):
+            tree.ref().ask(StartChild(spec=spec))
+        assert states(tree) == {"a": "running"}
+        with pytest.raises(NotFound):
+            tree.ref("s")
+
+
+def test_s44_a_restart_lives_at_the_same_address_with_the_same_mailbox():
+    log = Log()
+    with tree_of(probe("a", log)) as tree:
+        before = tree.ref("a").cell
+        crash(tree, "a")
+        log.wait_for("started", "a", 2)
+        after = tree.ref("a").cell
+        assert (after, after.mailbox) == (before, before.mailbox)
+        assert [cell.path for cell in tree.directory] == ["root", "root/a"]
