@@ -72,7 +72,7 @@ def house(tmp_path):
         yield built
 
 
-def test_f10_s64_a_storm_of_crashes_loses_no_task_and_leaves_nothing_behind(house, seed):
+def test_s64_f10_a_storm_of_crashes_loses_no_task_and_leaves_nothing_behind(house, seed):
     keep_arenas_few()
     storm, ledger = Storm(house, random.Random(seed)), Ledger(house)
     with ledger.submitting():
