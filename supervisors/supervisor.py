@@ -125,6 +125,7 @@ class Supervisor(Actor):
         self._plans.clear()
         self._begin([child for child in self._children.values() if child.launched], [])
         while self._plans:
+            self._flush()  # sets the deadlines of the stops that were just begun
             item = self._mailbox.get(self._next_timer_s())
             if item is None:
                 self._handle_due()

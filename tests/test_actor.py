@@ -4,7 +4,9 @@ import attrs
 import pytest
 
 from atlas_actors.actor import Actor, one_line
+from atlas_actors.cell import FencedOffError
 from atlas_actors.errors import AtlasError, UsageError
+from atlas_actors.mailbox import Envelope
 from atlas_actors.messages.supervision import Ping, Pong, RequestFailed
 from tests.support.stages import Stage
 from tests.support.trees import Crash, Log, Note, Probe, probe, tree_of
@@ -93,3 +95,23 @@ def test_a_crash_without_an_asker_restarts_too():
         tree.ref("a").tell(Crash(error=RuntimeError("boom")))
         log.wait_for("started", "a", 2)
         assert tree.ref("a").cell.last_failure == "RuntimeError: boom"
+
+
+def test_s61_mail_that_a_fenced_thread_has_just_taken_goes_back():
+    stage = Stage(Probe, log=Log())
+    letter = Envelope(Note(value="for the next"), None)
+
+    class Box:
+        """Drops the fence in the moment in which mail is taken."""
+
+        def get(self, *_):
+            stage.actor.place.fence.drop()
+            return letter
+
+        def give_back(self, item):
+            self.back = item
+
+    stage.actor._mailbox = box = Box()
+    with pytest.raises(FencedOffError):
+        stage.actor._receive()
+    assert box.back is letter

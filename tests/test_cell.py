@@ -229,3 +229,25 @@ def test_a_monitor_hears_how_things_are_and_of_each_change():
     assert (down.path, down.error, down.cure) == ("atlas/x", "no model", "pull it")
     watched.announce(ActorStarted(path="atlas/x", incarnation=2))
     assert monitor.mailbox.get(0).message == ActorStarted(path="atlas/x", incarnation=2)
+
+
+def test_mail_that_arrives_in_the_moment_of_closing_is_refused_too():
+    cell = Directory().cell("atlas/x")
+    cell.set_state("running")
+    plain = cell.mailbox.put
+
+    class Late:
+        """A mailbox whose address closes between the look at its state and the put."""
+
+        def put(self, envelope, **options):
+            cell.set_state("stopped", reason="just now")
+            plain(envelope, **options)
+
+        def __getattr__(self, name):
+            return getattr(mailbox, name)
+
+    mailbox, cell.mailbox = cell.mailbox, Late()
+    reply = Reply()
+    cell.put(Note(), reply)
+    with pytest.raises(Unavailable, match="just now"):
+        reply.get(0)

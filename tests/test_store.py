@@ -9,11 +9,13 @@ import apsw
 import attrs
 import pytest
 
-from atlas_actors.cell import Fence
+from atlas_actors.cell import Fence, FencedOffError
 from atlas_actors.errors import Unavailable
+from atlas_actors.mailbox import Envelope
 from atlas_actors.store import Reader, Store
 from atlas_actors.store_actor import StoreActor
 from supervisors.child import ChildSpec
+from tests.support.stages import Stage
 from tests.support.trees import WAIT_S, tree_of
 
 TABLE = "create table things (name text primary key) strict;"
@@ -168,6 +170,24 @@ def test_s61_nothing_is_committed_once_the_fence_is_down(path, schema):
     store.close()
     with Store(path, schema, Fence()) as store:
         assert names(store) == []
+
+
+def test_s61_a_fenced_thread_leaves_the_rest_of_its_batch_to_its_successor(path, schema):
+    kind = type("ThisKeeper", (Keeper,), {"schema": schema})
+    stage = Stage(kind, database=path)
+    stage.start()
+    first, second = (Envelope(Add(name=name), None) for name in "ab")
+    stage.cell.mailbox.put(second)
+    plain = stage.actor.on_receive
+
+    def fenced_meanwhile(message):
+        stage.actor.place.fence.drop()
+        return plain(message)
+
+    stage.actor.on_receive = fenced_meanwhile
+    with pytest.raises((FencedOffError, apsw.Error)):
+        stage.actor._handle(first)
+    assert stage.cell.mailbox.get(0) is second
 
 
 # The actor around it.

@@ -407,6 +407,8 @@ def test_s61_a_fenced_incarnation_cannot_answer():
         thread.join(WAIT_S)
         assert replies == []
         assert tree.ref("a").ask(Note(value="new")) == ["new"]
+        # The order to stop was for the one that is gone, not for its successor.
+        assert tree.ref("a").cell.incarnation == 2
 
 
 def test_a_hung_start_is_cut_and_does_not_hold_up_the_supervisor():

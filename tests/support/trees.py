@@ -182,6 +182,7 @@ def tree_of(*children: ChildSpec, **flags: Any) -> Iterator[Tree]:
 def probe(name: str, log: Log, **options: Any) -> ChildSpec:
     """A spec of a probe; `plan` goes to the probe, the rest to the spec."""
     plan = options.pop("plan", None)
+    options.setdefault("start_s", 10_000.0)  # no other deadline stands in for the one tested
     return ChildSpec(id=name, actor=Probe, arguments={"log": log, "plan": plan}, **options)
 
 
