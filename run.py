@@ -10,7 +10,8 @@ MISSING = "run.py: {} is not installed: run scripts/serve, or: python -m pip ins
 
 def main() -> int:
     """Run one command; the exit code (0 done, 1 failed, 2 wrong usage, 3 instance, 4 timeout)."""
-    words = sys.argv[1:] or ["serve"]
+    called_atlas = os.path.basename(sys.argv[0]) == "atlas"  # noqa: PTH119
+    words = sys.argv[1:] or (["--help"] if called_atlas else ["serve"])
     if words[0] == "serve" and not ALONE & set(words) and "NOTIFY_SOCKET" not in os.environ:
         from supervisors import watchdog  # noqa: PLC0415 - it imports nothing of Atlas
 

@@ -182,6 +182,10 @@ class Cell:
         self.last_failure, self.last_frames = ended.error, ended.frames
         self._directory.failed(ended)
 
+    def report_failure(self, ended: ChildEnded) -> None:
+        """Let it be listed among the failures; it is no failure of the actor's own."""
+        self._directory.failed(ended)
+
     def refusal(self) -> Unavailable:
         """What a sender is told while nobody takes mail here."""
         reason = f": {self.reason}" if self.reason else ""

@@ -16,6 +16,10 @@ DEFAULTS_FILE: Final = Path(__file__).with_name("defaults.toml")
 SOCKET_PATH_BYTES_MAX: Final = 100
 
 Tier = Literal["free", "cheap", "haiku", "quality"]
+# As in providers/catalog.py; a test holds the two together.
+TransportName = Literal[
+    "openai-chat", "openai-responses", "anthropic-messages", "claude-cli", "codex-cli"
+]
 LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -66,7 +70,7 @@ class ProviderSettings:
     """[providers.NAME]"""
 
     name: str
-    transport: str
+    transport: TransportName
     tier: Tier
     base_url: str = ""
     model: str = ""

@@ -22,7 +22,7 @@ from atlas_actors.actor import Place
 from atlas_actors.cell import Directory, Fence
 from atlas_actors.clock import SystemClock
 from atlas_actors.config import Config, Home
-from atlas_actors.errors import Conflict
+from atlas_actors.errors import Conflict, SettingsError
 from atlas_actors.gateway.actor import About
 from atlas_actors.gateway.views import tree as tree_view
 from atlas_actors.messages import paths
@@ -48,11 +48,12 @@ def serve(config: Config, version: str, beat_fd: int | None = None) -> int:
     """Run until a signal or the root's end; the exit code. Raises Conflict when one runs."""
     make_home(config.home)
     keep_arenas_few()
-    with locked(config.home), (config.home.log / "stacks.log").open("a", encoding="utf-8") as log:
+    stacks = config.home.log / "stacks.log"
+    with locked(config.home) as died, stacks.open("a", encoding="utf-8") as log:
         # Written by the signal handler itself, also while a call holds the interpreter.
         faulthandler.register(signal.SIGUSR2, file=log, all_threads=True)
         try:
-            return _Program(config, version, beat_fd).run()
+            return _Program(config, version, beat_fd).run(died)
         finally:
             faulthandler.unregister(signal.SIGUSR2)
 
@@ -61,7 +62,13 @@ def make_home(home: Home) -> None:
     """Make the directories, for their owner only."""
     os.umask(0o077)
     for directory in (home.root, home.state, home.log, home.models):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"{directory} cannot be made a directory: {error.strerror}",
+                cure="move what is in its way, or set ATLAS_HOME",
+            ) from error
     home.root.chmod(0o700)
 
 
@@ -77,8 +84,11 @@ def keep_arenas_few() -> None:
 
 
 @contextmanager
-def locked(home: Home) -> Iterator[None]:
-    """Hold the home's lock. Raises Conflict with the pid of the daemon that holds it."""
+def locked(home: Home) -> Iterator[str]:
+    """Hold the home's lock; gives the pid of a daemon that died holding it, or an empty text.
+
+    Raises Conflict with the pid of the daemon that holds it now.
+    """
     with home.lock.open("a+", encoding="ascii") as file:
         if not _lock(file.fileno()):
             file.seek(0)
@@ -88,10 +98,12 @@ def locked(home: Home) -> Iterator[None]:
                 cure="atlas status talks to it, atlas stop ends it",
             )
         file.seek(0)
+        died = file.read().strip()  # who stops in order leaves nothing
+        file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        yield died
         file.seek(0)
         file.truncate()
 
@@ -129,8 +141,18 @@ class _Program:
         )
         self._daemon = Daemon(config=config, about=about)
 
-    def run(self) -> int:
-        """Start the tree, wait, stop it."""
+    def run(self, died: str) -> int:
+        """Start the tree, wait, stop it; `died` is the pid of a predecessor that was killed."""
+        if died:
+            logger.error("daemon.predecessor_died", pid=died)
+            self._keep_failure(
+                ChildEnded(
+                    path=self._root_path,
+                    incarnation=0,
+                    ending=Ending.KILLED,
+                    error=f"the daemon before (pid {died}) died without stopping",
+                )
+            )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._events.put("stop"))
         signal.signal(signal.SIGUSR1, lambda *_: self._events.put("stacks"))

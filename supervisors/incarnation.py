@@ -104,6 +104,8 @@ def note_end(child: Child, ended: ChildEnded) -> None:
             ending=str(ended.ending),
             error=ended.error,
         )
+    elif ended.ending is Ending.CANNOT_START:
+        cell.report_failure(ended)
     cell.announce(
         ActorDown(
             path=ended.path,

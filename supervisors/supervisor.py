@@ -142,18 +142,13 @@ class Supervisor(Actor):
     def _on_start_child(self, spec: ChildSpec) -> Any:
         present = self._children.get(spec.id)
         if present is not None:
-            alive = present.cell.state in ALIVE
-            raise Conflict(
-                f"{present.cell.path} is already running"
-                if alive
-                else f"{present.cell.path} is present but {present.cell.state}"
-            )
+            state = present.cell.state
+            how = "already running" if state in ALIVE else f"present but {state}"
+            raise Conflict(f"{present.cell.path} is {how}")
         if len(self._children) >= self._spec.children_max:
             raise Busy(f"{self.path} has {len(self._children)} children, its limit")
         child = self._add(spec)
-        child.waiter = self.reply_to
-        self._begin([], [child])
-        return LATER
+        return child.cell.path if spec.absent else self._start_for_asker(child)
 
     def _on_stop_child(self, child: Child) -> Any:
         self._plans.leave(child)
@@ -174,6 +169,9 @@ class Supervisor(Actor):
         self._plans.leave(child)
         child.window.clear()
         child.was_parked = child.cell.state == "parked"
+        return self._start_for_asker(child)
+
+    def _start_for_asker(self, child: Child) -> Any:
         child.waiter = self.reply_to
         self._begin([], [child])
         return LATER
@@ -290,7 +288,7 @@ class Supervisor(Actor):
             self._forget(child)
             return
         child.spec, child.successor, child.retired = child.successor, None, False
-        self._begin([], [child])
+        self._begin([], [] if self._is_absent(child) else [child])
 
     def _on_asked_start_failed(self, child: Child, ended: ChildEnded) -> None:
         """S5, S7: the one who asked is told; a child that never ran is not recorded."""
@@ -383,11 +381,14 @@ class Supervisor(Actor):
         window = RestartWindow(spec.budget) if spec.budget else self._window
         child = Child(spec=spec, cell=cell, window=window)
         self._children[spec.id] = child
-        if spec.absent:
-            cell.set_state("absent", reason=spec.absent)
-        else:
+        if not self._is_absent(child):
             cell.set_state("starting")
         return child
+
+    def _is_absent(self, child: Child) -> bool:
+        if child.spec.absent:
+            child.cell.set_state("absent", reason=child.spec.absent)
+        return bool(child.spec.absent)
 
     def _child(self, id: str) -> Child:
         if id not in self._children:

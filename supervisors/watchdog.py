@@ -39,6 +39,7 @@ class _Watchdog:
         self._silence_s = silence_s
         self._child: subprocess.Popen[bytes] | None = None
         self._told_to_end = False
+        self._has_beaten = False
         self._restarts: deque[float] = deque()
 
     def run(self) -> int:
@@ -48,6 +49,9 @@ class _Watchdog:
             code, why = self._watch_one_life()
             if self._told_to_end or (code in FINAL_CODES and not why):
                 return code
+            if not self._has_beaten:  # it never ran: starting again would change nothing
+                _say(why or f"the daemon did not start: it ended with {code}")
+                return code or 1
             why = why or f"the daemon ended with {code}"
             now = time.monotonic()
             self._restarts.append(now)
@@ -94,6 +98,7 @@ class _Watchdog:
             data = os.read(beat, 4096)
             if not data:
                 return ""
+            self._has_beaten = True
             limit_s = STOP_S if STOPPING in data or self._told_to_end else self._silence_s
 
     def _kill(self, limit_s: float) -> str:

@@ -1,9 +1,12 @@
 """Settings: where they come from, and what a wrong one says."""
 
+import typing
+
 import pytest
 
-from atlas_actors.config import SOCKET_PATH_BYTES_MAX, Home, home_from, load
+from atlas_actors.config import SOCKET_PATH_BYTES_MAX, Home, TransportName, home_from, load
 from atlas_actors.errors import SettingsError
+from atlas_actors.providers.catalog import TRANSPORTS
 
 
 @pytest.fixture
@@ -15,6 +18,10 @@ def write(home, text):
     from pathlib import Path
 
     Path(home["ATLAS_HOME"], "config.toml").write_text(text)
+
+
+def test_the_transports_of_the_settings_are_those_of_the_catalog():
+    assert set(typing.get_args(TransportName)) == set(TRANSPORTS)
 
 
 def test_an_empty_home_has_the_defaults(home):
@@ -49,6 +56,10 @@ def test_a_provider_is_added_by_a_table_and_set_by_variables(home):
         (
             '[providers.x]\ntransport = "openai-chat"\ntier = "best"',
             ["providers.x.tier", "one of free, cheap, haiku, quality"],
+        ),
+        (
+            '[providers.x]\ntransport = "smoke"\ntier = "free"',
+            ["providers.x.transport", "one of openai-chat"],
         ),
         ('[daemon]\nlog_level = "LOUD"', ["daemon.log_level", "DEBUG"]),
     ],

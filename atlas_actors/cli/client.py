@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from atlas_actors.config import Home
-from atlas_actors.errors import AtlasError, Busy, Conflict, DeadlinePassed, NotFound, Unavailable
+from atlas_actors.errors import (
+    AtlasError,
+    Busy,
+    Conflict,
+    DeadlinePassed,
+    NotFound,
+    Unavailable,
+    UsageError,
+)
 
 CONNECT_S: Final = 5.0
 RECEIVE_BYTES: Final = 65_536
@@ -116,6 +124,8 @@ def _error(error: dict[str, Any]) -> AtlasError:
     data = error.get("data") or {}
     message, cure = str(error.get("message", "")), str(data.get("cure", ""))
     match error.get("code"):
+        case UsageError.code:
+            return UsageError(message, cure=cure)
         case Busy.code:
             return Busy(message, retry_after_ms=int(data.get("retry_after_ms", 1000)), cure=cure)
         case NotFound.code:

@@ -17,6 +17,7 @@ from atlas_actors.model.file import selected
 
 START_S: Final = 60.0
 STOP_S: Final = 60.0
+GONE_S: Final = 2.0
 POLL_S: Final = 0.05
 PROGRAM: Final = Path(__file__).parents[2] / "run.py"
 
@@ -69,6 +70,7 @@ def run_detach(options: argparse.Namespace, home: Home) -> int:
             tail = output.read_text("utf-8", "replace").strip().splitlines()[-5:]
             raise AtlasError("the daemon did not start:\n  " + "\n  ".join(tail))
         if time.monotonic() > deadline:
+            process.terminate()
             raise DeadlinePassed(
                 f"the daemon does not answer after {START_S:g} s", cure=str(output)
             )
@@ -126,6 +128,9 @@ def run_stop(_: argparse.Namespace, home: Home) -> int:
         if time.monotonic() > deadline:
             raise DeadlinePassed(f"pid {pid} has not ended in {STOP_S:g} s")
         time.sleep(POLL_S)
+    gone_by = time.monotonic() + GONE_S  # its last act was to free the lock
+    while _exists(pid) and time.monotonic() < gone_by:
+        time.sleep(POLL_S)
     sys.stdout.write(f"stopped pid {pid}\n")
     return 0
 
@@ -136,6 +141,14 @@ def run_retry(options: argparse.Namespace, home: Home) -> int:
         answer = client.call("system.retry", part=options.part)
     sys.stdout.write(f"{answer['part']} {answer['state']}\n")
     return 0
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _answers(home: Home) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client, NotRunningError
 from atlas_actors.config import Home
-from atlas_actors.errors import AtlasError, Unavailable
+from atlas_actors.errors import AtlasError, Conflict, Unavailable
 from atlas_actors.model import file as model_file
 
 
@@ -126,7 +126,7 @@ def _tell_daemon(home: Home) -> None:
         with Client(home) as client:
             client.call("system.retry", part="executor.localai")
             show.note("atlas: the daemon uses it now")
-    except NotRunningError:
+    except (NotRunningError, Conflict):  # nobody to tell, or it runs with it already
         return
     except AtlasError as error:
         show.note(f"atlas: the running daemon was not told: {error}; atlas stop and start it")

@@ -41,12 +41,11 @@ def add_to(groups: Any) -> None:
 
     tasks = groups.add_parser("tasks", help="list, show, wait for, cancel, retry tasks")
     verbs = tasks.add_subparsers(dest="verb", metavar="VERB")
-    tasks.set_defaults(run=run_list, state=None, limit=20, json=False)
-    listed = verbs.add_parser("list", help="newest first")
-    listed.add_argument("--state", choices=("pending", "in_progress", *FINAL))
-    listed.add_argument("--limit", type=int, default=20)
-    listed.add_argument("--json", action="store_true")
-    listed.set_defaults(run=run_list)
+    for parser in (tasks, verbs.add_parser("list", help="newest first")):
+        parser.add_argument("--state", choices=("pending", "in_progress", *FINAL))
+        parser.add_argument("--limit", type=int, default=20)
+        parser.add_argument("--json", action="store_true")
+        parser.set_defaults(run=run_list)
     for verb, run, about in (
         ("show", run_show, "a task with its route, attempts and result"),
         ("wait", run_wait, "wait for a task, and print its result"),
@@ -70,6 +69,8 @@ def run_ask(options: argparse.Namespace, home: Home) -> int:
         show.print_json(task)
     elif task["state"] != "completed":
         show.note(f"atlas: {task['state']}: {task['error'] or ''} (atlas tasks show {id})")
+    else:
+        show.note(f"atlas: {_summary(task)}")
     return 0 if task["state"] == "completed" else 1
 
 
@@ -78,7 +79,7 @@ def run_submit(options: argparse.Namespace, home: Home) -> int:
     params = {**_request(options), "priority": options.priority}
     if options.key:
         params["key"] = options.key
-    if options.max_attempts:
+    if options.max_attempts is not None:
         params["max_attempts"] = options.max_attempts
     with Client(home) as client:
         accepted = client.call("task.submit", **params)

@@ -180,11 +180,21 @@ class Executor(AsyncActor):
         deadline_s = self._settings.deadline_s
         try:
             with anyio.fail_after(deadline_s):
-                return await call(
+                ended = await call(
                     client, body, lambda text: self._on_text(started, text), self.place.clock
                 )
         except TimeoutError:
-            return CallEnd(end=End.TIMED_OUT, error=f"no whole answer in {deadline_s:g} s")
+            ended = CallEnd(end=End.TIMED_OUT, error=f"no whole answer in {deadline_s:g} s")
+        return await self._trusted(ended)
+
+    async def _trusted(self, ended: CallEnd) -> CallEnd:
+        """No answer of a model whose file has changed under it counts; it is loaded anew."""
+        if not isinstance(self._backend, EmbeddedBackend):
+            return ended
+        if is_verified(self._home, self._backend.server.model):
+            return ended
+        await self._backend.stop()
+        return CallEnd(end=End.UNREACHABLE, error="the model file changed while it was in use")
 
     async def _end_if_server_lost(self, ended: CallEnd) -> None:
         """A configured server that is gone ends us: the next start finds another or parks."""

@@ -212,7 +212,12 @@ class Gateway(AsyncActor):
 
     async def _retry_part(self, part: str) -> dict[str, str]:
         cell = next(
-            (cell for cell in self.place.directory if part in (cell.path, _name(cell.path))), None
+            (
+                cell
+                for cell in self.place.directory
+                if cell.path in (part, paths.executor(part)) or _name(cell.path) == part
+            ),
+            None,
         )
         if cell is None:
             raise NotFound(f"there is no part {part}", cure="scripts/inspect shows them")

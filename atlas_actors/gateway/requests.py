@@ -9,6 +9,7 @@ from atlas_actors.json_schema import SchemaValidator
 from atlas_actors.messages.execution import File, Request, Usage
 from atlas_actors.messages.outcome import RecordOutcome
 from atlas_actors.messages.task import SubmitTask
+from atlas_actors.providers.catalog import TRANSPORTS
 
 
 def submission_of(params: dict[str, Any], providers: Mapping[str, ProviderSettings]) -> SubmitTask:
@@ -16,6 +17,11 @@ def submission_of(params: dict[str, Any], providers: Mapping[str, ProviderSettin
     provider = params.get("provider")
     if provider is not None and provider not in providers:
         raise UsageError(f"there is no provider {provider}", cure=f"one of {', '.join(providers)}")
+    transport = TRANSPORTS[providers[provider].transport] if provider else None
+    if transport is not None and not transport.built:
+        raise UsageError(
+            f"provider {provider} cannot be used: transport {transport.name} is not built yet"
+        )
     schema = params.get("schema")
     if schema is not None:
         SchemaValidator(schema)

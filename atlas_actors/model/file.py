@@ -116,9 +116,9 @@ def is_verified(home: Home, model: Model) -> bool:
     """Whether this very file (size, time, inode) had its hash when it was last read."""
     try:
         known = json.loads((home.models / "verified.json").read_text("utf-8"))
+        return bool(known == _stamp(model))
     except (OSError, ValueError):
         return False
-    return bool(known == _stamp(model))
 
 
 def remember_verified(home: Home, model: Model) -> None:

@@ -71,6 +71,7 @@ class Tasks(StoreActor):
         self._epoch = epoch
         self._ids = Ids(place.clock)
         self._slots: dict[str, int] = {}
+        self._reasons: dict[str, str] = {}  # why a lane is closed
         self._running: dict[str, int] = {}
         self._offered: set[str] = set()
         self._due_ms: int | None = None
@@ -120,9 +121,9 @@ class Tasks(StoreActor):
             case AssignLane():
                 return self._on_assign_lane(message)
             case OpenLane():
-                return self._on_lane(message.lane, message.slots, reroute=True)
+                return self._on_lane(message.lane, message.slots, "", reroute=True)
             case CloseLane():
-                return self._on_lane(message.lane, 0, reroute=message.reroute)
+                return self._on_lane(message.lane, 0, message.reason, reroute=message.reroute)
             case LanesWanted():  # the orchestrator is new: it knows neither lanes nor offers
                 self._slots.clear()
                 self._offered.clear()
@@ -199,11 +200,12 @@ class Tasks(StoreActor):
         if records.assign_lane(self.store, order.task_id, order.lane, order.route, order.waits_for):
             self._changed(order.task_id, TaskState.PENDING, order.waits_for)
 
-    def _on_lane(self, lane: str, slots: int, *, reroute: bool) -> None:
+    def _on_lane(self, lane: str, slots: int, reason: str, *, reroute: bool) -> None:
         """A lane opened or closed: whoever waits elsewhere may be better off now."""
-        before = self._slots.get(lane, 0)
-        self._slots[lane] = slots
-        self._lanes_changed = self._lanes_changed or (reroute and bool(before) != bool(slots))
+        before = (bool(self._slots.get(lane, 0)), self._reasons.get(lane, ""))
+        self._slots[lane], self._reasons[lane] = slots, reason
+        changed = before != (bool(slots), reason)
+        self._lanes_changed = self._lanes_changed or (reroute and changed)
 
     def _on_attempt_over(self, over: AttemptOver) -> None:
         now_ms = self.place.clock.now_ms()

@@ -21,6 +21,7 @@ from loguru import logger
 from atlas_actors.actor import Actor
 from atlas_actors.cell import Ref
 from supervisors.child import Budget, ChildSpec, SupervisorSpec
+from supervisors.requests import StartChild
 from tests.support.trees import Tree
 
 GOALS = {"tell": (1.5, "at least"), "ask": (0.8, "at least"), "crash": (2.0, "at most"),
@@ -101,6 +102,12 @@ class RawSide:
         for seat in self.seats:
             seat[0] = Raw.start(seat)
 
+    def grow(self, size: int) -> None:
+        more: list[list[Any]] = [[None, threading.Event()] for _ in range(size)]
+        for seat in more:
+            seat[0] = Raw.start(seat)
+        self.seats += more
+
     def tell(self, at: int) -> None:
         self.seats[at][0].tell(COUNT)
 
@@ -128,6 +135,11 @@ class OurSide:
         self.tree = Tree(SupervisorSpec(children=children, budget=budget))
         self.tree.first_report()
         self.refs: list[Ref] = [self.tree.ref(f"w{n}") for n in range(size)]
+
+    def grow(self, size: int) -> None:
+        for n in range(size):
+            self.tree.ref().ask(StartChild(spec=ChildSpec(id=f"x{n}", actor=Ours)), WAIT_S)
+            self.refs.append(self.tree.ref(f"x{n}"))
 
     def tell(self, at: int) -> None:
         self.refs[at].tell(COUNT)
@@ -191,12 +203,11 @@ def memory_kib(kind: str, size: int) -> float:
 
 
 def grown_kib(kind: str, size: int) -> int:
-    """How much this process grows when `size` actors start."""
-    side_of = {"raw": RawSide, "ours": OurSide}[kind]
-    side_of(1)
+    """How much this process grows when `size` actors start; a supervisor is there before."""
+    side: Any = {"raw": RawSide, "ours": OurSide}[kind](1)
     before = _resident_kib()
-    side = side_of(size)
-    for at in range(size):
+    side.grow(size)
+    for at in range(1 + size):
         side.ask(at)
     return _resident_kib() - before
 

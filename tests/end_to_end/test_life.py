@@ -103,8 +103,23 @@ def test_inspect_failures_lists_them_with_their_tracebacks(tmp_path):
     try:
         assert daemon.tree()["atlas/work/router"]["state"] == "parked"
         assert "router.db" in daemon.inspect().stdout
+        failures = json.loads(daemon.inspect("failures", "--json").stdout)
+        assert {"atlas/work/router"} <= {row["path"] for row in failures}
+        daemon.kill()
+        daemon.start()
+        assert "died without stopping" in daemon.inspect("failures").stdout
     finally:
         daemon.stop()
+
+
+@pytest.mark.parametrize("flags", [[], ["--detach"]])
+def test_a_home_that_cannot_be_made_is_said_at_once(tmp_path, flags):
+    daemon = Daemon(tmp_path / "home")
+    daemon.home.state.write_text("a file where a directory should be")
+    done = daemon.run("serve", *flags)
+    assert "cannot be made a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (1 if flags else 2)
 
 
 def test_inspect_on_an_empty_home_says_so(tmp_path):

@@ -127,6 +127,17 @@ def test_the_watchdog_gives_up_after_its_budget_and_says_so(tmp_path):
     assert "gave up" in done.stderr
 
 
+def test_a_daemon_that_never_ran_is_not_started_again(tmp_path):
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from supervisors import watchdog;"
+        "sys.exit(watchdog.run([sys.executable, '-c', 'import sys; sys.exit(9)']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(ROOT)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (9, 1)
+
+
 def test_the_watchdog_imports_nothing_of_atlas():
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); from supervisors import watchdog;"

@@ -125,6 +125,21 @@ def test_a_model_that_is_spoiled_while_the_daemon_runs_is_not_loaded(tmp_path, s
         assert house.call("task.wait", id=id)["state"] == "completed"
 
 
+def test_an_answer_of_a_model_whose_file_changed_meanwhile_does_not_count(tmp_path):
+    path = model_in(tmp_path)
+    with house_on(tmp_path) as house:
+        assert done(house, "Summarise this")["state"] == "completed"
+        path.write_bytes(b"GGUF spoiled")  # it is loaded, and still answers
+        id = submit(house, "Summarise that")
+        house.until(lambda: provider(house)["state"] == "parked")
+        task = house.call("task.get", id=id)
+        assert task["state"] == "pending"
+        assert "changed while it was in use" in task["attempts"][0]["error"]
+        path.write_bytes(b"GGUF whole")
+        house.call("system.retry", part="localai")
+        assert house.call("task.wait", id=id)["state"] == "completed"
+
+
 def test_a_process_that_never_starts_parks_the_executor_with_where_to_look(tmp_path):
     model_in(tmp_path, b"GGUFbroken")
     with house_on(tmp_path) as house:

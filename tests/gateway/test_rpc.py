@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atlas_actors.config import ProviderSettings
 from atlas_actors.errors import Busy, Unavailable, UsageError
 from atlas_actors.gateway.methods import ABSENT, METHODS, describe, method_for
 from atlas_actors.gateway.requests import submission_of
@@ -106,5 +107,8 @@ def test_describe_shows_the_schemas_that_calls_are_held_to():
 def test_a_submission_with_an_unknown_provider_or_a_bad_schema_is_refused():
     with pytest.raises(UsageError, match="no provider nobody"):
         submission_of({"prompt": "p", "provider": "nobody"}, {})
+    unbuilt = ProviderSettings(name="haiku", transport="anthropic-messages", tier="haiku")
+    with pytest.raises(UsageError, match="not built yet"):
+        submission_of({"prompt": "p", "provider": "haiku"}, {"haiku": unbuilt})
     with pytest.raises(UsageError, match="not a JSON Schema"):
         submission_of({"prompt": "p", "schema": {"type": "nonsense"}}, {})
