@@ -22,11 +22,14 @@ ASK_S = 15.0
 
 def reload(old: Config, daemon: Daemon, directory: Directory) -> None:
     """Make the providers of `old` what the settings say now; faulty settings change nothing."""
+    atlas = directory.ref(paths.ROOT).cell
     try:
         new = load(os.environ)
     except SettingsError as error:
         logger.error("settings.refused", error=str(error))
+        atlas.degrade(f"settings were not reloaded: {error}", "correct them, then SIGHUP again")
         return
+    atlas.degrade("", "")
     for field in attrs.fields(Config):
         if field.name != "providers" and getattr(new, field.name) != getattr(old, field.name):
             logger.warning("settings.need_restart", section=field.name)

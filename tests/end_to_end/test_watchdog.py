@@ -216,3 +216,8 @@ def test_faulty_settings_at_sighup_change_nothing(tmp_path):
         log = daemon.home.log / "atlas.log"
         until(lambda: "settings.refused" in log.read_text(), "it was not refused")
         assert names(daemon) == ["localai", "codex", "haiku", "claude"]
+        degraded = {
+            part["part"]: part["reason"] for part in daemon.call("system.status")["degraded"]
+        }
+        assert "settings were not reloaded" in degraded["atlas"]
+        assert "providers.x" in degraded["atlas"]
