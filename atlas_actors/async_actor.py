@@ -65,10 +65,6 @@ class AsyncActor(Actor):
             raise reply.error
         return reply.value
 
-    def send_now(self) -> None:
-        """Deliver the outbox from inside a task."""
-        self._flush()
-
     def end(self) -> None:
         """End normally, also from inside a task."""
         super().end()

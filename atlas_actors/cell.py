@@ -197,7 +197,7 @@ class Cell:
         )
 
     def _refuse_waiting(self) -> None:
-        for envelope in self.mailbox.take(2 * self.mailbox.bound, heed_system=False):
+        for envelope in self.mailbox.take(2 * self.mailbox.bound):
             self._bury(envelope.message, self.state)
             if envelope.reply_to is not None:
                 envelope.reply_to.set_exception(self.refusal())  # type: ignore[arg-type]

@@ -7,6 +7,7 @@
     │  └─ MailboxFull
     ├─ NotFound                no such task, path, method               -32001
     ├─ Conflict                not allowed in this state                -32002
+    │  └─ AlreadyRunning       another daemon holds this home
     ├─ Unavailable             a part is parked, stopped or absent      -32003
     │  └─ CannotStart          raised by on_start: park this actor
     ├─ DeadlinePassed          nobody answered in time                  -32004
@@ -67,6 +68,16 @@ class Conflict(AtlasError):
     """The thing exists, and its state forbids this."""
 
     code = -32002
+
+
+class AlreadyRunning(Conflict):
+    """Another daemon holds this home."""
+
+    def __init__(self, home: object, pid: object) -> None:
+        super().__init__(
+            f"an Atlas daemon runs already on {home}: pid {pid}",
+            cure="atlas status talks to it, atlas stop ends it",
+        )
 
 
 class Unavailable(AtlasError):

@@ -136,10 +136,10 @@ class Mailbox:
                 continue
             return item
 
-    def take(self, count: int, *, heed_system: bool = True) -> list[Envelope[Any]]:
-        """Up to `count` user messages that wait now; stops when system mail has come."""
+    def take(self, count: int) -> list[Envelope[Any]]:
+        """Up to `count` user messages that wait now."""
         taken: list[Envelope[Any]] = []
-        while len(taken) < count and not (heed_system and self._system):
+        while len(taken) < count:
             if self._front:
                 taken.append(self._front.pop(0))
                 continue

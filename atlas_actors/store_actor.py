@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+import attrs
 from loguru import logger
 
 from atlas_actors.actor import LATER, Actor, Place, one_line
@@ -15,6 +16,13 @@ from atlas_actors.store import Store, damaged, outside_fault, refused, suspect
 
 BATCH_MAX: Final = 256
 TELL_AGAIN_S: Final = 1.0
+PRUNE_FIRST_S: Final = 60.0
+PRUNE_EVERY_S: Final = 3_600.0
+
+
+@attrs.frozen(kw_only=True)
+class PruneDue:
+    """What a room with retention tells itself when old rows may go."""
 
 
 class TransactionLostError(Exception):
@@ -33,8 +41,11 @@ class StoreActor(Actor):
     schema: ClassVar[Path]
     durable: ClassVar[frozenset[type]] = frozenset()
 
-    def __init__(self, place: Place, *, database: Path) -> None:
+    def __init__(
+        self, place: Place, *, database: Path, retention_days: float | None = None
+    ) -> None:
         super().__init__(place)
+        self._retention_days = retention_days
         self.database: Final = database
         self.store: Store
 
@@ -60,6 +71,8 @@ class StoreActor(Actor):
             self.store.begin(durable=True)
             self.on_start()
             self.store.commit()
+        if self._retention_days is not None:
+            self.after(PRUNE_FIRST_S, PruneDue())
 
     def wind_up(self) -> None:
         """Commit what on_stop records."""
@@ -93,6 +106,20 @@ class StoreActor(Actor):
                 raise
             why = refused(self.database, error)
             raise CannotStart(why.message, cure=why.cure) from error
+
+    def dispatch(self, message: Any) -> Any:
+        """As of every actor; pruning is ours."""
+        return self._on_prune_due() if isinstance(message, PruneDue) else super().dispatch(message)
+
+    def prune(self, before_ms: int) -> bool:
+        """Delete rows older than `before_ms`, a bounded number; True when more are left."""
+        raise NotImplementedError
+
+    def _on_prune_due(self) -> None:
+        assert self._retention_days is not None
+        age_ms = int(self._retention_days * 86_400_000)
+        more = self.prune(self.place.clock.now_ms() - age_ms)
+        self.after(0.0 if more else PRUNE_EVERY_S, PruneDue())
 
     def before_commit(self) -> None:
         """Do once, inside the transaction, what all mail of a batch has made due."""

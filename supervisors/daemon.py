@@ -22,7 +22,7 @@ from atlas_actors.actor import Place
 from atlas_actors.cell import Directory, Fence
 from atlas_actors.clock import SystemClock
 from atlas_actors.config import Config, Home
-from atlas_actors.errors import Conflict, SettingsError
+from atlas_actors.errors import AlreadyRunning, SettingsError
 from atlas_actors.gateway.actor import About
 from atlas_actors.gateway.views import tree as tree_view
 from atlas_actors.messages import paths
@@ -45,7 +45,7 @@ Event = str | ChildStarted | ChildEnded
 
 
 def serve(config: Config, version: str, beat_fd: int | None = None) -> int:
-    """Run until a signal or the root's end; the exit code. Raises Conflict when one runs."""
+    """Run until a signal or the root's end; the exit code. Raises AlreadyRunning."""
     make_home(config.home)
     keep_arenas_few()
     stacks = config.home.log / "stacks.log"
@@ -87,16 +87,13 @@ def keep_arenas_few() -> None:
 def locked(home: Home) -> Iterator[str]:
     """Hold the home's lock; gives the pid of a daemon that died holding it, or an empty text.
 
-    Raises Conflict with the pid of the daemon that holds it now.
+    Raises AlreadyRunning with the pid of the daemon that holds it now.
     """
     with home.lock.open("a+", encoding="ascii") as file:
         if not _lock(file.fileno()):
             file.seek(0)
             pid = file.read().strip() or "unknown"
-            raise Conflict(
-                f"an Atlas daemon runs already on {home.root}: pid {pid}",
-                cure="atlas status talks to it, atlas stop ends it",
-            )
+            raise AlreadyRunning(home.root, pid)
         file.seek(0)
         died = file.read().strip()  # who stops in order leaves nothing
         file.seek(0)

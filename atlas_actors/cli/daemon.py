@@ -12,7 +12,7 @@ from typing import Any, Final
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client, NotRunningError, running_pid
 from atlas_actors.config import Home, load
-from atlas_actors.errors import AtlasError, Conflict, DeadlinePassed
+from atlas_actors.errors import AlreadyRunning, AtlasError, DeadlinePassed
 from atlas_actors.model.file import selected
 
 START_S: Final = 60.0
@@ -49,10 +49,7 @@ def run_detach(options: argparse.Namespace, home: Home) -> int:
     load(os.environ)  # a wrong setting is said here, not in a log
     pid = running_pid(home)
     if pid is not None and _answers(home):
-        raise Conflict(
-            f"an Atlas daemon runs already on {home.root}: pid {pid}",
-            cure="atlas status talks to it, atlas stop ends it",
-        )
+        raise AlreadyRunning(home.root, pid)
     home.log.mkdir(mode=0o700, parents=True, exist_ok=True)
     output = home.log / "daemon.out"
     command = [sys.executable, str(PROGRAM), "serve"]

@@ -10,11 +10,9 @@ from atlas_actors.cli import daemon, model, routing, tasks
 from atlas_actors.cli.client import NotRunningError
 from atlas_actors.config import home_from
 from atlas_actors.errors import (
+    AlreadyRunning,
     AtlasError,
-    Busy,
-    Conflict,
     DeadlinePassed,
-    NotFound,
     SettingsError,
     UsageError,
 )
@@ -56,12 +54,8 @@ def _parser() -> argparse.ArgumentParser:
 def _exit_code(error: AtlasError) -> int:
     if isinstance(error, DeadlinePassed):
         return EXIT_TIMEOUT
-    if isinstance(error, NotRunningError):
+    if isinstance(error, NotRunningError | AlreadyRunning):
         return EXIT_INSTANCE
     if isinstance(error, SettingsError | UsageError):
         return EXIT_USAGE
-    if isinstance(error, Conflict) and "runs already" in error.message:
-        return EXIT_INSTANCE
-    if isinstance(error, NotFound | Busy | Conflict):
-        return EXIT_FAILED
     return EXIT_FAILED

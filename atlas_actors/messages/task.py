@@ -155,8 +155,3 @@ class AttemptCancelled:
 @attrs.frozen(kw_only=True)
 class TaskDue:
     """What tasks tells itself when a delayed task may start."""
-
-
-@attrs.frozen(kw_only=True)
-class PruneDue:
-    """What a room tells itself when old rows may go."""

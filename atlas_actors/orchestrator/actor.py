@@ -34,7 +34,6 @@ from atlas_actors.messages.task import (
     CloseLane,
     LanesWanted,
     OpenLane,
-    PruneDue,
     TaskQueued,
     TasksStarted,
 )
@@ -64,10 +63,7 @@ Inbox = (
     | ActorStarted
     | ActorDown
     | ProvidersChanged
-    | PruneDue
 )
-PRUNE_FIRST_S: Final = 60.0
-PRUNE_EVERY_S: Final = 3_600.0
 # An executor in one of these states takes attempts.
 WORKING_STATES: Final = frozenset({"ready", "loading"})
 
@@ -96,9 +92,8 @@ class Orchestrator(StoreActor):
         settings: RetentionSettings,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        super().__init__(place, database=database)
+        super().__init__(place, database=database, retention_days=settings.retention_days)
         self._interruptions_max = interruptions_max
-        self._settings = settings
         self._jitter = jitter
         self._ids = Ids(place.clock)
         self._settings_of = dict(providers)
@@ -116,7 +111,6 @@ class Orchestrator(StoreActor):
         for name in self._providers:
             self.monitor(paths.executor(name))
         self.tell(paths.TASKS, LanesWanted())
-        self.after(PRUNE_FIRST_S, PruneDue())
 
     def on_rollback(self) -> None:
         """A batch was refused: have tasks say again what is open and what has no lane."""
@@ -155,10 +149,6 @@ class Orchestrator(StoreActor):
                 return self._on_executor_down(message)
             case ProvidersChanged():
                 return self._on_providers_changed(message)
-            case PruneDue():
-                age_ms = int(self._settings.retention_days * 86_400_000)
-                records.prune(self.store, self.place.clock.now_ms() - age_ms)
-                return self.after(PRUNE_EVERY_S, PruneDue())
 
     # Routing.
 
@@ -377,3 +367,8 @@ class Orchestrator(StoreActor):
 
     def _give_up(self, task_id: str, attempt: int, reason: str) -> None:
         self.tell(paths.TASKS, AttemptLost(task_id=task_id, attempt=attempt, reason=reason))
+
+    def prune(self, before_ms: int) -> bool:
+        """Delete what is older than that."""
+        records.prune(self.store, before_ms)
+        return False

@@ -1,19 +1,16 @@
 """Keeps what every action came to, and how that was verified."""
 
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
 from atlas_actors.config import RetentionSettings
 from atlas_actors.messages.outcome import OutcomeRecorded, RecordOutcome
-from atlas_actors.messages.task import PruneDue
 from atlas_actors.outcomes import records
 from atlas_actors.store_actor import StoreActor
 
-Inbox = RecordOutcome | PruneDue
-PRUNE_FIRST_S: Final = 60.0
-PRUNE_EVERY_S: Final = 3_600.0
+Inbox = RecordOutcome
 
 
 class Outcomes(StoreActor):
@@ -24,13 +21,8 @@ class Outcomes(StoreActor):
     durable: ClassVar[frozenset[type]] = frozenset({RecordOutcome})
 
     def __init__(self, place: Place, *, database: Path, settings: RetentionSettings) -> None:
-        super().__init__(place, database=database)
-        self._settings = settings
+        super().__init__(place, database=database, retention_days=settings.retention_days)
         self._ids = Ids(place.clock)
-
-    def on_start(self) -> None:
-        """Begin to prune."""
-        self.after(PRUNE_FIRST_S, PruneDue())
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
@@ -39,7 +31,8 @@ class Outcomes(StoreActor):
                 id = self._ids.new()
                 records.add(self.store, id, message, self.place.clock.now_ms())
                 return OutcomeRecorded(id=id)
-            case PruneDue():
-                age_ms = int(self._settings.retention_days * 86_400_000)
-                records.prune(self.store, self.place.clock.now_ms() - age_ms)
-                return self.after(PRUNE_EVERY_S, PruneDue())
+
+    def prune(self, before_ms: int) -> bool:
+        """Delete what is older than that."""
+        records.prune(self.store, before_ms)
+        return False

@@ -1,7 +1,7 @@
 """The router: decides what a request is, and records each decision."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
@@ -9,14 +9,11 @@ from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
 from atlas_actors.config import RetentionSettings
 from atlas_actors.messages.routing import Classified, Classify, Route, RouteChosen
-from atlas_actors.messages.task import PruneDue
 from atlas_actors.router import records
 from atlas_actors.router.decide import decide
 from atlas_actors.store_actor import StoreActor
 
-Inbox = Classify | RouteChosen | PruneDue
-PRUNE_FIRST_S: Final = 60.0
-PRUNE_EVERY_S: Final = 3_600.0
+Inbox = Classify | RouteChosen
 
 
 class Router(StoreActor):
@@ -26,13 +23,8 @@ class Router(StoreActor):
     schema = Path(__file__).with_name("schema")
 
     def __init__(self, place: Place, *, database: Path, settings: RetentionSettings) -> None:
-        super().__init__(place, database=database)
-        self._settings = settings
+        super().__init__(place, database=database, retention_days=settings.retention_days)
         self._ids = Ids(place.clock)
-
-    def on_start(self) -> None:
-        """Begin to prune."""
-        self.after(PRUNE_FIRST_S, PruneDue())
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
@@ -43,10 +35,6 @@ class Router(StoreActor):
                 return records.choose(
                     self.store, message.route_id, message.provider, message.task_id
                 )
-            case PruneDue():
-                age_ms = int(self._settings.retention_days * 86_400_000)
-                records.prune(self.store, self.place.clock.now_ms() - age_ms)
-                return self.after(PRUNE_EVERY_S, PruneDue())
 
     def _on_classify(self, asked: Classify) -> Classified:
         begun_s = self.place.clock.monotonic_s()
@@ -59,3 +47,8 @@ class Router(StoreActor):
         )
         records.add(self.store, asked, route, self.place.clock.now_ms(), took_us)
         return Classified(request_id=asked.request_id, route=route)
+
+    def prune(self, before_ms: int) -> bool:
+        """Delete what is older than that."""
+        records.prune(self.store, before_ms)
+        return False

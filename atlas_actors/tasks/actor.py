@@ -20,7 +20,6 @@ from atlas_actors.messages.task import (
     CloseLane,
     LanesWanted,
     OpenLane,
-    PruneDue,
     RetryTask,
     SubmitTask,
     TaskAccepted,
@@ -45,13 +44,10 @@ Inbox = (
     | AttemptOver
     | AttemptLost
     | TaskDue
-    | PruneDue
 )
 # Tasks without a lane that the orchestrator is told of at a time; each of its restarts has them
 # told again, so few of them keep a storm of restarts from becoming a storm of mail.
 OFFERED_MAX: Final = 64
-PRUNE_FIRST_S: Final = 60.0
-PRUNE_EVERY_S: Final = 3_600.0
 PRUNE_ROWS: Final = 1_000
 
 
@@ -66,7 +62,7 @@ class Tasks(StoreActor):
     durable: ClassVar[frozenset[type]] = frozenset({SubmitTask, CancelTask, RetryTask, AttemptOver})
 
     def __init__(self, place: Place, *, database: Path, settings: TaskSettings, epoch: int) -> None:
-        super().__init__(place, database=database)
+        super().__init__(place, database=database, retention_days=settings.retention_days)
         self._settings = settings
         self._epoch = epoch
         self._ids = Ids(place.clock)
@@ -91,7 +87,6 @@ class Tasks(StoreActor):
         self._count_running()
         self._report_started()
         self._offer()
-        self.after(PRUNE_FIRST_S, PruneDue())
 
     def on_stop(self) -> None:
         """What runs now will not be ended by us: it is pending again."""
@@ -136,8 +131,6 @@ class Tasks(StoreActor):
             case TaskDue():
                 self._due_ms = None  # before_commit looks for what may start
                 return None
-            case PruneDue():
-                return self._on_prune()
 
     def before_commit(self) -> None:
         """Fill free slots and offer what has no lane, once for all mail of a batch."""
@@ -226,10 +219,9 @@ class Tasks(StoreActor):
         )
         self._changed(over.task_id, over.next_state, over.error)
 
-    def _on_prune(self) -> None:
-        before_ms = self.place.clock.now_ms() - int(self._settings.retention_days * 86_400_000)
-        full = records.prune(self.store, before_ms, PRUNE_ROWS) >= PRUNE_ROWS
-        self.after(0.0 if full else PRUNE_EVERY_S, PruneDue())
+    def prune(self, before_ms: int) -> bool:
+        """Delete tasks that ended before then, with their attempts."""
+        return records.prune(self.store, before_ms, PRUNE_ROWS) >= PRUNE_ROWS
 
     def _start_ready(self, lane: str) -> None:
         now_ms = self.place.clock.now_ms()

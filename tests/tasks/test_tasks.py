@@ -18,7 +18,6 @@ from atlas_actors.messages.task import (
     CloseLane,
     LanesWanted,
     OpenLane,
-    PruneDue,
     RetryTask,
     SubmitTask,
     TaskDue,
@@ -26,6 +25,7 @@ from atlas_actors.messages.task import (
     TasksStarted,
     TaskState,
 )
+from atlas_actors.store_actor import PruneDue
 from atlas_actors.tasks.actor import OFFERED_MAX, Tasks
 from tests.support.stages import Stage
 
