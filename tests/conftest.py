@@ -1,5 +1,10 @@
 """One hypothesis profile: a busy machine is no failure, and a failure can be repeated."""
 
+# Imported before any test starts a thread: pytest parses these when they are first imported, and
+# CPython 3.11's parser fails at random ("AST constructor recursion depth mismatch") when another
+# thread parses at the same time.
+import hypothesis.internal.conjecture.optimiser
+import hypothesis.internal.conjecture.shrinker  # noqa: F401
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
