@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import attrs
+import re2
 
 from atlas_actors.errors import SettingsError
 
@@ -15,7 +16,6 @@ DEFAULTS_FILE: Final = Path(__file__).with_name("defaults.toml")
 # A Unix socket's address holds about 108 bytes; some systems have 104.
 SOCKET_PATH_BYTES_MAX: Final = 100
 
-Tier = Literal["free", "cheap", "haiku", "quality"]
 # As in providers/catalog.py; a test holds the two together.
 TransportName = Literal[
     "openai-chat", "openai-responses", "anthropic-messages", "claude-cli", "codex-cli"
@@ -60,9 +60,47 @@ class TaskSettings:
 
 @attrs.frozen(kw_only=True)
 class RetentionSettings:
-    """[routing] and [outcomes]"""
+    """[outcomes]"""
 
     retention_days: float = _number(0.01, 36_500)
+
+
+@attrs.frozen(kw_only=True)
+class RoutingSettings:
+    """[routing]"""
+
+    retention_days: float = _number(0.01, 36_500)
+    tiers: tuple[str, ...]
+    capabilities: str
+
+
+@attrs.frozen(kw_only=True)
+class IntentSettings:
+    """[intents.NAME]: None leaves what Atlas ships."""
+
+    name: str
+    tier: str | None = None
+    needs: tuple[str, ...] | None = None
+    check: str | None = None
+    answer_tokens: int | None = _number(1, 10_000_000, default=None)
+    budget_usd: float | None = _number(0, 10_000, default=None)
+    hints: tuple[str, ...] | None = None
+    example: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RuleSettings:
+    """[[rules]]: a Layer 1 rule of the user's."""
+
+    id: str
+    intent: str
+    example: str
+    counter: str = ""
+    pattern: str = ""
+    words: tuple[str, ...] = ()
+    unless: str = ""
+    whole: bool = False
+    words_max: int = _number(0, 100_000, default=0)
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +109,7 @@ class ProviderSettings:
 
     name: str
     transport: TransportName
-    tier: Tier
+    tier: str
     base_url: str = ""
     model: str = ""
     key_env: str = ""
@@ -81,6 +119,10 @@ class ProviderSettings:
     deadline_s: float = _number(0.1, 86_400, default=600.0)
     embedded: bool = False
     idle_unload_s: float = _number(1, 864_000, default=300.0)
+    usd_input: float = _number(0, 100_000, default=0.0)
+    usd_output: float = _number(0, 100_000, default=0.0)
+    usd_cache_read: float = _number(0, 100_000, default=0.0)
+    usd_cache_write: float = _number(0, 100_000, default=0.0)
 
 
 @attrs.frozen(kw_only=True)
@@ -127,9 +169,11 @@ class Config:
     daemon: DaemonSettings
     socket: SocketSettings
     tasks: TaskSettings
-    routing: RetentionSettings
+    routing: RoutingSettings
     outcomes: RetentionSettings
     providers: dict[str, ProviderSettings]
+    intents: dict[str, IntentSettings] = attrs.field(factory=dict)
+    rules: tuple[RuleSettings, ...] = ()
 
 
 def home_from(environment: Mapping[str, str]) -> Home:
@@ -150,7 +194,7 @@ def load(environment: Mapping[str, str]) -> Config:
     _merge_variables(tables, environment, origins)
     sections: dict[str, Any] = {}
     for field in attrs.fields(Config):
-        if field.name in ("home", "providers"):
+        if field.name in ("home", "providers", "intents", "rules"):
             continue
         kind = typing.get_type_hints(Config)[field.name]
         sections[field.name] = _structure(kind, tables.pop(field.name), (field.name,), origins)
@@ -158,12 +202,77 @@ def load(environment: Mapping[str, str]) -> Config:
         name: _structure(ProviderSettings, {**table, "name": name}, ("providers", name), origins)
         for name, table in tables.pop("providers").items()
     }
+    intents = {
+        name: _structure(IntentSettings, _named(table, name), ("intents", name), origins)
+        for name, table in _section(tables.pop("intents", {}), "intents", origins).items()
+    }
+    rules = _rules(tables.pop("rules", []), str(file))
     for unknown in tables:
         raise SettingsError(
             f"{origins.get((unknown,), file)}: there is no section [{unknown}]",
-            cure=f"one of: {', '.join([*sections, 'providers.NAME'])}",
+            cure=f"one of: {', '.join([*sections, 'providers.NAME', 'intents.NAME', '[rules]'])}",
         )
-    return Config(home=home, providers=providers, **sections)
+    config = Config(home=home, providers=providers, intents=intents, rules=rules, **sections)
+    _check_tiers(config, origins)
+    return config
+
+
+def _check_tiers(config: Config, origins: Mapping[tuple[str, ...], str]) -> None:
+    """Every tier that is named must be one of [routing] tiers."""
+    tiers = config.routing.tiers
+    if not tiers or len(set(tiers)) < len(tiers):
+        where = origins.get(("routing", "tiers"), str(DEFAULTS_FILE))
+        raise SettingsError(f"{where}: routing.tiers must name each tier once, cheapest first")
+    for section in ("providers", "intents"):
+        for name, settings in getattr(config, section).items():
+            if settings.tier is not None and settings.tier not in tiers:
+                where = origins.get((section, name, "tier"), str(DEFAULTS_FILE))
+                raise SettingsError(
+                    f"{where}: {section}.{name}.tier is {settings.tier!r},"
+                    f" but must be one of {', '.join(tiers)}"
+                )
+
+
+def _rules(rows: Any, file: str) -> tuple[RuleSettings, ...]:
+    if not isinstance(rows, list):
+        raise SettingsError(f"{file}: rules are written as [[rules]] tables")
+    found = tuple(
+        _structure(RuleSettings, row, ("rules", str(number)), {("rules", str(number)): file})
+        for number, row in enumerate(rows, 1)
+    )
+    if len({rule.id for rule in found}) < len(found):
+        raise SettingsError(f"{file}: two [[rules]] have the same id")
+    for rule in found:
+        problem = "" if rule.pattern or rule.words else "it needs a pattern or words"
+        if rule.pattern and not rule.pattern.startswith("^"):
+            problem = "pattern must begin with ^"
+        for pattern in (rule.pattern, rule.unless):
+            problem = problem or pattern_problem(pattern)
+        if problem:
+            raise SettingsError(f"{file}: rules.{rule.id}: {problem}")
+    return found
+
+
+def pattern_problem(pattern: str) -> str:
+    """What RE2 has against a pattern (it has no look-around and no back-references), or empty."""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(pattern, options)
+    except re2.error as error:
+        said = error.args[0] if error.args else error
+        return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return ""
+
+
+def _section(value: Any, name: str, origins: Mapping[tuple[str, ...], str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise SettingsError(f"{origins.get((name,), 'settings')}: {name} must be a section")
+    return value
+
+
+def _named(table: Any, name: str) -> Any:
+    return {**table, "name": name} if isinstance(table, dict) else table
 
 
 def hash_of(data: bytes) -> int:
@@ -268,14 +377,19 @@ def _checked(
     if typing.get_origin(kind) is Literal:
         choices = typing.get_args(kind)
         valid = "" if value in choices else f"one of {', '.join(choices)}"
+    elif kind in (tuple[str, ...], tuple[str, ...] | None):
+        texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        valid = "" if texts else "a list of texts in quotes"
+        value = tuple(value) if texts else value
     elif kind is bool:
         valid = "" if isinstance(value, bool) else "true or false"
-    elif kind is str:
+    elif kind in (str, str | None):
         valid = "" if isinstance(value, str) else "a text in quotes"
     else:
-        number = isinstance(value, int) if kind is int else isinstance(value, int | float)
+        whole_only = kind in (int, int | None)
+        number = isinstance(value, int) if whole_only else isinstance(value, int | float)
         if not number or isinstance(value, bool) or not low <= value <= high:
-            whole = "a whole number" if kind is int else "a number"
+            whole = "a whole number" if whole_only else "a number"
             valid = f"{whole} from {low:g} to {high:g}"
     if valid:
         raise SettingsError(f"{origin}: {'.'.join(path)} is {value!r}, but must be {valid}")

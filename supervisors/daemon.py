@@ -28,6 +28,7 @@ from atlas_actors.gateway.views import tree as tree_view
 from atlas_actors.messages import paths
 from atlas_actors.messages.supervision import ChildEnded, ChildStarted, Ending, Stop
 from atlas_actors.model.file import write_whole
+from atlas_actors.router.actor import tables_of
 from supervisors.beat import Pulse
 from supervisors.reload import reload
 from supervisors.supervisor import Supervisor
@@ -45,7 +46,8 @@ Event = str | ChildStarted | ChildEnded
 
 
 def serve(config: Config, version: str, beat_fd: int | None = None) -> int:
-    """Run until a signal or the root's end; the exit code. Raises AlreadyRunning."""
+    """Run until a signal or the root's end; the exit code. Raises AlreadyRunning, SettingsError."""
+    tables_of(config.routing, config.intents, config.rules)  # a faulty table stops the start
     make_home(config.home)
     keep_arenas_few()
     stacks = config.home.log / "stacks.log"

@@ -87,6 +87,9 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 "park",
                 database=config.home.state / "router.db",
                 settings=config.routing,
+                intent_settings=config.intents,
+                rule_settings=config.rules,
+                providers=config.providers,
             ),
             _worker(
                 "orchestrator",

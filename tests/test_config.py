@@ -36,6 +36,19 @@ def test_a_file_overrides_defaults_and_a_variable_overrides_the_file(home):
     assert (config.tasks.attempts_max, config.tasks.pending_max) == (9, 7)
 
 
+def test_intents_rules_and_tiers_are_the_users_to_change(home):
+    write(
+        home,
+        '[routing]\ntiers = ["free", "cheap", "haiku", "quality", "frontier"]\n'
+        '[intents.plan]\ntier = "frontier"\nhints = ["architect"]\n'
+        '[[rules]]\nid = "x"\nintent = "plan"\npattern = "^sketch"\nexample = "sketch it"\n',
+    )
+    config = load(home)
+    assert config.intents["plan"].tier == "frontier"
+    assert config.intents["plan"].hints == ("architect",)
+    assert [rule.id for rule in config.rules] == ["x"]
+
+
 def test_a_provider_is_added_by_a_table_and_set_by_variables(home):
     write(home, '[providers.mine]\ntransport = "openai-chat"\ntier = "cheap"\n')
     config = load({**home, "ATLAS_PROVIDERS_MINE_BASE_URL": "http://127.0.0.1:1"})
@@ -56,6 +69,20 @@ def test_a_provider_is_added_by_a_table_and_set_by_variables(home):
         (
             '[providers.x]\ntransport = "openai-chat"\ntier = "best"',
             ["providers.x.tier", "one of free, cheap, haiku, quality"],
+        ),
+        ('[routing]\ntiers = ["a", "a"]', ["routing.tiers", "once"]),
+        ('[intents.docs]\ntier = "best"', ["intents.docs.tier", "one of free"]),
+        ('[intents.docs]\nneeds = "workspace"', ["intents.docs.needs", "list of texts"]),
+        ('[intents.docs]\ncolour = "red"', ["intents.docs.colour", "one of"]),
+        ('[rules]\nid = "x"', ["[[rules]]"]),
+        ('[[rules]]\nid = "x"\nintent = "plan"\nexample = "x"', ["rules.x", "pattern or words"]),
+        (
+            '[[rules]]\nid = "x"\nintent = "plan"\nexample = "x"\npattern = "x"',
+            ["rules.x", "begin with ^"],
+        ),
+        (
+            '[[rules]]\nid = "x"\nintent = "plan"\nexample = "x"\npattern = "^(?=x)"',
+            ["rules.x", "config.toml"],
         ),
         (
             '[providers.x]\ntransport = "smoke"\ntier = "free"',

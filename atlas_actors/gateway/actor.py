@@ -13,12 +13,12 @@ from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
 from atlas_actors.config import Home, ProviderSettings, SocketSettings
 from atlas_actors.errors import Busy, DeadlinePassed, NotFound, Unavailable
-from atlas_actors.gateway import views
+from atlas_actors.gateway import routes, views
 from atlas_actors.gateway.connection import Connection, Notify
 from atlas_actors.gateway.follow import Follower, Followers
 from atlas_actors.gateway.methods import describe, method_for
 from atlas_actors.gateway.peer import uid_of
-from atlas_actors.gateway.requests import outcome_of, submission_of
+from atlas_actors.gateway.requests import change_of_pins, outcome_of, submission_of
 from atlas_actors.gateway.rpc import INVALID_REQUEST, Call, RpcError, error_line
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
@@ -27,7 +27,7 @@ from atlas_actors.messages.execution import (
     ProvidersChanged,
     ReportExecutor,
 )
-from atlas_actors.messages.routing import DecideRoute
+from atlas_actors.messages.routing import CorrectRoute, DecideRoute
 from atlas_actors.messages.supervision import RetryChild
 from atlas_actors.messages.task import CancelTask, RetryTask, TaskChanged
 
@@ -155,7 +155,21 @@ class Gateway(AsyncActor):
                 return await self._retry_part(params["part"])
             case "route.decide":
                 route = await self._call(paths.ORCHESTRATOR, DecideRoute(**params))
-                return {**attrs.asdict(route), "chain": [attrs.asdict(x) for x in route.chain]}
+                return attrs.asdict(route)
+            case "route.correct":
+                return attrs.asdict(
+                    await self._call(
+                        paths.ROUTER, CorrectRoute(route_id=params["id"], intent=params["intent"])
+                    )
+                )
+            case "route.list":
+                limit = params.get("limit", LIST_ROWS)
+                return {"routes": await self._read(routes.newest, limit)}
+            case "route.stats":
+                return await self._read(routes.stats)
+            case "route.pin":
+                pins = await self._call(paths.ROUTER, change_of_pins(params))
+                return {"pins": [attrs.asdict(pin) for pin in pins]}
             case "task.submit":
                 accepted = await self._call(paths.TASKS, submission_of(params, self._providers))
                 return {"id": accepted.id, "created": accepted.created}

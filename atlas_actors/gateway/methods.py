@@ -65,8 +65,37 @@ METHODS: Final = {
                     "session": _NAME,
                     "client": _NAME,
                     "provider": _NAME,
+                    "tool_loop": {"type": "boolean"},
+                    "explain": {"type": "boolean"},
                 },
                 "text",
+            ),
+        ),
+        _method(
+            "route.correct",
+            "Say what a decision should have been → {id, said, intent, rule, lower_bound, …}.",
+            _object({"id": _ID, "intent": _NAME}, "id", "intent"),
+        ),
+        _method(
+            "route.list",
+            "Decisions, newest first → {routes}.",
+            _object({"limit": {"type": "integer", "minimum": 1, "maximum": 200}}),
+        ),
+        _method(
+            "route.stats",
+            "Coverage, precision and cost by layer and intent → {layers, intents, rules, cost}.",
+            _object({}),
+        ),
+        _method(
+            "route.pin",
+            "Pin a session, a project or everything to a provider; null unpins; without one,"
+            " only the list → {pins}.",
+            _object(
+                {
+                    "provider": {"type": ["string", "null"], "minLength": 1, "maxLength": 200},
+                    "session": _NAME,
+                    "cwd": _PATH,
+                }
             ),
         ),
         _method(

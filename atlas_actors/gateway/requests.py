@@ -8,6 +8,7 @@ from atlas_actors.errors import UsageError
 from atlas_actors.json_schema import SchemaValidator
 from atlas_actors.messages.execution import File, Request, Usage
 from atlas_actors.messages.outcome import RecordOutcome
+from atlas_actors.messages.routing import ChangePins, ListPins
 from atlas_actors.messages.task import SubmitTask
 from atlas_actors.providers.catalog import TRANSPORTS
 
@@ -45,3 +46,14 @@ def outcome_of(params: dict[str, Any]) -> RecordOutcome:
     """outcome.record."""
     plain = {key: value for key, value in params.items() if key != "tokens"}
     return RecordOutcome(**plain, usage=Usage(**params.get("tokens", {})))
+
+
+def change_of_pins(params: dict[str, Any]) -> ChangePins | ListPins:
+    """route.pin. Raises UsageError when both a session and a directory are named."""
+    if "provider" not in params:
+        return ListPins()
+    session, cwd = params.get("session"), params.get("cwd")
+    if session and cwd:
+        raise UsageError("a pin is for a session or for a directory, not for both")
+    scope = "session" if session else "project" if cwd else "all"
+    return ChangePins(scope=scope, name=session or cwd or "", provider=params["provider"])

@@ -1,5 +1,7 @@
 """Between the gateway, the orchestrator and the router: what a request is, who should do it."""
 
+from typing import Any
+
 import attrs
 
 
@@ -28,9 +30,15 @@ class Route:
     difficulty: float  # 0 to 1
     mode: str  # normal or autonomous
     reason: str
-    needs: tuple[str, ...] = ()  # workspace
+    needs: tuple[str, ...] = ()  # of workspace, tools, json, long_context
     provider: str | None = None
     chain: tuple[Link, ...] = ()
+    answer_tokens: int = 500  # how long an answer will likely be
+    estimated_usd: float = 0.0
+    keep: str | None = None  # the session's provider: first, if it can
+    pin: str | None = None  # a person's choice: nobody else
+    session_rule: str = ""  # what the session or a pin changed, and why
+    explain: dict[str, Any] | None = None  # only when it was asked for
 
 
 @attrs.frozen(kw_only=True)
@@ -43,6 +51,8 @@ class Classify:
     cwd: str | None = None
     session: str | None = None
     client: str | None = None
+    tool_loop: bool = False  # the client is between a tool's call and its result
+    explain: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +72,8 @@ class DecideRoute:
     session: str | None = None
     client: str | None = None
     provider: str | None = None
+    tool_loop: bool = False
+    explain: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -70,4 +82,58 @@ class RouteChosen:
 
     route_id: str
     provider: str | None
+    estimated_usd: float = 0.0
     task_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RouteSpent:
+    """Fact for the router: an attempt of the routed work is over; `success` once all is."""
+
+    route_id: str
+    cost_usd: float
+    duration_ms: int
+    success: bool | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CorrectRoute:
+    """Order to the router: a person says what a decision should have been. Answer: Corrected."""
+
+    route_id: str
+    intent: str
+
+
+@attrs.frozen(kw_only=True)
+class Corrected:
+    """Answer to CorrectRoute; `answers` is False when the rule has lost its say."""
+
+    id: str
+    said: str
+    intent: str
+    rule: str | None
+    lower_bound: float | None
+    answers: bool
+
+
+@attrs.frozen(kw_only=True)
+class Pin:
+    """A person's standing choice of a provider; scope is session, project or all."""
+
+    scope: str
+    name: str
+    provider: str
+
+
+@attrs.frozen(kw_only=True)
+class ChangePins:
+    """Order to the router: pin (or with provider None unpin) a scope. Answer: all pins."""
+
+    scope: str
+    name: str
+    provider: str | None
+
+
+@attrs.frozen(kw_only=True)
+class ListPins:
+    """Ask the router for all pins."""

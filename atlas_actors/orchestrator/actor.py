@@ -10,7 +10,7 @@ from loguru import logger
 
 from atlas_actors.actor import LATER, Place
 from atlas_actors.clock import Ids
-from atlas_actors.config import ProviderSettings, RetentionSettings
+from atlas_actors.config import ProviderSettings, RoutingSettings
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
     AttemptAccepted,
@@ -24,7 +24,7 @@ from atlas_actors.messages.execution import (
     RetireExecutor,
     RunAttempt,
 )
-from atlas_actors.messages.routing import Classified, Classify, DecideRoute, RouteChosen
+from atlas_actors.messages.routing import Classified, Classify, DecideRoute, RouteChosen, RouteSpent
 from atlas_actors.messages.supervision import ActorDown, ActorStarted, Ending, RequestFailed
 from atlas_actors.messages.task import (
     AssignLane,
@@ -36,12 +36,14 @@ from atlas_actors.messages.task import (
     OpenLane,
     TaskQueued,
     TasksStarted,
+    TaskState,
 )
 from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.check import check_answer
 from atlas_actors.orchestrator.prompt import build_prompt, characters
 from atlas_actors.orchestrator.steps import (
     chain_of,
+    estimate_usd,
     lane_of,
     next_step,
     provider_of,
@@ -89,11 +91,12 @@ class Orchestrator(StoreActor):
         database: Path,
         providers: Mapping[str, ProviderSettings],
         interruptions_max: int,
-        settings: RetentionSettings,
+        settings: RoutingSettings,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
         self._interruptions_max = interruptions_max
+        self._tiers = settings.tiers
         self._jitter = jitter
         self._ids = Ids(place.clock)
         self._settings_of = dict(providers)
@@ -169,6 +172,8 @@ class Orchestrator(StoreActor):
                 cwd=asked.cwd,
                 session=asked.session,
                 client=asked.client,
+                tool_loop=asked.tool_loop,
+                explain=asked.explain,
             )
         self.request(paths.ROUTER, classify)
 
@@ -195,13 +200,20 @@ class Orchestrator(StoreActor):
         queued = isinstance(asked, TaskQueued)
         pinned = asked.request.provider if isinstance(asked, TaskQueued) else asked.provider
         length = characters(asked.request) if isinstance(asked, TaskQueued) else len(asked.text)
-        chain = chain_of(classified.route, pinned, length, self._providers)
+        chain = chain_of(classified.route, pinned, length, self._providers, self._tiers)
         lane, waits_for = lane_of(chain)
-        route = attrs.evolve(classified.route, provider=lane, chain=chain)
+        settings = self._settings_of.get(lane or "")
+        estimated_usd = estimate_usd(settings, length, classified.route.answer_tokens)
+        route = attrs.evolve(
+            classified.route, provider=lane, chain=chain, estimated_usd=estimated_usd
+        )
         task_id = asked.task_id if isinstance(asked, TaskQueued) else None
         now_ms = self.place.clock.now_ms()
         records.add_plan(self.store, self._ids.new(), task_id, route, waits_for, now_ms)
-        self.tell(paths.ROUTER, RouteChosen(route_id=route.id, provider=lane, task_id=task_id))
+        chosen = RouteChosen(
+            route_id=route.id, provider=lane, estimated_usd=estimated_usd, task_id=task_id
+        )
+        self.tell(paths.ROUTER, chosen)
         if queued and task_id is not None:
             logger.info("task.routed", task_id=task_id, intent=route.intent, provider=lane)
             self.tell(
@@ -237,7 +249,9 @@ class Orchestrator(StoreActor):
         verdict = None
         if ended.end is End.ANSWERED:
             verdict = check_answer(ended.answer, ended.finish, request.schema)
-        chain = chain_of(started.route, request.provider, characters(request), self._providers)
+        chain = chain_of(
+            started.route, request.provider, characters(request), self._providers, self._tiers
+        )
         step = next_step(
             ended,
             verdict,
@@ -265,6 +279,17 @@ class Orchestrator(StoreActor):
                 duration_ms=ended.duration_ms,
                 lane=step.lane,
                 delay_ms=step.delay_ms,
+            ),
+        )
+
+        over = step.state is not TaskState.PENDING
+        self.tell(
+            paths.ROUTER,
+            RouteSpent(
+                route_id=started.route.id,
+                cost_usd=ended.cost_usd,
+                duration_ms=ended.duration_ms,
+                success=step.state is TaskState.COMPLETED if over else None,
             ),
         )
 

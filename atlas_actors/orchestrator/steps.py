@@ -11,6 +11,7 @@ from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.task import TaskState
 from atlas_actors.orchestrator.check import Verdict
 from atlas_actors.providers.catalog import TIERS, TRANSPORTS
+from atlas_actors.providers.prices import Price
 
 # English has about 4 characters a token, code fewer: below this estimate it is surely too long.
 CHARACTERS_PER_TOKEN: Final = 4
@@ -77,17 +78,38 @@ def route_without_router(id: str, error: str) -> Route:
 
 
 def chain_of(
-    route: Route, pinned: str | None, length: int, providers: Mapping[str, Provider]
+    route: Route,
+    pinned: str | None,
+    length: int,
+    providers: Mapping[str, Provider],
+    tiers: Sequence[str] = TIERS,
 ) -> tuple[Link, ...]:
-    """Every provider in the order of preference, with a verdict each.
+    """Every provider in the order of preference, with a verdict each: who may do a request is
+    decided here and nowhere else.
 
-    From the route's tier upwards, cheapest first; below it only as a last resort, best first: a
-    person is better served by a labelled small model than by nothing. `length` in characters.
+    A person's pin (of the request, else of the route) leaves only that one. The session's provider
+    comes first. Then from the route's tier upwards, cheapest first; below it only as a last resort,
+    best first: a person is better served by a labelled small model than by nothing. `length` in
+    characters.
     """
-    wanted = TIERS.index(route.tier)
-    rank = {tier: (0, at) if at >= wanted else (1, -at) for at, tier in enumerate(TIERS)}
-    ordered = sorted(providers.values(), key=lambda provider: rank[provider.tier])
-    return tuple(_link(provider, route, pinned, length) for provider in ordered)
+    pinned = pinned or route.pin
+    # A tier that the settings no longer have is taken for the best: in doubt up.
+    wanted = tiers.index(route.tier) if route.tier in tiers else len(tiers) - 1
+    rank = {tier: (0, at) if at >= wanted else (1, -at) for at, tier in enumerate(tiers)}
+    ordered = sorted(
+        providers.values(),
+        key=lambda provider: (provider.name != route.keep, rank[provider.tier]),
+    )
+    below = frozenset(tiers[:wanted])
+    return tuple(_link(provider, route, pinned, length, below) for provider in ordered)
+
+
+def estimate_usd(settings: ProviderSettings | None, length: int, answer_tokens: int) -> float:
+    """What a request will likely cost at a provider; 0 where it is free or nobody can do it."""
+    if settings is None:
+        return 0.0
+    price = Price(input=settings.usd_input, output=settings.usd_output)
+    return round(price.estimate_usd(length / CHARACTERS_PER_TOKEN, answer_tokens), 6)
 
 
 def lane_of(chain: Sequence[Link]) -> tuple[str | None, str]:
@@ -171,7 +193,9 @@ def _delay_ms(ended: AttemptEnded, jitter: float) -> int:
     return max(RETRY_FLOOR_MS, int(ceiling * jitter))
 
 
-def _link(provider: Provider, route: Route, pinned: str | None, length: int) -> Link:
+def _link(
+    provider: Provider, route: Route, pinned: str | None, length: int, below: frozenset[str]
+) -> Link:
     verdict, why = "in", f"{provider.tier} tier"
     if pinned is not None and provider.name != pinned:
         verdict, why = "out", f"the request is pinned to {pinned}"
@@ -184,6 +208,8 @@ def _link(provider: Provider, route: Route, pinned: str | None, length: int) -> 
         verdict, why = "out", f"about {tokens} tokens, it takes {provider.context_tokens}"
     elif not provider.usable:
         verdict, why = "waiting", provider.reason
-    elif TIERS.index(provider.tier) < TIERS.index(route.tier):
+    elif provider.name == route.keep:
+        why = f"{provider.tier} tier, the session's provider"
+    elif provider.tier in below:
         why = f"{provider.tier} tier, below the {route.tier} that the request asks for"
     return Link(provider=provider.name, verdict=verdict, why=why)

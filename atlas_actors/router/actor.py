@@ -1,19 +1,38 @@
-"""The router: decides what a request is, and records each decision."""
+"""The router: decides what a request is, keeps each decision, and learns from corrections."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import attrs
-
 from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
-from atlas_actors.config import RetentionSettings
-from atlas_actors.messages.routing import Classified, Classify, Route, RouteChosen
-from atlas_actors.router import records
-from atlas_actors.router.decide import decide
+from atlas_actors.config import IntentSettings, ProviderSettings, RoutingSettings, RuleSettings
+from atlas_actors.errors import NotFound, SettingsError
+from atlas_actors.messages.execution import ProvidersChanged
+from atlas_actors.messages.routing import (
+    ChangePins,
+    Classified,
+    Classify,
+    Corrected,
+    CorrectRoute,
+    ListPins,
+    Pin,
+    Route,
+    RouteChosen,
+    RouteSpent,
+)
+from atlas_actors.providers.prices import Price
+from atlas_actors.router import classify, intents, patterns, records
+from atlas_actors.router.capabilities import Registry, hint_for
+from atlas_actors.router.decide import Decision, Tables, decide, explain
+from atlas_actors.router.pins import pinned_by
+from atlas_actors.router.sessions import INHERITING, Offer, Session, Settled, settle
+from atlas_actors.router.trust import LAYER2_SURE, LAYER2_WEIGHT, Record, Trust
 from atlas_actors.store_actor import StoreActor
 
-Inbox = Classify | RouteChosen
+Inbox = (
+    Classify | RouteChosen | RouteSpent | CorrectRoute | ChangePins | ListPins | ProvidersChanged
+)
 
 
 class Router(StoreActor):
@@ -22,9 +41,34 @@ class Router(StoreActor):
     inbox = Inbox
     schema = Path(__file__).with_name("schema")
 
-    def __init__(self, place: Place, *, database: Path, settings: RetentionSettings) -> None:
+    def __init__(
+        self,
+        place: Place,
+        *,
+        database: Path,
+        settings: RoutingSettings,
+        intent_settings: Mapping[str, IntentSettings],
+        rule_settings: tuple[RuleSettings, ...],
+        providers: Mapping[str, ProviderSettings],
+    ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
         self._ids = Ids(place.clock)
+        self._tables = tables_of(settings, intent_settings, rule_settings)
+        self._trust = self._tables.trust
+        self._pins: tuple[Pin, ...] = ()
+        self._offers = offers_of(providers)
+        home = settings.capabilities
+        self._registry = Registry(
+            Path(home).expanduser() if home else None, place.clock.monotonic_s
+        )
+
+    def on_start(self) -> None:
+        """What was lived and pinned before is in the database."""
+        self._relearn()
+
+    def on_rollback(self) -> None:
+        """A batch was refused: what was learned in it is forgotten."""
+        self._relearn()
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
@@ -33,22 +77,205 @@ class Router(StoreActor):
                 return self._on_classify(message)
             case RouteChosen():
                 return records.choose(
-                    self.store, message.route_id, message.provider, message.task_id
+                    self.store,
+                    message.route_id,
+                    message.provider,
+                    message.estimated_usd,
+                    message.task_id,
                 )
+            case RouteSpent():
+                return records.spend(
+                    self.store,
+                    message.route_id,
+                    message.cost_usd,
+                    message.duration_ms,
+                    message.success,
+                )
+            case CorrectRoute():
+                return self._on_correct(message)
+            case ChangePins():
+                return self._on_change_pins(message)
+            case ListPins():
+                return self._pins
+            case ProvidersChanged():
+                new = {table["name"]: ProviderSettings(**table) for table in message.providers}
+                self._offers = offers_of(new)
+                return None
 
     def _on_classify(self, asked: Classify) -> Classified:
         begun_s = self.place.clock.monotonic_s()
-        decision = decide(asked.text, has_files=asked.has_files, has_cwd=asked.cwd is not None)
+        known = self._registry.of(asked.cwd)
+        decision = decide(
+            asked.text,
+            has_cwd=asked.cwd is not None,
+            tables=self._tables,
+            trust=self._trust,
+            commands={item.name: "task" for item in known if item.kind != "agent"},
+        )
+        now_ms = self.place.clock.now_ms()
+        settled = self._settle(asked, decision, now_ms)
+        pin, pin_why = pinned_by(
+            decision.ask.text, self._offers, self._pins, session=asked.session, cwd=asked.cwd
+        )
+        hints = self._tables.intents[decision.intent].hints
         took_us = round((self.place.clock.monotonic_s() - begun_s) * 1e6)
         route = Route(
             id=self._ids.new(),
-            agent=None,
-            **{field.name: getattr(decision, field.name) for field in attrs.fields(type(decision))},
+            layer=decision.layer,
+            rule=decision.rule,
+            intent=decision.intent,
+            confidence=decision.confidence,
+            abstained=decision.abstained,
+            tier=settled.tier,
+            agent=hint_for(decision.ask.text, decision.intent, hints, known),
+            complexity=decision.complexity,
+            difficulty=decision.difficulty,
+            mode=decision.mode,
+            reason=decision.reason,
+            needs=decision.needs,
+            answer_tokens=decision.answer_tokens,
+            keep=settled.keep,
+            pin=pin,
+            session_rule=pin_why or settled.why,
+            explain=explain(decision) if asked.explain else None,
         )
-        records.add(self.store, asked, route, self.place.clock.now_ms(), took_us)
+        records.add(
+            self.store, asked, route, decision.features, decision.ask.language, now_ms, took_us
+        )
+        self._witness(decision, now_ms)
         return Classified(request_id=asked.request_id, route=route)
+
+    def _settle(self, asked: Classify, decision: Decision, now_ms: int) -> Settled:
+        """What the client's session makes of a decision; the turn is noted."""
+        if asked.session is None:
+            return Settled(tier=decision.tier)
+        before = records.session(self.store, asked.session)
+        settled = settle(
+            decision,
+            before,
+            now_ms=now_ms,
+            tool_loop=asked.tool_loop,
+            tiers=self._tables.tiers,
+            offers=self._offers,
+        )
+        goes_on = asked.tool_loop or decision.ask.empty or decision.intent in INHERITING
+        after = Session(
+            intent=before.intent if before and goes_on else decision.intent,
+            tier=settled.tier,
+            provider=settled.keep,
+            at_ms=now_ms,
+            characters=(before.characters if before else 0) + len(asked.text),
+        )
+        records.keep_session(self.store, asked.session, after)
+        return settled
+
+    def _witness(self, decision: Decision, now_ms: int) -> None:
+        """A confident Layer 2 is a weak witness for or against the rule that decided."""
+        rule, guess = decision.rule, decision.guess
+        if rule is None or rule == patterns.SLASH_RULE or guess.confidence < LAYER2_SURE:
+            return
+        agrees = guess.intent == decision.intent
+        self._learn(
+            rule,
+            Record(right=LAYER2_WEIGHT * agrees, wrong=LAYER2_WEIGHT * (not agrees)),
+            now_ms,
+        )
+
+    def _on_correct(self, order: CorrectRoute) -> Corrected:
+        """Keep a correction; the rule that decided hears of it at once."""
+        if order.intent not in self._tables.intents:
+            raise NotFound(
+                f"there is no intent {order.intent}",
+                cure=f"one of {', '.join(self._tables.intents)}",
+            )
+        known = records.decision(self.store, order.route_id)
+        if known is None:
+            raise NotFound(
+                f"there is no decision {order.route_id}", cure="atlas routes list shows them"
+            )
+        now_ms = self.place.clock.now_ms()
+        rule = known["rule"]
+        if rule is not None:
+            before = records.correction(self.store, order.route_id)
+            if before is not None:  # a second word on the same decision takes the first back
+                said = _verdict(before == known["intent"])
+                self._learn(rule, Record(right=-said.right, wrong=-said.wrong), now_ms)
+            self._learn(rule, _verdict(order.intent == known["intent"]), now_ms)
+        records.correct(self.store, known, order.intent, now_ms)
+        return Corrected(
+            id=order.route_id,
+            said=known["intent"],
+            intent=order.intent,
+            rule=rule,
+            lower_bound=round(self._trust.record(rule).lower, 4) if rule else None,
+            answers=rule not in self._trust.silenced,
+        )
+
+    def _on_change_pins(self, order: ChangePins) -> tuple[Pin, ...]:
+        if order.provider is not None and order.provider not in self._offers:
+            raise NotFound(
+                f"there is no provider {order.provider}", cure=f"one of {', '.join(self._offers)}"
+            )
+        now_ms = self.place.clock.now_ms()
+        records.pin(self.store, order.scope, order.name, order.provider, now_ms)
+        self._pins = records.pins(self.store)
+        return self._pins
+
+    def _learn(self, rule: str, evidence: Record, now_ms: int) -> None:
+        records.learn(self.store, rule, evidence, now_ms)
+        self._trust = self._trust.learned(rule, evidence)
+
+    def _relearn(self) -> None:
+        trained = self._tables.classifier.rules
+        self._trust = Trust(trained, records.rule_records(self.store))
+        self._pins = records.pins(self.store)
 
     def prune(self, before_ms: int) -> bool:
         """Delete what is older than that."""
         records.prune(self.store, before_ms)
         return False
+
+
+def tables_of(
+    settings: RoutingSettings,
+    intent_settings: Mapping[str, IntentSettings],
+    rule_settings: tuple[RuleSettings, ...],
+) -> Tables:
+    """The shipped tables with the user's additions. Raises SettingsError."""
+    trained = classify.shipped()
+    known = intents.with_overrides(intent_settings)
+    for rule in rule_settings:
+        if rule.intent not in known:
+            raise SettingsError(
+                f"rules.{rule.id}: there is no intent {rule.intent}",
+                cure=f"one of {', '.join(known)}, or a table [intents.{rule.intent}]",
+            )
+    return Tables(
+        intents=known,
+        book=patterns.RuleBook(patterns.with_overrides(rule_settings)),
+        tiers=settings.tiers,
+        classifier=trained,
+        commands=patterns.slash_commands(),
+        trust=Trust(trained.rules),
+    )
+
+
+def offers_of(providers: Mapping[str, ProviderSettings]) -> dict[str, Offer]:
+    """What each provider costs, by name."""
+    return {
+        name: Offer(
+            name=name,
+            tier=table.tier,
+            price=Price(
+                input=table.usd_input,
+                output=table.usd_output,
+                cache_read=table.usd_cache_read,
+                cache_write=table.usd_cache_write,
+            ),
+        )
+        for name, table in providers.items()
+    }
+
+
+def _verdict(right: bool) -> Record:
+    return Record(right=float(right), wrong=float(not right))

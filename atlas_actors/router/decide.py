@@ -1,49 +1,42 @@
-"""Pure routing: text in, decision out, no model, bounded time.
+"""Routes one text without a model: Layer 1 rules, then Layer 2, else an abstention with a reason.
 
-Layer 1: the first matching rule. Layer 2: words weighed per intent, a softmax over the sums as
-confidence. Below the threshold it abstains: the best guess with a reason why it is not trusted.
+Everything here is pure. What a session or a pin changes about it is in sessions.py.
 """
 
-import math
-from collections.abc import Iterator
+from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import attrs
-import re2
 
-from atlas_actors.router.rules import intents, rules
+from atlas_actors.router import classify as layer2
+from atlas_actors.router import intents, patterns
+from atlas_actors.router.classify import Classification, Classifier, classify
+from atlas_actors.router.features import core_of, features_of
+from atlas_actors.router.intents import Intent
+from atlas_actors.router.normalise import Ask, normalise
+from atlas_actors.router.patterns import Rule, RuleBook
+from atlas_actors.router.trust import Record, Trust
 
-# The ask is at the head or the tail; what a person pasted in between decides nothing.
-ASK_CHARACTERS: Final = 400
-WORDS_MAX: Final = 80
-STEM_CHARACTERS: Final = 4
-TRUSTED_FROM: Final = 0.5
-NEUTRAL: Final = 1.5  # evidence that an unseen class would have
-_POLITE: Final = re2.compile(
-    r"^(\s|please|pls|can you|could you|would you|will you|now|ok(ay)?|so|and|then|also|hey|hi"
-    r"|let'?s|i (want|need|would like)( you)? to|you (should|must)|help me( to)?|just|[,.:;!>*#-])+"
-    r"(\s+|$)"
-)
-_WORD: Final = re2.compile(r"[a-z][a-z'-]*")
-_AUTONOMOUS: Final = re2.compile(
-    r"\b(ultrawork|keep going|until (it is |it's )?(complete|done|finished)|don'?t stop)\b"
-)
-_STEPS: Final = re2.compile(r"\b(and then|then|after that|also|finally|first|second|as well as)\b")
-_HARD: Final = re2.compile(
-    r"\b(concurren|race condition|deadlock|distributed|architect|migrat|security|performance"
-    r"|algorithm|prove|optimi[sz]|refactor|across|all files|entire|whole (project|codebase|repo))"
-)
-_HARNESS: Final = re2.compile(
-    r"(?s)<(system-reminder|task-notification|command-name|command-message|command-args"
-    r"|local-command-stdout)>.*?</(system-reminder|task-notification|command-name"
-    r"|command-message|command-args|local-command-stdout)>"
-)
+EVIDENCE: Final = 4
+AUTONOMOUS: Final = "r:autonomous"
+
+
+@attrs.frozen(kw_only=True)
+class Tables:
+    """All data that decisions rest on; built once from the settings."""
+
+    intents: Mapping[str, Intent]
+    book: RuleBook
+    tiers: tuple[str, ...]  # cheapest first
+    classifier: Classifier
+    commands: Mapping[str, str]  # slash command → intent
+    trust: Trust  # before anything was lived
 
 
 @attrs.frozen(kw_only=True)
 class Decision:
-    """What a text is; see messages.routing.Route for the fields."""
+    """What a text is; see messages.routing.Route for the fields it shares."""
 
     layer: int | None
     rule: str | None
@@ -54,95 +47,172 @@ class Decision:
     complexity: int
     difficulty: float
     mode: str
-    reason: str
     needs: tuple[str, ...]
+    answer_tokens: int
+    alternatives: tuple[tuple[str, float], ...]
+    ask: Ask = attrs.field(repr=False)
+    features: tuple[str, ...] = attrs.field(repr=False)
+    guess: Classification = attrs.field(repr=False)  # Layer 2's, also where a rule decided
+    tables: Tables = attrs.field(repr=False, eq=False)
+
+    @property
+    def reason(self) -> str:
+        """Why, for people: worked out when somebody asks."""
+        if self.layer == 1:
+            return f"rule {self.rule} matches"
+        return _doubt(self) if self.abstained else _evidence(self)
 
 
-def decide(text: str, *, has_files: bool = False, has_cwd: bool = False) -> Decision:
-    """Route one text of any length; files and a working directory are known beside it."""
-    ask = the_ask(text)
-    mode = "autonomous" if _AUTONOMOUS.search(ask) else "normal"
-    difficulty = difficulty_of(ask, len(text))
+@cache
+def shipped_tables() -> Tables:
+    """The tables without any user's settings."""
+    return Tables(
+        intents=intents.shipped(),
+        book=RuleBook(patterns.shipped()),
+        tiers=("free", "cheap", "haiku", "quality"),
+        classifier=layer2.shipped(),
+        commands=patterns.slash_commands(),
+        trust=Trust(layer2.shipped().rules),
+    )
+
+
+def decide(
+    text: str,
+    *,
+    has_cwd: bool = False,
+    tables: Tables | None = None,
+    trust: Trust | None = None,
+    commands: Mapping[str, str] | None = None,
+) -> Decision:
+    """Route one text of any length. `commands` are slash commands that the project defines."""
+    tables = tables or shipped_tables()
+    trust = trust or tables.trust
+    ask = normalise(text)
+    low, core = core_of(ask)
+    features = features_of(ask, low, core)
+    guess = classify(ask, text, features, tables.classifier)
+    rule, intent, confidence = _by_rule(ask, low, core, features, tables, trust, commands or {})
     layer: int | None
-    rule: str | None
-    for candidate in rules():
-        if candidate.matcher.search(ask):
-            layer, rule = 1, candidate.id
-            intent, confidence = candidate.intent, candidate.confidence
-            reason = f"rule {rule} matches"
-            break
+    abstained = False
+    if rule is not None:
+        layer = 1
+    elif guess.abstained:
+        layer, abstained, intent, confidence = None, True, guess.intent, guess.confidence
     else:
-        rule = None
-        intent, confidence, evidence = weigh(ask)
-        layer = 2 if confidence >= TRUSTED_FROM else None
-        reason = f"words {', '.join(evidence)}" if evidence else "no word that tells the intent"
-        if layer is None:
-            reason = f"{reason}; confidence {confidence:.2f} is below {TRUSTED_FROM}"
-    known = intents()[intent]
-    tier = known.tier
-    if intent == "data_text" and not has_files and difficulty > 0.7:
-        tier, reason = "cheap", f"{reason}; too hard for the free tier"
+        layer, intent, confidence = 2, guess.intent, guess.confidence
+    known = tables.intents.get(intent) or tables.intents["explain"]
     return Decision(
         layer=layer,
         rule=rule,
         intent=intent,
         confidence=round(confidence, 4),
-        abstained=layer is None,
-        tier=tier,
-        complexity=1 + round(difficulty * 9),
-        difficulty=round(difficulty, 4),
-        mode=mode,
-        reason=reason,
-        needs=("workspace",) if known.workspace and has_cwd else (),
+        abstained=abstained,
+        tier=_tier(known, guess, abstained, tables),
+        complexity=guess.complexity,
+        difficulty=round(guess.difficulty, 4),
+        mode="autonomous" if AUTONOMOUS in features else "normal",
+        needs=_needs(known, guess, has_cwd),
+        answer_tokens=layer2.answer_tokens_of(known, guess.difficulty),
+        alternatives=guess.alternatives,
+        ask=ask,
+        features=tuple(features),
+        guess=guess,
+        tables=tables,
     )
 
 
-def the_ask(text: str) -> str:
-    """The person's own words, lower case, without harness blocks and politeness; bounded."""
-    head = text[:20_000]
-    human = str(_HARNESS.sub(" ", head)).strip().lower()[:ASK_CHARACTERS]
-    polite = _POLITE.match(human)
-    rest = human[polite.end() :] if polite else human
-    return rest or human
+def _by_rule(
+    ask: Ask,
+    low: str,
+    core: str,
+    features: list[str],
+    tables: Tables,
+    trust: Trust,
+    commands: Mapping[str, str],
+) -> tuple[str | None, str, float]:
+    """(rule's id or None, intent, confidence) by Layer 1."""
+    command = patterns.slash_command(ask.text)
+    if command is not None:
+        intent = commands.get(command) or tables.commands.get(command)
+        if intent is not None:
+            return patterns.SLASH_RULE, intent, Record(right=40.0, wrong=0.5).mean
+    rule: Rule | None = tables.book.deciding(low, core, ask.words, features, trust.silenced)
+    if rule is None or not ask.text:
+        return None, "", 0.0
+    return rule.id, rule.intent, trust.record(rule.id).mean
 
 
-def weigh(ask: str) -> tuple[str, float, list[str]]:
-    """Layer 2: (best intent, probability, the words that told)."""
-    sums: dict[str, float] = {}
-    told: dict[str, list[str]] = {}
-    for position, word in enumerate(_WORD.findall(ask)[:WORDS_MAX]):
-        early = 1.0 if position < 8 else 0.5  # the ask's verb comes early
-        for name, weight in _weights(word):
-            sums[name] = sums.get(name, 0.0) + weight * early
-            told.setdefault(name, []).append(word)
-    if not sums:
-        return "explain", 1 / len(intents()), []
-    best = max(sums, key=lambda name: sums[name])
-    total = sum(math.exp(value) for value in sums.values()) + math.exp(NEUTRAL)
-    return best, min(0.95, math.exp(sums[best]) / total), told[best][:5]
+def _tier(known: Intent, guess: Classification, abstained: bool, tables: Tables) -> str:
+    """The intent's tier; in doubt, the dearest of the intents that are nearly as likely."""
+    tier = known.tier
+    if not abstained:
+        return tier
+    best = guess.alternatives[0][1]
+    for name, share in guess.alternatives[1:]:
+        other = tables.intents.get(name)
+        if other and share >= best / 2 and _above(other.tier, tier, tables.tiers):
+            tier = other.tier
+    return tier
 
 
-@cache
-def _stems() -> dict[str, tuple[tuple[str, float], ...]]:
-    """Every stem of the table with the intents that it speaks for."""
-    stems: dict[str, tuple[tuple[str, float], ...]] = {}
-    for name, intent in intents().items():
-        for stem, weight in intent.words.items():
-            stems[stem] = (*stems.get(stem, ()), (name, weight))
-    return stems
+def _above(tier: str, than: str, tiers: tuple[str, ...]) -> bool:
+    return tier in tiers and than in tiers and tiers.index(tier) > tiers.index(than)
 
 
-def _weights(word: str) -> Iterator[tuple[str, float]]:
-    """What a word says: itself, and its beginnings of at least STEM_CHARACTERS."""
-    stems = _stems()
-    yield from stems.get(word, ())
-    for end in range(STEM_CHARACTERS, len(word)):
-        yield from stems.get(word[:end], ())
+def _needs(known: Intent, guess: Classification, has_cwd: bool) -> tuple[str, ...]:
+    """The intent's needs and the text's; a workspace only where there is a directory to work in."""
+    needs = [need for need in known.needs if has_cwd or need != "workspace"]
+    return tuple(dict.fromkeys((*needs, *guess.needs)))
 
 
-def difficulty_of(ask: str, characters: int) -> float:
-    """0 to 1, from length, steps and hard words; the seed's 1-10 scale is 1 + 9 × this."""
-    length = min(1.0, math.log1p(characters) / math.log1p(8_000))
-    steps = min(1.0, len(_STEPS.findall(ask)) / 4)
-    hard = min(1.0, len(_HARD.findall(ask)) / 2)
-    return min(1.0, 0.45 * length + 0.2 * steps + 0.35 * hard)
+def _doubt(decision: Decision) -> str:
+    """Why it abstains."""
+    if decision.ask.empty:
+        return "nothing in it is a person's: only blocks that a client put in"
+    guess = decision.guess
+    nearest = ", ".join(f"{name} {share:.2f}" for name, share in guess.alternatives)
+    return (
+        f"not sure enough: {guess.intent} at {guess.confidence:.2f}, it answers from"
+        f" {guess.threshold:.2f} on ({nearest})"
+    )
+
+
+def _evidence(decision: Decision) -> str:
+    """Which words told, for people."""
+    words = [name for name in decision.features if name.isalpha() and len(name) > 1]
+    told = decision.tables.classifier.model.evidence(words, decision.guess.intent)
+    telling = [f"\u201c{word}\u201d" for word, weight in told[:EVIDENCE] if weight > 0]
+    return f"words {', '.join(telling)}" if telling else "its length and shape"
+
+
+def explain(decision: Decision) -> dict[str, Any]:
+    """What `atlas route --explain` adds: every matching rule, features with weights, numbers."""
+    tables = decision.tables
+    low, core = core_of(decision.ask)
+    return {
+        "ask": decision.ask.text,
+        "language": decision.ask.language,
+        "pastes": list(decision.ask.pastes),
+        "harness": decision.ask.harness,
+        "rules": [
+            {"id": rule.id, "intent": rule.intent}
+            for rule in tables.book.matching(low, core, decision.ask.words, decision.features)
+        ],
+        "layer2": {
+            "intent": decision.guess.intent,
+            "confidence": round(decision.guess.confidence, 4),
+            "threshold": round(decision.guess.threshold, 4),
+        },
+        "alternatives": [
+            {"intent": name, "share": round(share, 4)} for name, share in decision.alternatives
+        ],
+        "features": [
+            {"feature": feature, "weight": round(weight, 3)}
+            for feature, weight in tables.classifier.model.evidence(
+                list(decision.features), decision.intent
+            )[:12]
+        ]
+        if decision.intent in tables.classifier.model.classes
+        else [],
+        "trained": tables.classifier.provenance,
+    }

@@ -214,6 +214,46 @@ def test_route_explains_without_executing(daemon, server):
     assert server.requests == []
 
 
+def test_a_route_is_explained_corrected_counted_and_pinned(daemon, server):
+    shown = daemon.run("route", "refactor the parser into smaller functions", "--explain").stdout
+    assert "rule clean-up matches" in shown
+    assert "not built yet" in shown  # breakers
+    id = next(line.split()[1] for line in shown.splitlines() if line.startswith("id "))
+    assert "confirmed" in daemon.run("route", "correct", id, "--intent", "refactor").stdout
+    wrong = daemon.run("route", "correct", id, "--intent", "nonsense")
+    assert wrong.returncode == 1
+    assert "one of" in wrong.stderr
+    listed = json.loads(daemon.run("routes", "--json").stdout)["routes"]
+    assert [row["id"] for row in listed] == [id]
+    stats = json.loads(daemon.run("routes", "stats", "--json").stdout)
+    assert (stats["coverage"], stats["layers"]["1"]["corrected"]["n"]) == (1.0, 1)
+    assert "not enough data (n=1)" in daemon.run("routes", "stats").stdout
+    assert "localai" in daemon.run("pin", "localai", "--session", "s").stdout
+    pinned = json.loads(daemon.run("route", "plan it", "--session", "s", "--json").stdout)
+    assert [link["provider"] for link in pinned["chain"] if link["verdict"] == "in"] == ["localai"]
+    assert "pinned" in pinned["session_rule"]
+    assert "nothing is pinned" in daemon.run("pin", "--off", "--session", "s").stdout
+    assert server.requests == []
+
+
+def test_the_cost_and_the_outcome_of_work_come_back_to_its_route(daemon):
+    daemon.run("ask", "Summarize this text: a b c")
+    (row,) = json.loads(daemon.run("routes", "--json").stdout)["routes"]
+    assert (row["outcome"], row["cost_usd"]) == ("success", 0.0)
+    assert row["duration_ms"] >= 0
+
+
+def test_lint_needs_no_daemon_and_finds_a_users_bad_rule(tmp_path):
+    daemon = Daemon(tmp_path / "home")
+    assert "all well" in daemon.run("route", "lint").stdout
+    rule = '[[rules]]\nid = "mine"\nintent = "plan"\npattern = "^sketch"\nexample = "draw it"\n'
+    (tmp_path / "home").mkdir(exist_ok=True)
+    (tmp_path / "home" / "config.toml").write_text(rule)
+    found = daemon.run("route", "lint")
+    assert found.returncode == 1
+    assert "does not decide its example" in found.stdout
+
+
 def test_status_in_words_and_in_json(daemon):
     assert "localai" in daemon.run("status").stdout
     status = json.loads(daemon.run("status", "--json").stdout)

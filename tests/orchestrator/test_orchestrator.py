@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from atlas_actors.config import ProviderSettings, RetentionSettings
+from atlas_actors.config import ProviderSettings, RoutingSettings
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
     AttemptAccepted,
@@ -53,7 +53,9 @@ def stage(tmp_path):
             "localai": ProviderSettings(name="localai", transport="openai-chat", tier="free")
         },
         interruptions_max=10,
-        settings=RetentionSettings(retention_days=1),
+        settings=RoutingSettings(
+            retention_days=1, tiers=("free", "cheap", "haiku", "quality"), capabilities=""
+        ),
         jitter=lambda: 0.0,
     )
     built.directory.cell(paths.executor("localai"))

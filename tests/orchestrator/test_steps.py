@@ -53,6 +53,28 @@ def test_a_pin_excludes_everyone_else():
     assert [link.provider for link in chain if link.verdict == "in"] == ["haiku"]
 
 
+def test_a_pin_of_the_route_counts_unless_the_request_has_its_own():
+    pinned = attrs.evolve(ROUTE, pin="claude")
+    inside = [link.provider for link in chain_of(pinned, None, 100, ALL) if link.verdict == "in"]
+    assert inside == ["claude"]
+    inside = [link.provider for link in chain_of(pinned, "haiku", 100, ALL) if link.verdict == "in"]
+    assert inside == ["haiku"]
+
+
+def test_the_sessions_provider_comes_first():
+    chain = chain_of(attrs.evolve(ROUTE, keep="claude"), None, 100, ALL)
+    assert order(chain) == ["claude", "codex", "haiku", "localai"]
+    assert "session" in chain[0].why
+
+
+def test_the_users_own_tiers_are_ranked_and_an_unknown_one_goes_up():
+    tiers = ("free", "cheap", "frontier")
+    mine = providers(provider("a", "cheap"), provider("b", "frontier"), provider("c", "free"))
+    unknown = attrs.evolve(ROUTE, tier="gone")
+    assert order(chain_of(ROUTE, None, 100, mine, tiers)) == ["a", "b", "c"]
+    assert order(chain_of(unknown, None, 100, mine, tiers))[0] == "b"
+
+
 def test_work_in_a_directory_goes_only_to_who_can_work_there():
     chain = chain_of(attrs.evolve(ROUTE, needs=("workspace",)), None, 100, ALL)
     assert {link.provider for link in chain if link.verdict == "in"} == {"codex", "claude"}
