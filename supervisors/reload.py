@@ -29,6 +29,13 @@ def reload(old: Config, daemon: Daemon, directory: Directory) -> None:
         logger.error("settings.refused", error=str(error))
         atlas.degrade(f"settings were not reloaded: {error}", "correct them, then SIGHUP again")
         return
+    strange = {table.tier for table in new.providers.values()} - set(old.routing.tiers)
+    if strange:
+        atlas.degrade(
+            f"settings were not reloaded: new tiers ({', '.join(sorted(strange))}) need a restart",
+            "restart the daemon",
+        )
+        return
     atlas.degrade("", "")
     for field in attrs.fields(Config):
         if field.name != "providers" and getattr(new, field.name) != getattr(old, field.name):

@@ -46,7 +46,7 @@ def add_to(groups: Any) -> None:
     pin = groups.add_parser("pin", help="always this provider; without a name: the pins")
     pin.add_argument("provider", metavar="PROVIDER", nargs="?")
     pin.add_argument("--session", metavar="ID", help="for one session only")
-    pin.add_argument("--here", action="store_true", help="for this directory and below")
+    pin.add_argument("--here", action="store_true", help="for requests with a --cwd here or below")
     pin.add_argument("--off", action="store_true", help="take the pin away")
     pin.add_argument("--json", action="store_true")
     pin.set_defaults(run=run_pin)
@@ -157,10 +157,16 @@ def _lint(options: argparse.Namespace) -> int:
     """Check the shipped and the user's rules; no daemon is needed."""
     from atlas_actors.router.actor import tables_of
     from atlas_actors.router.lint import findings
+    from atlas_actors.router.records import rule_records
+    from atlas_actors.router.trust import Trust
+    from atlas_actors.store import Reader
 
     config = load(os.environ)
     tables = tables_of(config.routing, config.intents, config.rules)
-    found = list(findings(tables.book.rules, tables.intents, tables.trust))
+    database = config.home.state / "router.db"
+    lived = rule_records(Reader(database)) if database.exists() else {}
+    trust = Trust(tables.classifier.rules, lived)
+    found = list(findings(tables.book.rules, tables.intents, trust))
     if options.json:
         listed = [{"rule": one.rule, "kind": one.kind, "text": one.text} for one in found]
         show.print_json({"rules": len(tables.book.rules), "findings": listed})

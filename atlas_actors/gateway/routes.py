@@ -21,7 +21,8 @@ def stats(state: Path) -> dict[str, Any]:
     reader = Reader(state / "router.db")
     rows = reader.rows("select * from inspect_routes")
     whole = sum(row["decisions"] for row in rows)
-    answered = sum(row["decisions"] for row in rows if row["layer"])
+    answers = [row for row in rows if row["layer"]]  # an abstention's guess is no answer
+    answered = sum(row["decisions"] for row in answers)
     return {
         "decisions": whole,
         "coverage": round(answered / whole, 4) if whole else None,
@@ -30,10 +31,10 @@ def stats(state: Path) -> dict[str, Any]:
             for layer in sorted({row["layer"] for row in rows})
         },
         "intents": {
-            intent: _part([row for row in rows if row["intent"] == intent], whole)
-            for intent in sorted({row["intent"] for row in rows})
+            intent: _part([row for row in answers if row["intent"] == intent], whole)
+            for intent in sorted({row["intent"] for row in answers})
         },
-        "rules": reader.rows("select rule, right_count, wrong_count from inspect_rules"),
+        "rules": reader.rows("select * from inspect_rules"),
         "estimated_usd": round(sum(row["estimated_usd"] for row in rows), 6),
         "cost_usd": round(sum(row["cost_usd"] for row in rows), 6),
     }

@@ -37,6 +37,7 @@ class Route:
     estimated_usd: float = 0.0
     keep: str | None = None  # the session's provider: first, if it can
     pin: str | None = None  # a person's choice: nobody else
+    locked: bool = False  # inside a tool loop: nobody but `keep`
     session_rule: str = ""  # what the session or a pin changed, and why
     explain: dict[str, Any] | None = None  # only when it was asked for
 

@@ -93,12 +93,15 @@ def chain_of(
     characters.
     """
     pinned = pinned or route.pin
+    if pinned is None and route.locked:
+        pinned = route.keep  # it waits rather than hand a tool loop to a stranger
     # A tier that the settings no longer have is taken for the best: in doubt up.
     wanted = tiers.index(route.tier) if route.tier in tiers else len(tiers) - 1
     rank = {tier: (0, at) if at >= wanted else (1, -at) for at, tier in enumerate(tiers)}
+    last = (2, 0)
     ordered = sorted(
         providers.values(),
-        key=lambda provider: (provider.name != route.keep, rank[provider.tier]),
+        key=lambda provider: (provider.name != route.keep, rank.get(provider.tier, last)),
     )
     below = frozenset(tiers[:wanted])
     return tuple(_link(provider, route, pinned, length, below) for provider in ordered)

@@ -1,5 +1,6 @@
 """The router: decides what a request is, keeps each decision, and learns from corrections."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from atlas_actors.router.capabilities import Registry, hint_for
 from atlas_actors.router.decide import Decision, Tables, decide, explain
 from atlas_actors.router.pins import pinned_by
 from atlas_actors.router.sessions import INHERITING, Offer, Session, Settled, settle
-from atlas_actors.router.trust import LAYER2_SURE, LAYER2_WEIGHT, Record, Trust
+from atlas_actors.router.trust import LAYER2_SURE, Lived, Record, Trust
 from atlas_actors.store_actor import StoreActor
 
 Inbox = (
@@ -110,12 +111,17 @@ class Router(StoreActor):
             has_cwd=asked.cwd is not None,
             tables=self._tables,
             trust=self._trust,
-            commands={item.name: "task" for item in known if item.kind != "agent"},
+            commands={item.name: item.description for item in known if item.kind != "agent"},
         )
         now_ms = self.place.clock.now_ms()
         settled = self._settle(asked, decision, now_ms)
         pin, pin_why = pinned_by(
-            decision.ask.text, self._offers, self._pins, session=asked.session, cwd=asked.cwd
+            decision.ask.text,
+            self._offers,
+            self._pins,
+            session=asked.session,
+            cwd=asked.cwd,
+            tool_loop=asked.tool_loop,
         )
         hints = self._tables.intents[decision.intent].hints
         took_us = round((self.place.clock.monotonic_s() - begun_s) * 1e6)
@@ -127,21 +133,20 @@ class Router(StoreActor):
             confidence=decision.confidence,
             abstained=decision.abstained,
             tier=settled.tier,
-            agent=hint_for(decision.ask.text, decision.intent, hints, known),
+            agent=hint_for(decision.ask.text, decision.command, decision.intent, hints, known),
             complexity=decision.complexity,
             difficulty=decision.difficulty,
             mode=decision.mode,
             reason=decision.reason,
-            needs=decision.needs,
+            needs=() if settled.locked else decision.needs,
             answer_tokens=decision.answer_tokens,
             keep=settled.keep,
+            locked=settled.locked,
             pin=pin,
             session_rule=pin_why or settled.why,
             explain=explain(decision) if asked.explain else None,
         )
-        records.add(
-            self.store, asked, route, decision.features, decision.ask.language, now_ms, took_us
-        )
+        records.add(self.store, asked, route, decision, now_ms, took_us)
         self._witness(decision, now_ms)
         return Classified(request_id=asked.request_id, route=route)
 
@@ -170,37 +175,40 @@ class Router(StoreActor):
         return settled
 
     def _witness(self, decision: Decision, now_ms: int) -> None:
-        """A confident Layer 2 is a weak witness for or against the rule that decided."""
+        """A confident Layer 2 is a weak witness for or against the rule that decided; on intents
+        that it never learned it knows nothing."""
         rule, guess = decision.rule, decision.guess
-        if rule is None or rule == patterns.SLASH_RULE or guess.confidence < LAYER2_SURE:
+        knows = decision.intent in self._tables.classifier.model.classes
+        if rule in (None, patterns.SLASH_RULE) or not knows or guess.confidence < LAYER2_SURE:
             return
-        agrees = guess.intent == decision.intent
-        self._learn(
-            rule,
-            Record(right=LAYER2_WEIGHT * agrees, wrong=LAYER2_WEIGHT * (not agrees)),
-            now_ms,
-        )
+        lived = self._trust.lived.get(rule, Lived())
+        self._note_lived(rule, lived.witness(guess.intent == decision.intent), now_ms)
 
     def _on_correct(self, order: CorrectRoute) -> Corrected:
-        """Keep a correction; the rule that decided hears of it at once."""
+        """Keep a correction; the rules that matched hear of it at once, also silenced ones: so a
+        rule can come back."""
         if order.intent not in self._tables.intents:
             raise NotFound(
                 f"there is no intent {order.intent}",
                 cure=f"one of {', '.join(self._tables.intents)}",
             )
-        known = records.decision(self.store, order.route_id)
+        known = records.decided(self.store, order.route_id)
         if known is None:
             raise NotFound(
                 f"there is no decision {order.route_id}", cure="atlas routes list shows them"
             )
         now_ms = self.place.clock.now_ms()
-        rule = known["rule"]
-        if rule is not None:
-            before = records.correction(self.store, order.route_id)
+        before = records.correction(self.store, order.route_id)
+        rule = known["rule"] if known["rule"] != patterns.SLASH_RULE else None
+        intent_of = {one.id: one.intent for one in self._tables.book.rules}
+        for id in (rule, *json.loads(known["passed_over"] or "[]")):
+            if id is None or id not in intent_of:
+                continue
+            lived = self._trust.lived.get(id, Lived())
             if before is not None:  # a second word on the same decision takes the first back
-                said = _verdict(before == known["intent"])
-                self._learn(rule, Record(right=-said.right, wrong=-said.wrong), now_ms)
-            self._learn(rule, _verdict(order.intent == known["intent"]), now_ms)
+                said = _verdict(before == intent_of[id])
+                lived = lived.hear(Record(right=-said.right, wrong=-said.wrong))
+            self._note_lived(id, lived.hear(_verdict(order.intent == intent_of[id])), now_ms)
         records.correct(self.store, known, order.intent, now_ms)
         return Corrected(
             id=order.route_id,
@@ -221,9 +229,9 @@ class Router(StoreActor):
         self._pins = records.pins(self.store)
         return self._pins
 
-    def _learn(self, rule: str, evidence: Record, now_ms: int) -> None:
-        records.learn(self.store, rule, evidence, now_ms)
-        self._trust = self._trust.learned(rule, evidence)
+    def _note_lived(self, rule: str, lived: Lived, now_ms: int) -> None:
+        records.keep_rule(self.store, rule, lived, now_ms)
+        self._trust = self._trust.with_lived(rule, lived)
 
     def _relearn(self) -> None:
         trained = self._tables.classifier.rules
@@ -233,6 +241,7 @@ class Router(StoreActor):
     def prune(self, before_ms: int) -> bool:
         """Delete what is older than that."""
         records.prune(self.store, before_ms)
+        self._pins = records.pins(self.store)
         return False
 
 

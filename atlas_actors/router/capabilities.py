@@ -13,6 +13,8 @@ from typing import Final
 import attrs
 
 FILES_MAX: Final = 500
+ENTRIES_MAX: Final = 2_000  # of one folder with all below it
+DEPTH_MAX: Final = 4
 FILE_BYTES_MAX: Final = 65_536
 DESCRIPTION_CHARACTERS: Final = 300
 CHECK_EVERY_S: Final = 2.0
@@ -23,6 +25,7 @@ _LISTED: Final = re.compile(
 )
 _HEADING: Final = re.compile(r"^#{1,6} .*\b(agent|skill|command)s?\b", re.IGNORECASE)
 _WORD: Final = re.compile(r"[a-z]{3,}")
+_ADDRESSED: Final = re.compile(r"(?:^|\s)@([a-z0-9][a-z0-9_.:-]{0,63}?)(?=[\s,.!?]|$)")
 
 
 @attrs.frozen(kw_only=True)
@@ -64,29 +67,63 @@ class Registry:
         if self._user is not None:
             roots.append(self._user)
         for root in roots:
-            for kind, pattern in (
-                ("agent", "agents/*.md"),
-                ("skill", "skills/*/SKILL.md"),
-                ("command", "commands/**/*.md"),
-            ):
-                for file in sorted(root.glob(pattern)):
-                    if left and file.is_file():
+            for kind, folder in (("agent", "agents"), ("skill", "skills"), ("command", "commands")):
+                for file in _walk(root / folder, kind):
+                    if left:
                         left -= 1
                         yield kind, file
-        if cwd:
-            file = Path(cwd) / "AGENTS.md"
-            if file.is_file():
-                yield "listed", file
+        if cwd and _is_file(Path(cwd) / "AGENTS.md"):
+            yield "listed", Path(cwd) / "AGENTS.md"
+
+
+def _walk(root: Path, kind: str) -> list[Path]:
+    """The Markdown files of one kind below a folder: no links into other trees, bounded."""
+    found: list[Path] = []
+    folders, entries = [(root, 0)], 0
+    while folders and entries < ENTRIES_MAX:
+        folder, depth = folders.pop()
+        try:
+            if folder.is_symlink() and depth:
+                continue
+            with os.scandir(folder) as listed:
+                for entry in listed:
+                    entries += 1
+                    if entries >= ENTRIES_MAX:
+                        break
+                    if entry.is_dir(follow_symlinks=False):
+                        if depth < (0 if kind == "agent" else 1 if kind == "skill" else DEPTH_MAX):
+                            folders.append((Path(entry.path), depth + 1))
+                    elif (
+                        entry.name == "SKILL.md" if kind == "skill" else entry.name.endswith(".md")
+                    ):
+                        found.append(Path(entry.path))
+        except (OSError, ValueError):  # not there, not ours to read, or no path at all
+            continue
+    return sorted(file for file in found if _is_file(file))
+
+
+def _is_file(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def hint_for(
-    ask: str, intent: str, hints: tuple[str, ...], known: tuple[Capability, ...]
+    ask: str,
+    command: str | None,
+    intent: str,
+    hints: tuple[str, ...],
+    known: tuple[Capability, ...],
 ) -> str | None:
     """The one that fits: named in the ask, else whose name fits the intent and the ask's words."""
     low = ask.lower()
+    addressed = {name.removeprefix("agent-") for name in _ADDRESSED.findall(low)}
+    if command is not None:
+        addressed.add(command.lower())
     for capability in known:
         name = capability.name.lower()
-        if f"@agent-{name}" in low or f"@{name}" in low or low.startswith(f"/{name}"):
+        if name in addressed:
             return capability.name
     words = set(_WORD.findall(low))
     best: tuple[int, str] | None = None

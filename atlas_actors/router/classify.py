@@ -19,6 +19,8 @@ ALTERNATIVES: Final = 3
 # text of another kind, about which the shares say nothing.
 KNOWN_MIN: Final = 0.2
 STRANGE: Final = 0.3
+# The class of plain statements that ask for nothing; never an answer.
+NOTHING: Final = "none"
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +31,7 @@ class Classification:
     confidence: float  # 0 to 1: the chance that a fair judge would accept the intent
     threshold: float  # below it Layer 2 abstains
     abstained: bool
+    nothing_asked: bool  # a plain statement
     complexity: int  # 1 to 10
     difficulty: float  # 0 to 1
     answer_tokens: int  # how long an answer will likely be
@@ -86,20 +89,26 @@ def fast_classify(text: str, classifier: Classifier | None = None) -> Classifica
 def classify(ask: Ask, text: str, features: list[str], classifier: Classifier) -> Classification:
     """As fast_classify, for an ask whose features are known already."""
     shares, known = classifier.model.weigh(features)
-    order = sorted(range(len(shares)), key=shares.__getitem__, reverse=True)
     names = classifier.model.classes
+    order = sorted(range(len(shares)), key=shares.__getitem__, reverse=True)
+    nothing_asked = names[order[0]] == NOTHING
+    if NOTHING in names:
+        order.remove(names.index(NOTHING))
     best = order[0]
     intent = names[best]
     confidence = classifier.confidence(intent, shares[best])
     if known < KNOWN_MIN * len(features):
         confidence = min(confidence, STRANGE)
+    if nothing_asked:
+        confidence = min(confidence, shares[best])
     threshold = classifier.thresholds.get(intent, 1.0)
     difficulty = difficulty_of(text)
     return Classification(
         intent=intent,
         confidence=confidence,
         threshold=threshold,
-        abstained=confidence < threshold or ask.empty,
+        abstained=confidence < threshold or ask.empty or nothing_asked,
+        nothing_asked=nothing_asked,
         complexity=complexity_of(difficulty),
         difficulty=difficulty,
         answer_tokens=answer_tokens_of(intents.shipped().get(intent), difficulty),

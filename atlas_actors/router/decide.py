@@ -16,10 +16,11 @@ from atlas_actors.router.features import core_of, features_of
 from atlas_actors.router.intents import Intent
 from atlas_actors.router.normalise import Ask, normalise
 from atlas_actors.router.patterns import Rule, RuleBook
-from atlas_actors.router.trust import Record, Trust
+from atlas_actors.router.trust import Trust
 
 EVIDENCE: Final = 4
 AUTONOMOUS: Final = "r:autonomous"
+SLASH_CONFIDENCE: Final = 0.98  # what is written in a table is not weighed
 
 
 @attrs.frozen(kw_only=True)
@@ -50,8 +51,10 @@ class Decision:
     needs: tuple[str, ...]
     answer_tokens: int
     alternatives: tuple[tuple[str, float], ...]
+    command: str | None  # the slash command that it begins with, whatever it means
     ask: Ask = attrs.field(repr=False)
     features: tuple[str, ...] = attrs.field(repr=False)
+    passed_over: tuple[str, ...]  # silenced rules that matched
     guess: Classification = attrs.field(repr=False)  # Layer 2's, also where a rule decided
     tables: Tables = attrs.field(repr=False, eq=False)
 
@@ -84,14 +87,18 @@ def decide(
     trust: Trust | None = None,
     commands: Mapping[str, str] | None = None,
 ) -> Decision:
-    """Route one text of any length. `commands` are slash commands that the project defines."""
+    """Route one text of any length. `commands` are the slash commands that a project or a user has
+    beside the well-known ones, with what they say they do."""
     tables = tables or shipped_tables()
     trust = trust or tables.trust
     ask = normalise(text)
+    command = patterns.slash_command(ask.text)
+    ask = _spelled_out(ask, command, tables, commands or {})
     low, core = core_of(ask)
     features = features_of(ask, low, core)
     guess = classify(ask, text, features, tables.classifier)
-    rule, intent, confidence = _by_rule(ask, low, core, features, tables, trust, commands or {})
+    matching = tables.book.matching(low, core, ask.words, features) if ask.text else []
+    rule, intent, confidence = _by_rule(ask, matching, tables, trust)
     layer: int | None
     abstained = False
     if rule is not None:
@@ -114,32 +121,35 @@ def decide(
         needs=_needs(known, guess, has_cwd),
         answer_tokens=layer2.answer_tokens_of(known, guess.difficulty),
         alternatives=guess.alternatives,
+        command=command,
         ask=ask,
         features=tuple(features),
+        passed_over=tuple(found.id for found in matching if found.id in trust.silenced),
         guess=guess,
         tables=tables,
     )
 
 
+def _spelled_out(ask: Ask, name: str | None, tables: Tables, commands: Mapping[str, str]) -> Ask:
+    """A slash command that only this project or user has is what its description says."""
+    if name is None or name in tables.commands or name not in commands:
+        return ask
+    words = name.replace("-", " ").replace("_", " ").replace(":", " ")
+    rest = ask.text[len(name) + 1 :].strip()
+    return attrs.evolve(ask, text=f"{words}: {commands[name]}\n{rest}".strip())
+
+
 def _by_rule(
-    ask: Ask,
-    low: str,
-    core: str,
-    features: list[str],
-    tables: Tables,
-    trust: Trust,
-    commands: Mapping[str, str],
+    ask: Ask, matching: list[Rule], tables: Tables, trust: Trust
 ) -> tuple[str | None, str, float]:
     """(rule's id or None, intent, confidence) by Layer 1."""
     command = patterns.slash_command(ask.text)
-    if command is not None:
-        intent = commands.get(command) or tables.commands.get(command)
-        if intent is not None:
-            return patterns.SLASH_RULE, intent, Record(right=40.0, wrong=0.5).mean
-    rule: Rule | None = tables.book.deciding(low, core, ask.words, features, trust.silenced)
-    if rule is None or not ask.text:
-        return None, "", 0.0
-    return rule.id, rule.intent, trust.record(rule.id).mean
+    if command is not None and command in tables.commands:
+        return patterns.SLASH_RULE, tables.commands[command], SLASH_CONFIDENCE
+    for rule in matching:
+        if rule.id not in trust.silenced:
+            return rule.id, rule.intent, trust.record(rule.id).mean
+    return None, "", 0.0
 
 
 def _tier(known: Intent, guess: Classification, abstained: bool, tables: Tables) -> str:
@@ -170,6 +180,8 @@ def _doubt(decision: Decision) -> str:
     if decision.ask.empty:
         return "nothing in it is a person's: only blocks that a client put in"
     guess = decision.guess
+    if guess.nothing_asked:
+        return f"a statement that asks for nothing; {guess.intent} at the most"
     nearest = ", ".join(f"{name} {share:.2f}" for name, share in guess.alternatives)
     return (
         f"not sure enough: {guess.intent} at {guess.confidence:.2f}, it answers from"

@@ -7,6 +7,7 @@ Training and deciding share this file.
 """
 
 import re
+import string
 import tomllib
 from functools import cache
 from itertools import islice, pairwise
@@ -34,6 +35,9 @@ _MARKS: Final = (
 _BORDER: Final = re.compile(r"[.!?;:,] | (?:-|and|then|but|you|to|please) ")
 # Words, runs of a script that has no spaces, numbers, and the two marks that tell a mood.
 _TOKEN: Final = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|\d+|[?!]")
+_SPACES: Final = str.maketrans(
+    dict.fromkeys((mark for mark in string.punctuation if mark not in "?!'"), " ")
+)
 _UNSPACED_FROM: Final = "\u3040"
 _UNSPACED_TO: Final = "\ud7af"
 # What may stand before the ask's own words. Every turn of its loop begins with a letter and ends
@@ -135,11 +139,8 @@ def features_of(ask: Ask, low: str = "", core: str = "") -> list[str]:
     words, out = words_of(low)
     out += words
     out += map(" ".join, pairwise(("^", *words)))
-    for word in words:
-        if len(word) > 4:
-            out.append(word[:4] + "*")
-            if len(word) > 6:
-                out.append(word[:6] + "*")
+    out += [word[:4] + "*" for word in words if len(word) > 4]
+    out += [word[:6] + "*" for word in words if len(word) > 6]
     spoken = sorted({name for hit in known.hits.intersection(out) for name in known.words[hit]})
     if not known.negations.isdisjoint(words) and _negates(words, known):
         spoken.append("not_working")
@@ -167,9 +168,10 @@ def features_of(ask: Ask, low: str = "", core: str = "") -> list[str]:
 
 def words_of(low: str) -> tuple[list[str], list[str]]:
     """(words, pieces of unspaced scripts); numbers are all one word."""
+    if low.isascii():  # nearly always, and quicker than the expression
+        spaced = low.replace("?", " ? ").replace("!", " ! ").translate(_SPACES)
+        return ["0" if token.isdigit() else token for token in spaced.split()[:TOKENS_MAX]], []
     tokens = _TOKEN.findall(low)[:TOKENS_MAX]
-    if low.isascii():
-        return ["0" if "0" <= token[0] <= "9" else token for token in tokens], []
     words: list[str] = []
     pieces: list[str] = []
     for token in tokens:

@@ -52,7 +52,10 @@ class RuleBook:
         self._whole_words_max = max(
             (rule.words_max or math.inf for rule in rules if rule.whole), default=0
         )
-        self._by_word = {word: rule for rule in reversed(rules) for word in rule.words}
+        self._by_word: dict[str, list[Rule]] = {}
+        for rule in rules:
+            for word in rule.words:
+                self._by_word.setdefault(word, []).append(rule)
         self._words = frozenset(self._by_word)
         self._unless = {rule.id: re2.compile(rule.unless) for rule in rules if rule.unless}
 
@@ -61,7 +64,8 @@ class RuleBook:
         found = self._core.matching(core)
         if words <= self._whole_words_max:
             found += self._whole.matching(low)
-        found += [self._by_word[word] for word in self._words.intersection(features)]
+        for word in self._words.intersection(features):
+            found += self._by_word[word]
         if not found:
             return found
         found = [
@@ -95,7 +99,7 @@ class _Together:
         self._rules = tuple(rules)
         self._all = re2.Set.SearchSet()
         for rule in rules:
-            self._all.Add(rule.pattern)
+            self._all.Add(f"^(?:{rule.pattern.removeprefix('^')})")  # every branch is anchored
         self._all.Compile()
 
     def matching(self, text: str) -> list[Rule]:

@@ -1,5 +1,6 @@
 """A person's choice of a provider: in the prompt, for a session, a project, or everywhere. Pure."""
 
+import os
 from collections.abc import Collection, Sequence
 from pathlib import PurePath
 
@@ -14,9 +15,11 @@ def pinned_by(
     *,
     session: str | None,
     cwd: str | None,
+    tool_loop: bool = False,
 ) -> tuple[str | None, str]:
-    """(provider or None, why): the nearest to the person's words wins."""
-    named = directive_of(ask, providers)
+    """(provider or None, why): the nearest to the person's words wins. What a tool says is not a
+    person's word: in a tool loop only standing pins count."""
+    named = None if tool_loop else directive_of(ask, providers)
     if named is not None:
         return named, f"the prompt names {named}"
     for pin in pins:
@@ -33,4 +36,4 @@ def pinned_by(
 
 
 def _within(cwd: str, project: str) -> bool:
-    return PurePath(cwd).is_relative_to(project)
+    return PurePath(os.path.normpath(cwd)).is_relative_to(project)

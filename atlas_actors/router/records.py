@@ -1,13 +1,15 @@
 """The SQL of router.db."""
 
+import json
 import struct
 import zlib
 from collections.abc import Iterable
 
 from atlas_actors.messages.routing import Classify, Pin, Route
+from atlas_actors.router.decide import Decision
 from atlas_actors.router.sessions import Session
-from atlas_actors.router.trust import Record
-from atlas_actors.store import Row, Store
+from atlas_actors.router.trust import Lived, Record
+from atlas_actors.store import Reader, Row, Store
 
 CORRECTIONS_MAX = 10_000
 
@@ -22,8 +24,7 @@ def add(
     store: Store,
     asked: Classify,
     route: Route,
-    features: Iterable[str],
-    language: str,
+    decision: Decision,
     at_ms: int,
     took_us: int,
 ) -> None:
@@ -31,8 +32,8 @@ def add(
     store.run(
         "insert into decisions (id, at_ms, task_id, session, client, characters, layer, rule,"
         " intent, confidence, abstained, tier, complexity, difficulty, mode, reason, took_us,"
-        " features, session_rule, agent, language)"
-        " values (?, ?, null, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " features, session_rule, agent, language, passed_over)"
+        " values (?, ?, null, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             route.id,
             at_ms,
@@ -50,10 +51,11 @@ def add(
             route.mode,
             route.reason,
             took_us,
-            packed(features),
+            packed(decision.features),
             route.session_rule or None,
             route.agent,
-            language,
+            decision.ask.language,
+            json.dumps(decision.passed_over) if decision.passed_over else None,
         ),
     )
 
@@ -104,9 +106,11 @@ def keep_session(store: Store, id: str, known: Session) -> None:
     )
 
 
-def decision(store: Store, id: str) -> Row | None:
+def decided(store: Store, id: str) -> Row | None:
     """What a correction needs to know of a decision."""
-    return store.row("select id, layer, rule, intent, features from decisions where id = ?", (id,))
+    return store.row(
+        "select id, layer, rule, intent, features, passed_over from decisions where id = ?", (id,)
+    )
 
 
 def correction(store: Store, id: str) -> str | None:
@@ -132,19 +136,23 @@ def correct(store: Store, known: Row, intent: str, at_ms: int) -> None:
     )
 
 
-def rule_records(store: Store) -> dict[str, Record]:
-    """Every rule's lived record."""
-    rows = store.rows("select rule, right_count, wrong_count from rule_records")
-    return {row["rule"]: Record(right=row["right_count"], wrong=row["wrong_count"]) for row in rows}
+def rule_records(store: Store | Reader) -> dict[str, Lived]:
+    """What every rule has lived."""
+    return {
+        row["rule"]: Lived(
+            told=Record(right=row["told_right"], wrong=row["told_wrong"]),
+            witnessed=Record(right=row["witnessed_right"], wrong=row["witnessed_wrong"]),
+        )
+        for row in store.rows("select * from inspect_rules")
+    }
 
 
-def learn(store: Store, rule: str, evidence: Record, at_ms: int) -> None:
-    """Add to a rule's lived record."""
+def keep_rule(store: Store, rule: str, lived: Lived, at_ms: int) -> None:
+    """Keep what a rule has lived."""
+    told, seen = lived.told, lived.witnessed
     store.run(
-        "insert into rule_records values (?1, ?2, ?3, ?4) on conflict (rule) do update set"
-        " right_count = max(0, right_count + ?2), wrong_count = max(0, wrong_count + ?3),"
-        " at_ms = ?4",
-        (rule, evidence.right, evidence.wrong, at_ms),
+        "insert or replace into rule_records values (?, ?, ?, ?, ?, ?)",
+        (rule, told.right, told.wrong, seen.right, seen.wrong, at_ms),
     )
 
 
@@ -167,7 +175,11 @@ def prune(store: Store, before_ms: int) -> None:
     """Delete decisions and sessions older than that; of corrections the newest are kept."""
     store.run("delete from decisions where at_ms < ?", (before_ms,))
     store.run("delete from sessions where at_ms < ?", (before_ms,))
-    store.run("delete from pins where scope = 'session' and at_ms < ?", (before_ms,))
+    store.run(
+        "delete from pins where scope = 'session' and at_ms < ?"
+        " and name not in (select session from sessions)",
+        (before_ms,),
+    )
     store.run(
         "delete from corrections where route_id in"
         " (select route_id from corrections order by at_ms desc limit -1 offset ?)",

@@ -17,10 +17,12 @@ INHERITING: Final = frozenset({"continue", "chat"})
 CACHE_MS: Final = 300_000  # providers forget a prompt's cache after about five minutes
 CHARACTERS_PER_TOKEN: Final = 4
 _DIRECTIVE: Final = re.compile(
-    r"(?:^|\n)\s*(?:please )?(?:use|ask|with|via|(?:route|send) (?:this |it )?to)"
-    r" @?([a-z][a-z0-9_-]{0,40})(?:[:,]|\s+(?:for (?:this|that|it)|to|please|here)\b|\s*(?:\n|$))"
+    r"(?:^|\n)\s*(?:please )?(?:"
+    r"(?:use|with|via) @?(\S+?)(?:[:,]|\s+(?:for (?:this|that|it)|please|here)\b|\s*(?:\n|$))"
+    r"|ask @?(\S+?),? to\b"
+    r"|(?:route|send) (?:this |it )?to @?(\S+?)(?:[\s:,.]|$)"
+    r"|@(\S+?)(?:[\s:,]|$))"
 )
-_AT: Final = re.compile(r"(?:^|\s)@([a-z][a-z0-9_-]{0,40})(?=$|[\s:,!?])")
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +42,7 @@ class Settled:
 
     tier: str
     keep: str | None = None
+    locked: bool = False  # nobody but `keep`: inside a tool loop
     why: str = ""
 
 
@@ -64,12 +67,17 @@ def settle(
     """Stay or switch; when in doubt up, never down."""
     if session is None:
         return Settled(tier=decision.tier)
-    stay = Settled(tier=session.tier, keep=session.provider)
+    goes_on = Settled(tier=session.tier, keep=session.provider)
     if tool_loop or decision.ask.empty:
-        return attrs.evolve(stay, why="inside a tool loop nothing switches")
+        return attrs.evolve(goes_on, locked=True, why="inside a tool loop nothing switches")
+    # Who did one turn below the session's tier (named in the prompt, or as a last resort) does not
+    # keep it for the next.
+    old = offers.get(session.provider or "")
+    able = old is not None and _rank(old.tier, tiers) >= _rank(session.tier, tiers)
+    stay = goes_on if able else Settled(tier=session.tier)
     if decision.intent in INHERITING:
         return attrs.evolve(
-            stay, why=f"{decision.intent} goes on with the session's {session.intent}"
+            goes_on, why=f"{decision.intent} goes on with the session's {session.intent}"
         )
     wanted, had = _rank(decision.tier, tiers), _rank(session.tier, tiers)
     if wanted > had:
@@ -82,7 +90,6 @@ def settle(
         return Settled(tier=decision.tier, why="the session was idle, its prompt cache is gone")
     if decision.abstained:
         return attrs.evolve(stay, why="in doubt the session stays up")
-    old = offers.get(session.provider or "")
     new = next((offer for offer in offers.values() if offer.tier == decision.tier), None)
     if old is None or new is None:
         return attrs.evolve(stay, why=f"no provider of the {decision.tier} tier to switch to")
@@ -100,10 +107,10 @@ def _rank(tier: str, tiers: Sequence[str]) -> int:
 
 
 def directive_of(ask: str, providers: Collection[str]) -> str | None:
-    """The provider that the ask itself names: "use codex for this", "@haiku …"; else None."""
-    low = ask.lower()
-    for pattern in (_DIRECTIVE, _AT):
-        for found in pattern.finditer(low):
-            if found[1] in providers:
-                return found[1]
+    """The provider that a line of the ask begins with: "use codex for this", "@haiku"; or None."""
+    names = {name.casefold(): name for name in providers}
+    for found in _DIRECTIVE.finditer(ask.casefold()):
+        named = next((group for group in found.groups() if group), "")
+        if named in names:
+            return names[named]
     return None

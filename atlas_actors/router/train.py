@@ -4,8 +4,6 @@ Needs numpy and scipy (the extra `train`); nothing at run time imports this file
 """
 
 import json
-import struct
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,13 +13,9 @@ import attrs
 import numpy as np
 from scipy import optimize, sparse
 
-from atlas_actors.errors import NotFound
-from atlas_actors.router import patterns
-from atlas_actors.router.features import core_of, features_of
+from atlas_actors.router.classify import NOTHING
+from atlas_actors.router.examples import FOLDS, Example
 from atlas_actors.router.linear import dump
-from atlas_actors.router.normalise import normalise
-from atlas_actors.router.patterns import Rule, RuleBook
-from atlas_actors.store import Reader
 
 STRENGTH: Final = 5.0e-5  # L2 penalty
 PRIMARY: Final = 0.6  # the primary label's share where others are acceptable too
@@ -29,48 +23,9 @@ ITERATIONS_MAX: Final = 80
 SEEN_MIN: Final = 3  # a feature of fewer examples is dropped
 AUTHORS_MIN: Final = 2
 FEATURES_MAX: Final = 20_000
-FOLDS: Final = 5
-REAL_WEIGHT: Final = 2.0  # a real prompt tells more than one that was written for training
 REAL_MIN: Final = 50  # real examples from which calibration follows them alone
 ANSWERS_FROM: Final = 0.6  # a calibrated confidence below this never answers
 PRECISION: Final = 0.87  # what each intent's answers must reach on held-out authors
-
-
-@attrs.frozen(kw_only=True)
-class Example:
-    """One labelled prompt as its features; `labels` has the primary first."""
-
-    features: tuple[str, ...]
-    labels: tuple[str, ...]
-    author: str
-    weight: float = 1.0
-    rule: Rule | None = None  # the Layer 1 rule that would decide it
-    real: bool = False
-
-
-def example_of(row: dict[str, Any], author: str, book: RuleBook, *, real: bool) -> Example:
-    """One row {text, label, acceptable} as an example."""
-    ask = normalise(row["text"])
-    low, core = core_of(ask)
-    others = [label for label in row.get("acceptable", ()) if label != row["label"]]
-    features = tuple(features_of(ask, low, core))
-    return Example(
-        features=features,
-        labels=(row["label"], *others),
-        author=str(row.get("author") or author),
-        weight=REAL_WEIGHT if real else 1.0,
-        rule=book.deciding(low, core, ask.words, features),
-        real=real,
-    )
-
-
-def examples_of(file: Path, *, real: bool = False) -> list[Example]:
-    """The labelled prompts of a JSON lines file; a file without authors is one author's."""
-    book = RuleBook(patterns.shipped())
-    lines = file.read_text("utf-8").splitlines()
-    return [
-        example_of(json.loads(line), file.stem, book, real=real) for line in lines if line.strip()
-    ]
 
 
 @attrs.frozen(kw_only=True)
@@ -222,7 +177,7 @@ def calibrate(judged: Judged, real: Any) -> dict[str, Any]:
     """Platt scaling by maximum likelihood, in two steps.
 
     A shift for each intent, shrunk to 0, comes from all examples: there are enough of each. The
-    slope and the intercept come from the `real` ones (a mask) alone, where there are some.
+    slope and the intercept then follow the `real` ones (a mask), where there are some.
     """
     names = sorted(set(judged.intents))
     column = {name: at for at, name in enumerate(names)}
@@ -248,7 +203,9 @@ def calibrate(judged: Judged, real: Any) -> dict[str, Any]:
 
         def second(flat: Any) -> float:
             value = flat[0] * logits[real] + flat[1] + shifts[own[real]]
-            return entropy(value, judged.right[real], judged.weights[real])
+            # Some hundred real examples may move what thousands of others say, not overturn it.
+            drift = 0.05 * float(((flat - best[:2]) ** 2).sum())
+            return entropy(value, judged.right[real], judged.weights[real]) + drift
 
         slope, intercept = optimize.minimize(second, best[:2], method="L-BFGS-B").x
     return {
@@ -308,7 +265,11 @@ def train(
     """The whole document of classifier.json."""
     judged = held_out(examples, folds)
     # Layer 2 decides only what no rule does: calibrate there.
-    left = [at for at, example in enumerate(examples) if example.rule is None]
+    left = [
+        at
+        for at, example in enumerate(examples)
+        if example.rule is None and judged.intents[at] != NOTHING
+    ]
     part = Judged(
         intents=tuple(judged.intents[at] for at in left),
         shares=judged.shares[left],
@@ -359,29 +320,3 @@ def write(document: dict[str, Any], file: Path) -> None:
     """One key a line, so that two versions can be compared."""
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in document.items()]
     file.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
-
-
-def corrections(database: Path, known: Iterable[str]) -> list[Example]:
-    """What people corrected. Decisions keep hashes of features: those of `known` are found again.
-
-    Raises NotFound when there is no such database.
-    """
-    if not database.exists():
-        raise NotFound(f"there is no {database}", cure="--home takes an $ATLAS_HOME")
-    name_of = {zlib.crc32(name.encode()): name for name in known}
-    rows = Reader(database).rows("select intent, features from inspect_corrections")
-    found = []
-    for at, row in enumerate(rows):
-        hashes = struct.unpack(f"<{len(row['features']) // 4}I", row["features"])
-        features = tuple(name_of[one] for one in hashes if one in name_of)
-        # Each is an author of its own: people correct what surprised them, not what is alike.
-        found.append(
-            Example(
-                features=features,
-                labels=(row["intent"],),
-                author=f"correction {at}",
-                weight=REAL_WEIGHT,
-                real=True,
-            )
-        )
-    return found

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from atlas_actors.router.examples import Example
 from atlas_actors.router.features import words_of
 from atlas_actors.router.linear import dump, load
-from atlas_actors.router.train import Example, fit
+from atlas_actors.router.train import fit
 
 OUT = "oos"
 STRENGTH = 1.0e-6

@@ -51,6 +51,19 @@ def test_the_main_job_runs_as_written(tmp_path):
             assert told["scripts/inspect"].startswith("live")
 
 
+def test_the_routing_commands_run_as_written_with_the_readmes_own_settings(tmp_path):
+    text = (ROOT / "README.md").read_text("utf-8")
+    own = re.search(r"^  ```toml\n(  \[intents\.recipe\].*?)^  ```$", text, re.M | re.S)[1]
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "config.toml").write_text(own)
+    with daemon_on(tmp_path / "home") as daemon:
+        for line in commands("Routing"):
+            done = daemon.run(*shlex.split(line)[1:], cwd=tmp_path)
+            assert done.returncode == 0, (line, done.stdout, done.stderr)
+        route = json.loads(daemon.run("route", "cook a soup", "--json").stdout)
+        assert (route["rule"], route["intent"], route["tier"]) == ("cook", "recipe", "cheap")
+
+
 def test_the_tree_in_the_readme_is_the_tree_that_runs(tmp_path):
     text = (ROOT / "README.md").read_text("utf-8")
     block = re.search(r"```\natlas\n(.*?)```", text, re.DOTALL)[1]

@@ -67,6 +67,19 @@ def test_the_sessions_provider_comes_first():
     assert "session" in chain[0].why
 
 
+def test_a_tool_loop_waits_for_its_provider_rather_than_switch():
+    away = {**ALL, "claude": attrs.evolve(ALL["claude"], usable=False, reason="restarting")}
+    locked = attrs.evolve(ROUTE, keep="claude", locked=True)
+    assert lane_of(chain_of(locked, None, 100, away))[0] == "claude"
+    assert lane_of(chain_of(attrs.evolve(locked, locked=False), None, 100, away))[0] == "codex"
+    assert lane_of(chain_of(locked, "haiku", 100, away))[0] == "haiku"  # a person's word wins
+
+
+def test_a_provider_of_a_tier_that_nobody_ranked_comes_last():
+    odd = providers(provider("a", "odd"), provider("b", "cheap"))
+    assert order(chain_of(ROUTE, None, 100, odd)) == ["b", "a"]
+
+
 def test_the_users_own_tiers_are_ranked_and_an_unknown_one_goes_up():
     tiers = ("free", "cheap", "frontier")
     mine = providers(provider("a", "cheap"), provider("b", "frontier"), provider("c", "free"))

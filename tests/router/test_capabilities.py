@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from atlas_actors.router import patterns
 from atlas_actors.router.capabilities import (
     CHECK_EVERY_S,
     FILE_BYTES_MAX,
@@ -83,6 +84,18 @@ def test_changed_files_are_read_again_after_a_while(project, clock):
     assert ("agent", "code-reviewer") not in found
 
 
+@pytest.mark.parametrize("cwd", ["/" + "x" * 300, "/etc/passwd", "a\0b"])
+def test_a_directory_that_cannot_be_read_has_nothing(clock, cwd):
+    assert Registry(None, clock.monotonic_s).of(cwd) == ()
+
+
+def test_linked_trees_are_not_walked(tmp_path, clock):
+    write(tmp_path, "elsewhere/deep/secret.md", "x")
+    (tmp_path / ".claude" / "commands").mkdir(parents=True)
+    (tmp_path / ".claude" / "commands" / "link").symlink_to(tmp_path / "elsewhere")
+    assert names(Registry(None, clock.monotonic_s), tmp_path) == set()
+
+
 def test_nothing_there_is_nothing(tmp_path, clock):
     assert names(Registry(tmp_path / "no", clock.monotonic_s), tmp_path / "none") == set()
     assert names(Registry(None, clock.monotonic_s), None) == set()
@@ -108,8 +121,11 @@ def test_hostile_files_are_bounded(tmp_path, clock):
         ("review my changes for quality", "review", ("review",), "code-reviewer"),
         ("the deployer should run again", "shell_git", (), None),
         ("add a dark mode switch", "code_edit", ("developer",), None),
+        ("mail bob@pdf.example", "chat", (), None),
+        ("/ships are slow", "explain", (), None),
     ],
 )
 def test_a_hint_names_something_that_exists_or_nothing(project, clock, ask, intent, hints, name):
     known = Registry(None, clock.monotonic_s).of(os.fspath(project))
-    assert hint_for(ask, intent, hints, known) == name
+    command = patterns.slash_command(ask)
+    assert hint_for(ask, command, intent, hints, known) == name

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_actors.router import linear
-from atlas_actors.router.classify import CLASSIFIER_FILE, fast_classify, read, shipped
+from atlas_actors.router.classify import CLASSIFIER_FILE, NOTHING, fast_classify, read, shipped
+from atlas_actors.router.examples import Example
 from atlas_actors.router.intents import shipped as intents
 from atlas_actors.router.patterns import shipped as rules
-from atlas_actors.router.train import Example, calibrate, fit, held_out, predict, prune, train
+from atlas_actors.router.train import calibrate, fit, held_out, predict, prune, train
 
 DOCUMENT = json.loads(CLASSIFIER_FILE.read_text("utf-8"))
 SAMPLE = [
@@ -39,7 +40,7 @@ def test_the_shipped_file_says_where_it_comes_from_and_holds_no_prompt():
 
 
 def test_every_intent_has_a_threshold_and_every_rule_a_record():
-    assert set(shipped().model.classes) == set(intents())
+    assert set(shipped().model.classes) == {*intents(), NOTHING}
     assert set(DOCUMENT["rules"]) <= {rule.id for rule in rules()}
     assert all(0 < limit <= 1 for limit in DOCUMENT["thresholds"].values())
 
@@ -54,6 +55,12 @@ def test_any_text_is_classified_within_the_scales(text):
     shares = [share for _, share in found.alternatives]
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) <= 1.0001
+
+
+def test_a_plain_statement_is_an_abstention_of_its_own_kind():
+    found = fast_classify("The review of the new museum appeared in Sunday's newspaper.")
+    assert (found.nothing_asked, found.abstained) == (True, True)
+    assert found.intent in intents()
 
 
 def test_plain_python_computes_what_numpy_trained():

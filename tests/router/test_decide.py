@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_actors.router.decide import decide, explain, shipped_tables
-from atlas_actors.router.trust import Record, Trust
+from atlas_actors.router.trust import Lived, Record, Trust
 
 TABLES = shipped_tables()
 
@@ -73,17 +73,30 @@ def test_what_only_looks_like_a_slash_command_is_none(text):
     assert decide(text).rule != "slash-command"
 
 
-def test_a_command_of_the_project_is_known_by_its_name():
+def test_a_command_of_the_project_is_what_its_description_says():
     assert decide("/ship-it").rule is None
-    decision = decide("/ship-it", commands={"ship-it": "task"})
-    assert (decision.rule, decision.intent) == ("slash-command", "task")
+    decision = decide("/ship-it", commands={"ship-it": "commit everything and push it to main"})
+    assert decision.intent == "shell_git"
+    assert decide("/review", commands={"review": "commit and push"}).intent == "review"
+
+
+def test_a_clients_own_form_of_a_slash_command_is_one():
+    text = "<command-message>review</command-message><command-name>/review</command-name>"
+    decision = decide(f"{text}<command-args>the login page</command-args>")
+    assert (decision.rule, decision.intent) == ("slash-command", "review")
+
+
+def test_going_on_without_a_session_goes_up():
+    assert decide("yes, go ahead").tier == "quality"
 
 
 def test_a_silenced_rule_does_not_decide():
     text = "refactor the parser into smaller functions"
     assert decide(text).rule == "clean-up"
-    silenced = Trust(TABLES.trust.trained, {"clean-up": Record(wrong=30.0)})
-    assert decide(text, trust=silenced).rule != "clean-up"
+    silenced = Trust(TABLES.trust.trained, {"clean-up": Lived(told=Record(wrong=30.0))})
+    decision = decide(text, trust=silenced)
+    assert decision.rule != "clean-up"
+    assert decision.passed_over == ("clean-up",)
 
 
 def test_an_explanation_names_the_rules_the_features_and_the_numbers():

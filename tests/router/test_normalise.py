@@ -85,6 +85,23 @@ def test_a_bare_error_is_its_own_ask():
     assert ask.pastes == ("traceback",)
 
 
+@pytest.mark.parametrize(
+    ("text", "ask"),
+    [
+        ("fix this:\n```print(x)```\nwhy does it crash?", "fix this:\nwhy does it crash?"),
+        ("```ls -la``` what does this do?", "what does this do?"),
+        ("look:\n```\nx = {\nplease explain it", "look:\nplease explain it"),
+    ],
+)
+def test_a_fence_that_is_not_closed_properly_hides_no_ask(text, ask):
+    assert normalise(text).text == ask
+
+
+def test_a_fence_that_opens_in_the_unseen_middle_hides_no_ask():
+    code = "```\n" + "x = {\n" * 4000 + "```\n"
+    assert normalise(code + code + "now write unit tests").text.endswith("now write unit tests")
+
+
 def test_the_end_of_a_long_ask_is_kept():
     ask = normalise("background " * 200 + "so please fix the login")
     assert ask.text.endswith("please fix the login")

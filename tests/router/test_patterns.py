@@ -7,7 +7,7 @@ from atlas_actors.router import intents, patterns
 from atlas_actors.router.decide import decide
 from atlas_actors.router.lint import findings
 from atlas_actors.router.patterns import Rule, RuleBook, shipped, with_overrides
-from atlas_actors.router.trust import Record, Trust
+from atlas_actors.router.trust import Lived, Record, Trust
 
 
 def book_decides(rules, text):
@@ -56,6 +56,20 @@ def test_words_decide_anywhere_in_the_ask():
     assert found is rules[0]
 
 
+def test_two_rules_may_share_a_word():
+    rules = [
+        Rule(id="short", intent="plan", example="", words=("kaput",), words_max=2),
+        Rule(id="any", intent="explain", example="", words=("kaput",)),
+    ]
+    assert book_decides(rules, "kaput now") == "short"
+    assert book_decides(rules, "it is kaput now") == "any"
+
+
+def test_every_branch_of_a_pattern_is_anchored():
+    assert book_decides([rule("first", "^foo|bar")], "the bar") is None
+    assert book_decides([rule("first", "^foo|bar")], "bar") == "first"
+
+
 def test_a_rule_for_short_asks_leaves_long_ones_alone():
     rules = [rule("short", "^a", words_max=3)]
     assert book_decides(rules, "a b c") == "short"
@@ -90,7 +104,7 @@ def test_lint_finds_what_is_wrong_with_a_rule(bad, kind):
 
 
 def test_lint_says_which_rules_have_lost_their_say():
-    trust = Trust({}, {"fix": Record(wrong=50.0)})
+    trust = Trust({}, {"fix": Lived(told=Record(wrong=50.0))})
     assert {(one.rule, one.kind) for one in findings(shipped(), intents.shipped(), trust)} == {
         ("fix", "silenced")
     }

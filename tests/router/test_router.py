@@ -15,7 +15,7 @@ from atlas_actors.messages.routing import (
     RouteSpent,
 )
 from atlas_actors.router.actor import Router, tables_of
-from atlas_actors.router.train import corrections
+from atlas_actors.router.examples import corrections
 from atlas_actors.store import Reader
 from atlas_actors.store_actor import PruneDue
 from tests.support.stages import Stage
@@ -95,6 +95,45 @@ def test_corrections_silence_a_rule_and_a_confirmation_does_not(stage):
     assert bounds == sorted(bounds, reverse=True)
     assert not answer.answers
     assert route(stage, REFACTOR).rule != "clean-up"
+
+
+def test_a_silenced_rule_comes_back_when_people_say_that_it_would_have_been_right(stage):
+    while (found := route(stage, REFACTOR)).rule == "clean-up":
+        stage.actor.on_receive(CorrectRoute(route_id=found.id, intent="plan"))
+    for _ in range(60):
+        if found.rule == "clean-up":
+            break
+        stage.actor.on_receive(CorrectRoute(route_id=found.id, intent="refactor"))
+        found = route(stage, REFACTOR)
+    assert found.rule == "clean-up"
+
+
+def test_layer_2_is_a_weak_witness_that_cannot_drown_people(stage):
+    for _ in range(300):
+        found = route(stage, REFACTOR)
+    needed = 0
+    while found.rule == "clean-up":
+        stage.actor.on_receive(CorrectRoute(route_id=found.id, intent="plan"))
+        found, needed = route(stage, REFACTOR), needed + 1
+    assert needed < 15
+
+
+def test_a_users_rule_survives_layer_2_on_an_intent_that_it_never_learned(tmp_path):
+    stage = build(
+        tmp_path,
+        intent_settings={"recipe": IntentSettings(name="recipe", tier="cheap")},
+        rule_settings=(RuleSettings(id="cook", intent="recipe", pattern="^cook",
+                                    example="cook a soup"),),
+    )  # fmt: skip
+    for _ in range(30):
+        assert route(stage, "cook and fix the login crash, the error is a typeerror").rule == "cook"
+    stage.stop()
+
+
+def test_a_slash_command_has_no_record_to_lose(stage):
+    found = route(stage, "/review")
+    answer = stage.actor.on_receive(CorrectRoute(route_id=found.id, intent="plan"))
+    assert (answer.rule, answer.answers) == (None, True)
 
 
 def test_what_was_learned_outlives_a_restart(tmp_path):
@@ -202,5 +241,6 @@ def test_the_projects_commands_are_known(stage, tmp_path):
     command = tmp_path / "p" / ".claude" / "commands" / "ship.md"
     command.parent.mkdir(parents=True)
     command.write_text("Ship it.")
+    command.write_text("---\ndescription: commit, push and deploy\n---\nShip it.")
     found = route(stage, "/ship to staging", cwd=str(tmp_path / "p"))
-    assert (found.rule, found.agent) == ("slash-command", "ship")
+    assert (found.intent, found.agent) == ("shell_git", "ship")

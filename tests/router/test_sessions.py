@@ -43,7 +43,7 @@ def test_going_on_and_chat_inherit_the_sessions_route(text):
 def test_nothing_switches_inside_a_tool_loop(text):
     for before in (session(), session("cheap", "codex")):
         after = settled(text, before, tool_loop=True)
-        assert (after.tier, after.keep) == (before.tier, before.provider)
+        assert (after.tier, after.keep, after.locked) == (before.tier, before.provider, True)
 
 
 def test_a_turn_of_tool_results_only_is_a_tool_loop():
@@ -59,6 +59,13 @@ def test_work_that_asks_for_more_goes_up():
 def test_the_same_tier_stays_with_the_provider():
     after = settled("refactor the parser into smaller functions", session())
     assert after.keep == "claude"
+
+
+def test_who_did_one_turn_below_the_sessions_tier_does_not_keep_it():
+    before = session("quality", "local")  # named in the prompt, or the last resort
+    after = settled("refactor the parser into smaller functions", before)
+    assert (after.tier, after.keep) == ("quality", None)
+    assert settled("yes, go ahead", before).keep == "local"
 
 
 def test_in_doubt_the_session_stays_up():
@@ -137,8 +144,10 @@ def test_replayed_sessions_have_no_unsafe_switch(turns):
         ("use codex for this: rename the flag", "codex"),
         ("ask claude to review it", "claude"),
         ("@codex rename the flag", "codex"),
-        ("rename the flag @claude", "claude"),
         ("please use local", "local"),
+        ("fix the login\nuse Claude", "claude"),
+        ("mention @claude in the description", None),
+        ("use claude to power the support chat", None),
         ("use claude.md for reference", None),
         ("use claude code hooks in the readme", None),
         ("we use codex and claude in this project", None),
@@ -173,6 +182,15 @@ def test_the_nearest_pin_wins(ask, session_id, cwd, provider):
     found, why = pinned_by(ask, OFFERS, PINS, session=session_id, cwd=cwd)
     assert found == provider
     assert provider in why
+
+
+def test_what_a_tool_says_names_nobody_but_standing_pins_hold():
+    found, _ = pinned_by("use codex", OFFERS, PINS, session=None, cwd=None, tool_loop=True)
+    assert found == "local"
+
+
+def test_dots_do_not_lead_into_a_pinned_project():
+    assert pinned_by("go", OFFERS, PINS, session=None, cwd="/src/shop/../../etc")[0] == "local"
 
 
 def test_without_pins_nobody_is_pinned():

@@ -1,6 +1,7 @@
 -- What a decision came to, what sessions and pins are known, and what people taught.
 alter table decisions add column features blob;            -- CRC-32 of each feature, little-endian
 alter table decisions add column session_rule text;        -- what the session changed, if anything
+alter table decisions add column passed_over text;         -- JSON: silenced rules that matched
 alter table decisions add column agent text;
 alter table decisions add column language text;
 alter table decisions add column estimated_usd real;
@@ -38,7 +39,9 @@ create table corrections (             -- they outlive their decisions: training
 
 create table rule_records (
     rule        text primary key,
-    right_count real not null,
-    wrong_count real not null,
-    at_ms       integer not null
+    told_right      real not null,        -- by people
+    told_wrong      real not null,
+    witnessed_right real not null,        -- by a confident Layer 2
+    witnessed_wrong real not null,
+    at_ms           integer not null
 ) strict;
