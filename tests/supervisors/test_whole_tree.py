@@ -94,6 +94,20 @@ def test_a_client_in_the_backlog_of_a_gateway_that_dies_is_not_left_hanging(serv
             house.until(lambda n=life: gateway.incarnation > n and gateway.state == "running")
 
 
+def test_a_provider_of_a_new_tier_waits_for_a_restart_and_breaks_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATLAS_HOME", str(tmp_path / "home"))
+    with house_on(tmp_path / "home") as built:
+        (tmp_path / "home" / "config.toml").write_text(
+            '[routing]\ntiers = ["free", "mid", "cheap", "haiku", "quality"]\n'
+            '[providers.new]\ntransport = "openai-chat"\ntier = "mid"\n'
+        )
+        built.reload()
+        reasons = {one["part"]: one["reason"] for one in built.call("system.status")["degraded"]}
+        assert "mid" in reasons["atlas"]
+        assert built.call("route.decide", text="explain the cache")["intent"] == "explain"
+        assert built.cell("work/orchestrator").restarts == 0
+
+
 def test_who_restarts_after_a_reload_has_the_settings_of_the_reload(server, tmp_path, monkeypatch):
     monkeypatch.setenv("ATLAS_HOME", str(tmp_path))
     with house_on(tmp_path) as house:
