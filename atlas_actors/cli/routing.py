@@ -130,6 +130,8 @@ def _explained(route: dict[str, Any]) -> list[str]:
         + ", ".join(f"{item['intent']} {item['share']:.2f}" for item in more["alternatives"]),
         "features    "
         + ", ".join(f"{item['feature']} {item['weight']:+.2f}" for item in more["features"]),
+        f"usually     {route['answer_tokens']} tokens of answer, checked by"
+        f" {more['meaning']['check']}, at most {show.usd(more['meaning']['budget_usd'])}",
         "breakers    "
         + ", ".join(
             f"{link['provider']} {link['breaker'] or 'not built yet'}" for link in route["chain"]

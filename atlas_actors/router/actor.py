@@ -64,8 +64,9 @@ class Router(StoreActor):
         )
 
     def on_start(self) -> None:
-        """What was lived and pinned before is in the database."""
+        """What was lived and pinned before is in the database; the first asker waits for nothing."""
         self._relearn()
+        decide("warm up", tables=self._tables)
 
     def on_rollback(self) -> None:
         """A batch was refused: what was learned in it is forgotten."""
@@ -104,8 +105,8 @@ class Router(StoreActor):
                 return None
 
     def _on_classify(self, asked: Classify) -> Classified:
-        begun_s = self.place.clock.monotonic_s()
         known = self._registry.of(asked.cwd)
+        begun_s = self.place.clock.monotonic_s()
         decision = decide(
             asked.text,
             has_cwd=asked.cwd is not None,

@@ -226,5 +226,8 @@ def explain(decision: Decision) -> dict[str, Any]:
         ]
         if decision.intent in tables.classifier.model.classes
         else [],
+        "meaning": attrs.asdict(tables.intents[decision.intent])
+        if decision.intent in tables.intents
+        else None,
         "trained": tables.classifier.provenance,
     }
