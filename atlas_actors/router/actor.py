@@ -64,7 +64,7 @@ class Router(StoreActor):
         )
 
     def on_start(self) -> None:
-        """What was lived and pinned before is in the database; the first asker waits for nothing."""
+        """Read what was lived and pinned before; load the tables before anybody asks."""
         self._relearn()
         decide("warm up", tables=self._tables)
 
