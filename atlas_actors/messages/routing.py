@@ -48,7 +48,6 @@ class Classify:
 
     request_id: str  # given back, so that the asker knows which
     text: str
-    has_files: bool = False
     cwd: str | None = None
     session: str | None = None
     client: str | None = None

@@ -162,7 +162,6 @@ class Orchestrator(StoreActor):
             classify = Classify(
                 request_id=request_id,
                 text=request.prompt,
-                has_files=bool(request.files),
                 cwd=request.cwd,
             )
         else:

@@ -142,29 +142,10 @@ def hint_for(
     return best[1] if best else None
 
 
-_COMMON: Final = frozenset(
-    [
-        "the",
-        "and",
-        "for",
-        "with",
-        "this",
-        "that",
-        "use",
-        "when",
-        "you",
-        "your",
-        "from",
-        "are",
-        "was",
-        "code",
-        "all",
-        "any",
-        "can",
-        "will",
-        "should",
-    ]
-)
+_COMMON_WORDS: Final = """
+the and for with this that use when you your from are was code all any can will should
+"""
+_COMMON: Final = frozenset(_COMMON_WORDS.split())
 
 
 def _read_all(files: list[tuple[str, Path]]) -> tuple[Capability, ...]:

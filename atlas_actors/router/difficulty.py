@@ -11,67 +11,21 @@ from typing import Final
 CHARACTERS_FULL: Final = 20_000  # from here on length says no more
 LOOKED_AT: Final = 2_000
 _MARKS: Final = str.maketrans(dict.fromkeys(string.punctuation, " "))
-_QUANTITIES: Final = frozenset(
-    [
-        "twice",
-        "thrice",
-        "half",
-        "third",
-        "quarter",
-        "double",
-        "triple",
-        "percent",
-        "each",
-        "per",
-        "every",
-        "total",
-        "remaining",
-        "average",
-        "ratio",
-        "fewer",
-        "less",
-        "more",
-        "times",
-        "equal",
-        "equals",
-        "sum",
-        "difference",
-        "rate",
-    ]
-)
-_STEPS: Final = frozenset(
-    ["then", "afterwards", "finally", "next", "after", "first", "second", "third"]
-)
-_SYSTEM: Final = frozenset(
-    [
-        "race",
-        "deadlock",
-        "deadlocks",
-        "concurrency",
-        "concurrent",
-        "distributed",
-        "architecture",
-        "refactor",
-        "migrate",
-        "backwards",
-        "leak",
-        "leaks",
-        "multitenant",
-        "codebase",
-        "everywhere",
-        "whole",
-        "entire",
-        "scratch",
-        "realtime",
-        "performance",
-        "optimize",
-        "optimise",
-        "algorithm",
-        "protocol",
-        "scheduler",
-        "compiler",
-    ]
-)
+_QUANTITIES_WORDS: Final = """
+twice thrice half third quarter double triple percent each per every total remaining average
+ratio fewer less more times equal equals sum difference rate
+"""
+_QUANTITIES: Final = frozenset(_QUANTITIES_WORDS.split())
+_STEPS_WORDS: Final = """
+then afterwards finally next after first second third
+"""
+_STEPS: Final = frozenset(_STEPS_WORDS.split())
+_SYSTEM_WORDS: Final = """
+race deadlock deadlocks concurrency concurrent distributed architecture refactor migrate
+backwards leak leaks multitenant codebase everywhere whole entire scratch realtime
+performance optimize optimise algorithm protocol scheduler compiler
+"""
+_SYSTEM: Final = frozenset(_SYSTEM_WORDS.split())
 
 
 def difficulty_of(text: str) -> float:

@@ -52,42 +52,11 @@ _LEAD: Final = re.compile(
     r"|bitte|jetzt|kannst du|puedes|podes|você pode|pode|peux-tu|tu peux)"
     r"(?:[\s,.:;!>*#-]+|$))+"
 )
-_SMALL: Final = frozenset(
-    [
-        "please",
-        "pls",
-        "plz",
-        "can",
-        "could",
-        "would",
-        "will",
-        "you",
-        "u",
-        "now",
-        "ok",
-        "okay",
-        "so",
-        "and",
-        "then",
-        "also",
-        "hey",
-        "hi",
-        "lets",
-        "let's",
-        "just",
-        "i",
-        "want",
-        "need",
-        "to",
-        "like",
-        "us",
-        "we",
-        "alright",
-        "great",
-        "well",
-        "but",
-    ]
-)
+_SMALL_WORDS: Final = """
+please pls plz can could would will you u now ok okay so and then also hey hi lets let's
+just i want need to like us we alright great well but
+"""
+_SMALL: Final = frozenset(_SMALL_WORDS.split())
 
 
 def core_of(ask: Ask) -> tuple[str, str]:
