@@ -20,7 +20,7 @@ from atlas_actors.router.train import fit
 
 OUT = "oos"
 STRENGTH = 1.0e-6
-IN_SCOPE = 0.925  # on validation
+IN_SCOPE = 0.922  # on validation
 
 
 def features(text: str) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def figures(file: Path, say: Callable[[str], None]) -> dict[str, Any]:
         Example(features=features(row["text"]), labels=(row["label"],), author=str(at % 2))
         for at, row in enumerate(split["train"])
     ]
-    found = fit(examples, strength=STRENGTH, seen_min=2, authors_min=1, iterations_max=100)
+    found = fit(examples, strength=STRENGTH, seen_min=2, authors_min=1, iterations_max=160)
     model = load(
         dump(
             classes=found.classes,
@@ -65,12 +65,12 @@ def figures(file: Path, say: Callable[[str], None]) -> dict[str, Any]:
         for row in part:
             shares, _ = model.weigh(features(row["text"]))
             inside = max((at for at in range(len(shares)) if at != out), key=shares.__getitem__)
-            sure.append(shares[inside] - shares[out])
+            sure.append(shares[inside])
             right.append(model.classes[inside] == row["label"])
         return np.array([row["label"] == OUT for row in part]), np.array(right), np.array(sure)
 
     out_val, right_val, sure_val = judge(split["val"])
-    # As much out-of-scope recall as leaves the validation accuracy at the wanted 92 % and a bit.
+    # As much out-of-scope recall as leaves the validation accuracy above the wanted 92 %.
     limits = np.sort(np.unique(sure_val))
     accuracy = np.array([(right_val & (sure_val >= limit))[~out_val].mean() for limit in limits])
     kept = limits[accuracy >= IN_SCOPE]
