@@ -10,7 +10,7 @@ import re
 import string
 import tomllib
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from atlas_actors.router.normalise import Ask
 
 SIGNALS_FILE: Final = Path(__file__).with_name("signals.toml")
 TOKENS_MAX: Final = 80
+CLAUSES_MAX: Final = 4
 LEAD_CHARACTERS: Final = 120
 START_CHARACTERS: Final = 80
 _MARKS: Final = (
@@ -30,6 +31,8 @@ _MARKS: Final = (
     ("`", "_tick"),
     ("!", "_exclaims"),
 )
+# Where a clause may begin.
+_BORDER: Final = re.compile(r"[.!?;:,] | (?:-|and|then|but|you|to|please) ")
 # Words, runs of a script that has no spaces, numbers, and the two marks that tell a mood.
 _TOKEN: Final = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|\d+|[?!]")
 _SPACES: Final = str.maketrans(
@@ -117,6 +120,11 @@ def features_of(ask: Ask, low: str = "", core: str = "") -> list[str]:
         out.append(f"r:^{first}")
         out += [f"rr:^{first}&^{second}" for second in starts[at + 1 :]]
         out += [f"rr:^{first}&{second}" for second in spoken]
+    if not starts:
+        out += [f"rr:-&{second}" for second in spoken]
+    for border in islice(_BORDER.finditer(low), CLAUSES_MAX):
+        clause = low[border.end() : border.end() + START_CHARACTERS]
+        out += [f"r:,{known.start_names[at]}" for at in known.starts.Match(clause) or ()]
     telling = [word for word in words[:24] if word not in _SMALL]
     if telling:
         out += (f"f:{telling[0]}", f"f:{telling[0][:4]}*")
