@@ -98,7 +98,7 @@ def decide(
     features = features_of(ask, low, core)
     guess = classify(ask, text, features, tables.classifier)
     matching = tables.book.matching(low, core, ask.words, features) if ask.text else []
-    rule, intent, confidence = _by_rule(ask, matching, tables, trust)
+    rule, intent, confidence = _by_rule(command, matching, tables, trust)
     layer: int | None
     abstained = False
     if rule is not None:
@@ -140,10 +140,9 @@ def _spelled_out(ask: Ask, name: str | None, tables: Tables, commands: Mapping[s
 
 
 def _by_rule(
-    ask: Ask, matching: list[Rule], tables: Tables, trust: Trust
+    command: str | None, matching: list[Rule], tables: Tables, trust: Trust
 ) -> tuple[str | None, str, float]:
     """(rule's id or None, intent, confidence) by Layer 1."""
-    command = patterns.slash_command(ask.text)
     if command is not None and command in tables.commands:
         return patterns.SLASH_RULE, tables.commands[command], SLASH_CONFIDENCE
     for rule in matching:

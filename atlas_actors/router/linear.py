@@ -6,11 +6,9 @@ features fit before a lane could overflow.
 """
 
 import base64
-import json
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -80,12 +78,6 @@ def load(document: Mapping[str, Any]) -> Linear:
     return Linear(
         classes=classes, bias=tuple(document["bias"]), scale=document["scale"], table=table
     )
-
-
-def load_file(path: Path) -> tuple[Linear, dict[str, Any]]:
-    """The model of a file, and the whole document."""
-    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return load(document), document
 
 
 def dump(

@@ -152,6 +152,17 @@ class Judged:
     weights: Any
 
 
+def document_of(found: Fit) -> dict[str, Any]:
+    """The model alone, for linear.load."""
+    return dump(
+        classes=found.classes,
+        bias=found.bias,
+        features=found.features,
+        idf=found.idf,
+        weights=found.weights * found.idf[:, None],
+    )
+
+
 def held_out(examples: Sequence[Example], folds: int, **options: Any) -> Judged:
     """Each example judged by a model that saw nothing of its author."""
     authors = sorted({example.author for example in examples})
@@ -306,13 +317,7 @@ def train(
         "calibration": calibration,
         "thresholds": limits,
         "rules": dict(sorted(records.items())),
-        **dump(
-            classes=found.classes,
-            bias=found.bias,
-            features=found.features,
-            idf=found.idf,
-            weights=found.weights * found.idf[:, None],
-        ),
+        **document_of(found),
     }
 
 

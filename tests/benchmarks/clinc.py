@@ -15,8 +15,8 @@ import numpy as np
 
 from atlas_actors.router.examples import Example
 from atlas_actors.router.features import words_of
-from atlas_actors.router.linear import dump, load
-from atlas_actors.router.train import fit
+from atlas_actors.router.linear import load
+from atlas_actors.router.train import document_of, fit
 
 OUT = "oos"
 STRENGTH = 1.0e-6
@@ -48,15 +48,7 @@ def figures(file: Path, say: Callable[[str], None]) -> dict[str, Any]:
         for at, row in enumerate(split["train"])
     ]
     found = fit(examples, strength=STRENGTH, seen_min=2, authors_min=1, iterations_max=160)
-    model = load(
-        dump(
-            classes=found.classes,
-            bias=found.bias,
-            features=found.features,
-            idf=found.idf,
-            weights=found.weights * found.idf[:, None],
-        )
-    )
+    model = load(document_of(found))
     out = model.classes.index(OUT)
 
     def judge(part: list[dict[str, Any]]) -> tuple[Any, Any, Any]:

@@ -13,7 +13,7 @@ from atlas_actors.router.classify import CLASSIFIER_FILE, NOTHING, fast_classify
 from atlas_actors.router.examples import Example
 from atlas_actors.router.intents import shipped as intents
 from atlas_actors.router.patterns import shipped as rules
-from atlas_actors.router.train import calibrate, fit, held_out, predict, prune, train
+from atlas_actors.router.train import calibrate, document_of, fit, held_out, predict, prune, train
 
 DOCUMENT = json.loads(CLASSIFIER_FILE.read_text("utf-8"))
 SAMPLE = [
@@ -65,15 +65,7 @@ def test_a_plain_statement_is_an_abstention_of_its_own_kind():
 
 def test_plain_python_computes_what_numpy_trained():
     found = fit(SAMPLE, seen_min=1, authors_min=1)
-    model = linear.load(
-        linear.dump(
-            classes=found.classes,
-            bias=found.bias,
-            features=found.features,
-            idf=found.idf,
-            weights=found.weights * found.idf[:, None],
-        )
-    )
+    model = linear.load(document_of(found))
     rows = [example.features for example in SAMPLE] + [("apple", "unseen"), ("unseen",)]
     wanted = predict(found, rows)
     for row, expected in zip(rows, wanted, strict=True):
@@ -84,15 +76,7 @@ def test_plain_python_computes_what_numpy_trained():
 
 def test_evidence_is_what_each_feature_adds():
     found = fit(SAMPLE, seen_min=1, authors_min=1)
-    model = linear.load(
-        linear.dump(
-            classes=found.classes,
-            bias=found.bias,
-            features=found.features,
-            idf=found.idf,
-            weights=found.weights * found.idf[:, None],
-        )
-    )
+    model = linear.load(document_of(found))
     told = model.evidence(("red", "apple", "unseen"), "fruit")
     assert told[0][0] == "apple"
     assert told[0][1] > told[-1][1]
