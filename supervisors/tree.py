@@ -10,13 +10,14 @@ from collections.abc import Callable
 import attrs
 
 from atlas_actors.actor import Actor
-from atlas_actors.config import Config, ProviderSettings
+from atlas_actors.config import Config
 from atlas_actors.executor.actor import Executor
 from atlas_actors.gateway.actor import About, Gateway
 from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
 from atlas_actors.providers.catalog import TRANSPORTS
 from atlas_actors.router.actor import Router
+from atlas_actors.settings import ProviderSettings
 from atlas_actors.tasks.actor import Tasks
 from supervisors.child import Backoff, Budget, ChildSpec, OnExhausted, SupervisorSpec
 from supervisors.supervisor import Supervisor

@@ -8,7 +8,7 @@ from loguru import logger
 
 from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
-from atlas_actors.config import Home, ProviderSettings
+from atlas_actors.config import Home
 from atlas_actors.errors import CannotStart, Unavailable
 from atlas_actors.executor.backend import (
     Backend,
@@ -34,6 +34,7 @@ from atlas_actors.messages.execution import (
 )
 from atlas_actors.model.file import is_verified, verify
 from atlas_actors.providers.openai_chat import WireError, chat_request
+from atlas_actors.settings import ProviderSettings
 
 Inbox = RunAttempt | CancelAttempt | ReportExecutor | RetireExecutor
 

@@ -8,11 +8,12 @@ import anyio
 import attrs
 import httpx
 
-from atlas_actors.config import Home, ProviderSettings
+from atlas_actors.config import Home
 from atlas_actors.errors import CannotStart, Unavailable
 from atlas_actors.executor.embedded import EmbeddedServer
 from atlas_actors.model.file import PULL_CURE, Model, selected
 from atlas_actors.providers.openai_chat import WireError, models_of
+from atlas_actors.settings import ProviderSettings
 
 PROBE_S: Final = 5.0
 CONNECTIONS_MAX: Final = 20  # httpx's cost for each call grows with its pool

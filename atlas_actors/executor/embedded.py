@@ -14,9 +14,10 @@ import httpx
 from anyio.abc import Process
 from loguru import logger
 
-from atlas_actors.config import Home, ProviderSettings
+from atlas_actors.config import Home
 from atlas_actors.errors import CannotStart, Unavailable
 from atlas_actors.model.file import Model, verify
+from atlas_actors.settings import ProviderSettings
 
 SERVER: Final = Path(__file__).with_name("embedded_server.py")
 START_S: Final = 180.0  # a cold disk and a busy machine

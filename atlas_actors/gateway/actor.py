@@ -11,7 +11,7 @@ from loguru import logger
 
 from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
-from atlas_actors.config import Home, ProviderSettings, SocketSettings
+from atlas_actors.config import Home
 from atlas_actors.errors import Busy, DeadlinePassed, NotFound, Unavailable
 from atlas_actors.gateway import routes, views
 from atlas_actors.gateway.connection import Connection, Notify
@@ -30,6 +30,7 @@ from atlas_actors.messages.execution import (
 from atlas_actors.messages.routing import CorrectRoute, DecideRoute
 from atlas_actors.messages.supervision import RetryChild
 from atlas_actors.messages.task import CancelTask, RetryTask, TaskChanged
+from atlas_actors.settings import ProviderSettings, SocketSettings
 
 Inbox = TaskChanged | AnswerGrew | ExecutorReported | ProvidersChanged
 FINAL_STATES: Final = frozenset({"completed", "failed", "cancelled"})

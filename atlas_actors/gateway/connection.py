@@ -8,7 +8,6 @@ import anyio
 from anyio.abc import ByteStream
 from loguru import logger
 
-from atlas_actors.config import SocketSettings
 from atlas_actors.errors import AtlasError, Busy
 from atlas_actors.gateway.rpc import (
     INTERNAL_ERROR,
@@ -21,6 +20,7 @@ from atlas_actors.gateway.rpc import (
     read_call,
     result_line,
 )
+from atlas_actors.settings import SocketSettings
 
 RECEIVE_BYTES: Final = 65_536
 LINGER_S: Final = 1.0

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from atlas_actors.config import ProviderSettings
 from atlas_actors.errors import UsageError
 from atlas_actors.json_schema import SchemaValidator
 from atlas_actors.messages.execution import File, Request, Usage
@@ -11,6 +10,7 @@ from atlas_actors.messages.outcome import RecordOutcome
 from atlas_actors.messages.routing import ChangePins, ListPins
 from atlas_actors.messages.task import SubmitTask
 from atlas_actors.providers.catalog import TRANSPORTS
+from atlas_actors.settings import ProviderSettings
 
 
 def submission_of(params: dict[str, Any], providers: Mapping[str, ProviderSettings]) -> SubmitTask:

@@ -10,7 +10,6 @@ from loguru import logger
 
 from atlas_actors.actor import LATER, Place
 from atlas_actors.clock import Ids
-from atlas_actors.config import ProviderSettings, RoutingSettings
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
     AttemptAccepted,
@@ -49,6 +48,7 @@ from atlas_actors.orchestrator.steps import (
     provider_of,
     route_without_router,
 )
+from atlas_actors.settings import ProviderSettings, RoutingSettings
 from atlas_actors.store_actor import StoreActor
 
 Inbox = (

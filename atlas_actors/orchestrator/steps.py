@@ -5,13 +5,13 @@ from typing import Final
 
 import attrs
 
-from atlas_actors.config import ProviderSettings
 from atlas_actors.messages.execution import AttemptEnded, End
 from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.task import TaskState
 from atlas_actors.orchestrator.check import Verdict
 from atlas_actors.providers.catalog import TIERS, TRANSPORTS
 from atlas_actors.providers.prices import Price
+from atlas_actors.settings import ProviderSettings
 
 # English has about 4 characters a token, code fewer: below this estimate it is surely too long.
 CHARACTERS_PER_TOKEN: Final = 4

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
-from atlas_actors.config import RetentionSettings
 from atlas_actors.messages.outcome import OutcomeRecorded, RecordOutcome
 from atlas_actors.outcomes import records
+from atlas_actors.settings import RetentionSettings
 from atlas_actors.store_actor import StoreActor
 
 Inbox = RecordOutcome

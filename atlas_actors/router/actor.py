@@ -7,7 +7,6 @@ from typing import Any
 
 from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
-from atlas_actors.config import IntentSettings, ProviderSettings, RoutingSettings, RuleSettings
 from atlas_actors.errors import NotFound, SettingsError
 from atlas_actors.messages.execution import ProvidersChanged
 from atlas_actors.messages.routing import (
@@ -29,6 +28,7 @@ from atlas_actors.router.decide import Decision, Tables, decide, explain
 from atlas_actors.router.pins import pinned_by
 from atlas_actors.router.sessions import INHERITING, Offer, Session, Settled, settle
 from atlas_actors.router.trust import LAYER2_SURE, Lived, Record, Trust
+from atlas_actors.settings import IntentSettings, ProviderSettings, RoutingSettings, RuleSettings
 from atlas_actors.store_actor import StoreActor
 
 Inbox = (

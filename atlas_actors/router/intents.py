@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import attrs
 
-from atlas_actors.config import IntentSettings
 from atlas_actors.errors import SettingsError
+from atlas_actors.settings import IntentSettings
 
 INTENTS_FILE: Final = Path(__file__).with_name("intents.toml")
 

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 import re2
 
-from atlas_actors.config import RuleSettings
+from atlas_actors.settings import RuleSettings
 
 RULES_FILE: Final = Path(__file__).with_name("rules.toml")
 SLASH_FILE: Final = Path(__file__).with_name("slash.toml")

@@ -7,7 +7,6 @@ from loguru import logger
 
 from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
-from atlas_actors.config import TaskSettings
 from atlas_actors.errors import Busy, Conflict, NotFound
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import AttemptStarted, End
@@ -29,6 +28,7 @@ from atlas_actors.messages.task import (
     TasksStarted,
     TaskState,
 )
+from atlas_actors.settings import TaskSettings
 from atlas_actors.store_actor import StoreActor
 from atlas_actors.tasks import records
 from atlas_actors.tasks.outcome import outcomes_of

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from atlas_actors.actor import Actor
-from atlas_actors.config import Home, ProviderSettings
+from atlas_actors.config import Home
 from atlas_actors.errors import Unavailable
 from atlas_actors.executor.actor import Executor
 from atlas_actors.messages import paths
@@ -25,6 +25,7 @@ from atlas_actors.messages.execution import (
     Usage,
 )
 from atlas_actors.messages.routing import Route
+from atlas_actors.settings import ProviderSettings
 from supervisors.child import ChildSpec, SupervisorSpec
 from supervisors.requests import ListChildren
 from supervisors.supervisor import Supervisor

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_actors.config import ProviderSettings
 from atlas_actors.errors import Busy, Unavailable, UsageError
 from atlas_actors.gateway.methods import ABSENT, METHODS, describe, method_for
 from atlas_actors.gateway.requests import submission_of
 from atlas_actors.gateway.rpc import RpcError, error_line, id_of, read_call, result_line
+from atlas_actors.settings import ProviderSettings
 
 
 def request(**fields):

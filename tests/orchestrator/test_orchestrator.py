@@ -3,7 +3,6 @@
 import attrs
 import pytest
 
-from atlas_actors.config import ProviderSettings, RoutingSettings
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
     AttemptAccepted,
@@ -27,6 +26,7 @@ from atlas_actors.messages.task import (
     TaskState,
 )
 from atlas_actors.orchestrator.actor import Orchestrator
+from atlas_actors.settings import ProviderSettings, RoutingSettings
 from tests.support.stages import Stage
 
 ROUTE = Route(

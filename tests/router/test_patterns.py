@@ -2,12 +2,12 @@
 
 import pytest
 
-from atlas_actors.config import RuleSettings
 from atlas_actors.router import intents, patterns
 from atlas_actors.router.decide import decide
 from atlas_actors.router.lint import findings
 from atlas_actors.router.patterns import Rule, RuleBook, shipped, with_overrides
 from atlas_actors.router.trust import Lived, Record, Trust
+from atlas_actors.settings import RuleSettings
 
 
 def book_decides(rules, text):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atlas_actors.config import IntentSettings, RoutingSettings, RuleSettings, load
+from atlas_actors.config import load
 from atlas_actors.errors import NotFound, SettingsError
 from atlas_actors.messages.execution import ProvidersChanged
 from atlas_actors.messages.routing import (
@@ -16,6 +16,7 @@ from atlas_actors.messages.routing import (
 )
 from atlas_actors.router.actor import Router, tables_of
 from atlas_actors.router.examples import corrections
+from atlas_actors.settings import IntentSettings, RoutingSettings, RuleSettings
 from atlas_actors.store import Reader
 from atlas_actors.store_actor import PruneDue
 from tests.support.stages import Stage

@@ -3,7 +3,6 @@
 import attrs
 import pytest
 
-from atlas_actors.config import TaskSettings
 from atlas_actors.errors import Busy, Conflict, NotFound
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import AttemptStarted, End, Request
@@ -25,6 +24,7 @@ from atlas_actors.messages.task import (
     TasksStarted,
     TaskState,
 )
+from atlas_actors.settings import TaskSettings
 from atlas_actors.store_actor import PruneDue
 from atlas_actors.tasks.actor import OFFERED_MAX, Tasks
 from tests.support.stages import Stage
