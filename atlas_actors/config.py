@@ -1,6 +1,7 @@
 """Settings: defaults.toml < config.toml < ATLAS_* variables, every value checked."""
 
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -11,7 +12,10 @@ import attrs
 import re2
 
 from atlas_actors.errors import SettingsError
+from atlas_actors.providers.catalog import CAPABILITIES
+from atlas_actors.providers.prices import PriceTable, load_prices
 from atlas_actors.settings import (
+    BudgetSettings,
     DaemonSettings,
     IntentSettings,
     ProviderSettings,
@@ -44,6 +48,16 @@ class Home:
         return self.root / "models"
 
     @property
+    def workspaces(self) -> Path:
+        """Where tasks work that may change files."""
+        return self.root / "workspaces"
+
+    @property
+    def prices(self) -> Path:
+        """The user's rows of the table of prices."""
+        return self.root / "prices.toml"
+
+    @property
     def log(self) -> Path:
         """The log files."""
         return self.root / "log"
@@ -73,7 +87,9 @@ class Config:
     tasks: TaskSettings
     routing: RoutingSettings
     outcomes: RetentionSettings
+    budget: BudgetSettings
     providers: dict[str, ProviderSettings]
+    prices: PriceTable
     intents: dict[str, IntentSettings] = attrs.field(factory=dict)
     rules: tuple[RuleSettings, ...] = ()
 
@@ -96,7 +112,7 @@ def load(environment: Mapping[str, str]) -> Config:
     _merge_variables(tables, environment, origins)
     sections: dict[str, Any] = {}
     for field in attrs.fields(Config):
-        if field.name in ("home", "providers", "intents", "rules"):
+        if field.name in ("home", "providers", "prices", "intents", "rules"):
             continue
         kind = typing.get_type_hints(Config)[field.name]
         sections[field.name] = _structure(kind, tables.pop(field.name), (field.name,), origins)
@@ -114,9 +130,40 @@ def load(environment: Mapping[str, str]) -> Config:
             f"{origins.get((unknown,), file)}: there is no section [{unknown}]",
             cure=f"one of: {', '.join([*sections, 'providers.NAME', 'intents.NAME', '[rules]'])}",
         )
-    config = Config(home=home, providers=providers, intents=intents, rules=rules, **sections)
+    config = Config(
+        home=home,
+        providers=providers,
+        prices=load_prices(home.prices),
+        intents=intents,
+        rules=rules,
+        **sections,
+    )
+    for settings in providers.values():
+        _check_provider(settings, origins)
     _check_tiers(config, origins)
     return config
+
+
+def _check_provider(settings: ProviderSettings, origins: Mapping[tuple[str, ...], str]) -> None:
+    """What one setting alone cannot show. A key in the file itself is refused, unsaid."""
+    here = ("providers", settings.name)
+    where = origins.get(here, str(DEFAULTS_FILE))
+    if settings.key_env and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", settings.key_env):
+        raise SettingsError(
+            f"{where}: {'.'.join(here)}.key_env must be the name of a variable, not the key",
+            cure='key_env = "ANTHROPIC_API_KEY", or key_command = ["pass", "show", "api"]',
+        )
+    strange = set(settings.capabilities or ()) - set(CAPABILITIES)
+    if strange:
+        raise SettingsError(
+            f"{where}: {'.'.join(here)}.capabilities: there is no {', '.join(sorted(strange))}",
+            cure=f"of: {', '.join(CAPABILITIES)}",
+        )
+    if settings.base_url and not settings.base_url.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"{where}: {'.'.join(here)}.base_url is {settings.base_url!r},"
+            " but must begin with http:// or https://"
+        )
 
 
 def _check_tiers(config: Config, origins: Mapping[tuple[str, ...], str]) -> None:

@@ -8,6 +8,7 @@ import attrs
 TransportName = Literal[
     "openai-chat", "openai-responses", "anthropic-messages", "claude-cli", "codex-cli"
 ]
+WhenOver = Literal["cheaper", "wait"]
 LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -74,6 +75,7 @@ class IntentSettings:
     budget_usd: float | None = _number(0, 10_000, default=None)
     hints: tuple[str, ...] | None = None
     example: str | None = None
+    cache_s: float | None = _number(0, 31_536_000, default=None)
 
 
 @attrs.frozen(kw_only=True)
@@ -92,8 +94,17 @@ class RuleSettings:
 
 
 @attrs.frozen(kw_only=True)
+class BudgetSettings:
+    """[budget]"""
+
+    usd_per_day: float = _number(0, 100_000)
+    usd_per_task: float = _number(0, 100_000)
+    when_over: WhenOver
+
+
+@attrs.frozen(kw_only=True)
 class ProviderSettings:
-    """[providers.NAME]"""
+    """[providers.NAME]; None leaves what the transport or the table of prices says."""
 
     name: str
     transport: TransportName
@@ -101,13 +112,28 @@ class ProviderSettings:
     base_url: str = ""
     model: str = ""
     key_env: str = ""
+    key_command: tuple[str, ...] = ()
     slots: int = _number(1, 1_000, default=4)
-    context_tokens: int = _number(256, 100_000_000, default=32_768)
+    capabilities: tuple[str, ...] | None = None
+    context_tokens: int | None = _number(256, 100_000_000, default=None)
     answer_tokens_max: int = _number(1, 10_000_000, default=4_096)
     deadline_s: float = _number(0.1, 86_400, default=600.0)
+    idle_s: float = _number(0.1, 86_400, default=120.0)
+    retries: int = _number(0, 10, default=1)
+    breaker_failures: int = _number(1, 1_000, default=3)
+    breaker_s: float = _number(0.1, 86_400, default=30.0)
+    requests_per_minute: int = _number(0, 1_000_000, default=0)
+    usd_per_day: float | None = _number(0, 100_000, default=None)
+    tokens_per_day: int | None = _number(0, 10**12, default=None)
+    usd_per_attempt: float = _number(0, 10_000, default=1.0)
     embedded: bool = False
     idle_unload_s: float = _number(1, 864_000, default=300.0)
-    usd_input: float = _number(0, 100_000, default=0.0)
-    usd_output: float = _number(0, 100_000, default=0.0)
-    usd_cache_read: float = _number(0, 100_000, default=0.0)
-    usd_cache_write: float = _number(0, 100_000, default=0.0)
+    command: str = ""
+    client_home: str = ""
+    key_as: str = ""
+    allow_commands: bool = False
+    turns_max: int = _number(1, 10_000, default=50)
+    usd_input: float | None = _number(0, 100_000, default=None)
+    usd_output: float | None = _number(0, 100_000, default=None)
+    usd_cache_read: float | None = _number(0, 100_000, default=None)
+    usd_cache_write: float | None = _number(0, 100_000, default=None)

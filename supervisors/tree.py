@@ -15,7 +15,6 @@ from atlas_actors.executor.actor import Executor
 from atlas_actors.gateway.actor import About, Gateway
 from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
-from atlas_actors.providers.catalog import TRANSPORTS
 from atlas_actors.router.actor import Router
 from atlas_actors.settings import ProviderSettings
 from atlas_actors.tasks.actor import Tasks
@@ -91,6 +90,7 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 intent_settings=config.intents,
                 rule_settings=config.rules,
                 providers=config.providers,
+                prices=config.prices,
             ),
             _worker(
                 "orchestrator",
@@ -98,6 +98,11 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 "park",
                 database=config.home.state / "orchestrator.db",
                 providers=config.providers,
+                prices=config.prices,
+                budget=config.budget,
+                keep_answers_s={
+                    name: intent.cache_s or 0.0 for name, intent in config.intents.items()
+                },
                 interruptions_max=config.tasks.interruptions_max,
                 settings=config.routing,
             ),
@@ -128,6 +133,9 @@ def door(daemon: Daemon) -> SupervisorSpec:
                 about=daemon.about,
                 settings=config.socket,
                 providers=config.providers,
+                prices=config.prices,
+                budget=config.budget,
+                tiers=config.routing.tiers,
             ),
             _absent("mcp", "checks and warms MCP servers"),
         ),
@@ -137,13 +145,13 @@ def door(daemon: Daemon) -> SupervisorSpec:
 
 def executor(daemon: Daemon, settings: ProviderSettings) -> ChildSpec:
     """One provider's executor; a retired one ends normally and does not come back."""
-    transport = TRANSPORTS.get(settings.transport)
-    id = f"executor.{settings.name}"
-    if transport is None or not transport.built:
-        return ChildSpec(
-            id=id, actor=Actor, absent=f"transport {settings.transport} is not built yet"
-        )
-    return _worker(id, Executor, "park", home=daemon.config.home, settings=settings)
+    return _worker(
+        f"executor.{settings.name}",
+        Executor,
+        "park",
+        home=daemon.config.home,
+        settings=settings,
+    )
 
 
 def _supervisor(

@@ -1,5 +1,7 @@
 """One provider: runs attempts, each to its end, and says how the provider is."""
 
+from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 import anyio
@@ -9,16 +11,15 @@ from loguru import logger
 from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
 from atlas_actors.config import Home
-from atlas_actors.errors import CannotStart, Unavailable
+from atlas_actors.errors import AtlasError, CannotStart, Unavailable
 from atlas_actors.executor.backend import (
     Backend,
-    ConfiguredServer,
     EmbeddedBackend,
     choose_backend,
     connect,
-    probe,
 )
-from atlas_actors.executor.call import CallEnd, call
+from atlas_actors.executor.check import run_check
+from atlas_actors.executor.work import Work, with_estimate
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
     AnswerGrew,
@@ -26,24 +27,25 @@ from atlas_actors.messages.execution import (
     AttemptEnded,
     AttemptStarted,
     CancelAttempt,
+    CheckRun,
     End,
     ExecutorReported,
+    Fault,
     ReportExecutor,
     RetireExecutor,
     RunAttempt,
 )
+from atlas_actors.messages.workspace import Workspace
 from atlas_actors.model.file import is_verified, verify
-from atlas_actors.providers.openai_chat import WireError, chat_request
+from atlas_actors.providers.wire import Ask, CallEnd, WireError, failed
 from atlas_actors.settings import ProviderSettings
+from atlas_actors.workspace.workspace import collect, prepare
 
 Inbox = RunAttempt | CancelAttempt | ReportExecutor | RetireExecutor
 
 
 LOOK_EVERY_S: Final = 60.0
-
-
-class ServerLostError(Exception):
-    """The configured server went away while we ran."""
+MINUTE_S: Final = 60.0
 
 
 class Executor(AsyncActor):
@@ -61,12 +63,17 @@ class Executor(AsyncActor):
         self._slots: anyio.CapacityLimiter
         self._retired = False
         self._scopes: dict[tuple[str, int], anyio.CancelScope] = {}
+        self._begun_s: deque[float] = deque()  # the requests of the last minute
 
     async def on_start_async(self) -> None:
         """Find the backend. Raises CannotStart when there is none: the supervisor parks us."""
         self._slots = anyio.CapacityLimiter(self._settings.slots)
         self._backend = await choose_backend(
-            self._settings, self._home, spawn=self.spawn, on_change=self._on_backend_change
+            self._settings,
+            self._home,
+            self.place.clock,
+            spawn=self.spawn,
+            on_change=self._on_backend_change,
         )
         self._note = self._backend.note
         if self._note:
@@ -130,10 +137,13 @@ class Executor(AsyncActor):
         key = (started.task_id, started.attempt)
         began_s = self.place.clock.monotonic_s()
         ended = CallEnd(end=End.CANCELLED, error="cancelled")
+        workspace: Workspace | None = None
+        check: CheckRun | None = None
         with self._scopes[key]:
             async with self._slots:
+                await self._pace()
                 began_s = self.place.clock.monotonic_s()
-                ended = await self._ask(order)
+                ended, workspace, check = await self._work(order)
         self._scopes.pop(key, None)
         duration_ms = round((self.place.clock.monotonic_s() - began_s) * 1000)
         logger.info(
@@ -142,6 +152,7 @@ class Executor(AsyncActor):
             attempt=started.attempt,
             provider=self._settings.name,
             end=str(ended.end),
+            fault=str(ended.fault or ""),
             duration_ms=duration_ms,
         )
         answer = ended.answer
@@ -151,12 +162,17 @@ class Executor(AsyncActor):
                 started=started,
                 provider=self._settings.name,
                 end=ended.end,
+                fault=ended.fault,
                 error=ended.error,
                 answer=answer.text,
                 finish=answer.finish,
+                check=check,
+                workspace=workspace,
                 model=answer.model or self._backend.model,
                 transport=self._backend.transport,
                 usage=answer.usage,
+                estimated=ended.estimated,
+                cost_usd=ended.cost_usd,
                 retry_after_ms=ended.retry_after_ms,
                 duration_ms=duration_ms,
             ),
@@ -164,54 +180,103 @@ class Executor(AsyncActor):
         self._report()
         self._flush()
         self._end_if_done()
-        await self._end_if_server_lost(ended)
+        await self._retire_if_dead(ended)
 
-    async def _ask(self, order: RunAttempt) -> CallEnd:
-        started = order.started
-        try:
-            client = await self._backend.client()
-        except OSError as error:
-            return CallEnd(end=End.UNREACHABLE, error=str(error))
-        body = chat_request(
-            model=self._backend.model,
-            prompt=order.prompt,
-            schema=started.request.schema,
-            answer_tokens_max=self._settings.answer_tokens_max,
-        )
-        deadline_s = self._settings.deadline_s
-        try:
-            with anyio.fail_after(deadline_s):
-                ended = await call(
-                    client, body, lambda text: self._on_text(started, text), self.place.clock
+    async def _pace(self) -> None:
+        """Wait until fewer than requests_per_minute have begun within the last minute."""
+        limit = self._settings.requests_per_minute
+        while limit:
+            now_s = self.place.clock.monotonic_s()
+            while self._begun_s and self._begun_s[0] <= now_s - MINUTE_S:
+                self._begun_s.popleft()
+            if len(self._begun_s) < limit:
+                self._begun_s.append(now_s)
+                return
+            await anyio.sleep(self._begun_s[0] + MINUTE_S - now_s)
+
+    async def _work(self, order: RunAttempt) -> tuple[CallEnd, Workspace | None, CheckRun | None]:
+        """The directory, the answer, the check."""
+        request = order.started.request
+        workspace: Workspace | None = None
+        if order.writes and request.cwd is not None:
+            try:
+                workspace = await self._on_thread(
+                    lambda: prepare(
+                        self._home.workspaces,
+                        order.started.task_id,
+                        request.cwd or "",
+                        in_place=request.in_place,
+                    )
                 )
-        except TimeoutError:
-            ended = CallEnd(end=End.TIMED_OUT, error=f"no whole answer in {deadline_s:g} s")
-        return await self._trusted(ended)
+            except AtlasError as error:
+                return failed(Fault.TASK, str(error)), None, None
+        folder = workspace.cwd if workspace else request.cwd
+        ended = await self._ask(order, folder)
+        if ended.end is not End.ANSWERED:
+            return ended, workspace, None
+        if workspace is not None:
+            whole = workspace
+            try:
+                workspace = await self._on_thread(lambda: collect(whole))
+            except AtlasError as error:
+                return failed(Fault.TASK, str(error), ended.answer), whole, None
+        if request.check is None:
+            return ended, workspace, None
+        check = await run_check(request.check, folder or str(self._home.root), ended.answer.text)
+        return ended, workspace, check
 
-    async def _trusted(self, ended: CallEnd) -> CallEnd:
-        """No answer of a model whose file has changed under it counts; it is loaded anew."""
-        if not isinstance(self._backend, EmbeddedBackend):
-            return ended
-        if is_verified(self._home, self._backend.server.model):
-            return ended
-        await self._backend.stop()
-        return CallEnd(end=End.UNREACHABLE, error="the model file changed while it was in use")
+    async def _ask(self, order: RunAttempt, folder: str | None) -> CallEnd:
+        started = order.started
+        work = Work(
+            ask=Ask(
+                model=self._backend.model,
+                prompt=order.prompt,
+                schema=started.request.schema,
+                answer_tokens_max=self._settings.answer_tokens_max,
+            ),
+            folder=folder,
+            writes=order.writes,
+            budget_usd=order.budget_usd,
+        )
+        shown = 0
 
-    async def _end_if_server_lost(self, ended: CallEnd) -> None:
-        """A configured server that is gone ends us: the next start finds another or parks."""
-        if ended.end is not End.UNREACHABLE or not isinstance(self._backend, ConfiguredServer):
-            return
+        def on_text(text: str) -> None:
+            nonlocal shown
+            shown += len(text)
+            self._on_text(started, text)
+
         try:
-            await probe(self._backend.http, self._settings)
-        except (httpx.HTTPError, WireError, Unavailable) as error:
-            raise ServerLostError(f"{self._settings.base_url} is not ready: {error}") from error
+            with anyio.fail_after(order.deadline_s):
+                ended = await self._backend.ask(work, on_text)
+        except TimeoutError:
+            error = f"no whole answer in {order.deadline_s:g} s"
+            ended = CallEnd(end=End.TIMED_OUT, fault=Fault.NETWORK, error=error)
+        return with_estimate(ended, len(order.prompt), shown)
+
+    async def _on_thread(self, work: Callable[[], Workspace]) -> Workspace:
+        """Git and copying wait on the disk. What has begun is let end: half a workspace is not
+        left behind."""
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=False)
+
+    async def _retire_if_dead(self, ended: CallEnd) -> None:
+        """A server that is gone takes no new work from us: once what runs has ended, the next
+        start finds another or parks."""
+        if ended.end is not End.UNREACHABLE or self._retired:
+            return
+        why = await self._backend.alive()
+        if why:
+            self._retired = True
+            self._note = why
+            self._report()
+            self._flush()
+            self._end_if_done()
 
     async def _look_for_server(self) -> None:
         """While the embedded model stands in for a configured server: take it once it is back."""
         while True:
             await anyio.sleep(LOOK_EVERY_S)
             try:
-                await (await connect(self._settings)).stop()
+                await (await connect(self._settings, self.place.clock)).stop()
             except (httpx.HTTPError, WireError, Unavailable):
                 continue
             self._retired = True  # ends when idle, and the supervisor starts us anew
@@ -238,7 +303,7 @@ class Executor(AsyncActor):
         report = ExecutorReported(
             provider=self._settings.name,
             incarnation=self.place.incarnation,
-            state=self._backend.state if self._checked else "starting",
+            state=self._backend.state if self._checked and not self._retired else "starting",
             transport=self._backend.transport,
             model=self._backend.model,
             slots=self._settings.slots,

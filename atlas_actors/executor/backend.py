@@ -1,4 +1,4 @@
-"""Where a provider's answers come from: a configured server, or the embedded one."""
+"""Where a provider's answers come from: a server, the embedded model, or a command-line client."""
 
 import os
 from collections.abc import Callable, Coroutine
@@ -8,20 +8,27 @@ import anyio
 import attrs
 import httpx
 
+from atlas_actors.clock import Clock
 from atlas_actors.config import Home
 from atlas_actors.errors import CannotStart, Unavailable
+from atlas_actors.executor.cli import CliBackend
 from atlas_actors.executor.embedded import EmbeddedServer
-from atlas_actors.model.file import PULL_CURE, Model, selected
-from atlas_actors.providers.openai_chat import WireError, models_of
+from atlas_actors.executor.http import call, client_of
+from atlas_actors.executor.keys import hide, key_of
+from atlas_actors.executor.work import OnText, Work
+from atlas_actors.messages.execution import Fault
+from atlas_actors.model.file import PULL_CURE, Model, is_verified, selected
+from atlas_actors.providers import openai_chat
+from atlas_actors.providers.catalog import TRANSPORTS, Transport
+from atlas_actors.providers.wire import CallEnd, Codec, WireError, failed, models_of
 from atlas_actors.settings import ProviderSettings
 
 PROBE_S: Final = 5.0
-CONNECTIONS_MAX: Final = 20  # httpx's cost for each call grows with its pool
 PROBE_BYTES_MAX: Final = 1_048_576
 
 
 class Backend(Protocol):
-    """Gives clients that speak the protocol to `model`."""
+    """Answers requests with `model`; `note` says what a person should know."""
 
     transport: str
     model: str
@@ -31,26 +38,48 @@ class Backend(Protocol):
     def state(self) -> str:
         """ready, or loading: the first answer takes longer."""
 
-    async def client(self) -> httpx.AsyncClient:
-        """A ready client. Raises CannotStart, OSError."""
+    async def ask(self, work: Work, on_text: OnText) -> CallEnd:
+        """Do one piece of work. Cancelling it leaves nothing running. Raises CannotStart."""
+
+    async def alive(self) -> str:
+        """Why it can do nothing any more, or an empty text."""
 
     async def stop(self) -> None:
         """Close what is open."""
 
 
 @attrs.define
-class ConfiguredServer:
-    """A server that the user runs."""
+class ServerBackend:
+    """A server that speaks one of the HTTP transports."""
 
     transport: str
     model: str
-    note: str
+    settings: ProviderSettings
+    codec: Codec
     http: httpx.AsyncClient
+    key: str = attrs.field(repr=False)
+    clock: Clock
+    note: str = ""
     state: str = "ready"
 
-    async def client(self) -> httpx.AsyncClient:
-        """The one client."""
-        return self.http
+    async def ask(self, work: Work, on_text: OnText) -> CallEnd:
+        """One request; the key is in nothing that comes back."""
+        ended = await call(self.http, self.codec, work.ask, on_text, self.clock)
+        if not self.key:
+            return ended
+        ended.answer.text = hide(ended.answer.text, self.key)
+        return attrs.evolve(ended, error=hide(ended.error, self.key))
+
+    async def alive(self) -> str:
+        """A server of the user's may be gone, and another stand in for it; others are the
+        breaker's business."""
+        if not probed(self.settings):
+            return ""
+        try:
+            await probe(self.http, self.settings)
+        except (httpx.HTTPError, WireError, Unavailable) as error:
+            return f"{self.settings.base_url} is not ready: {_words(error)}"
+        return ""
 
     async def stop(self) -> None:
         """Close its connections."""
@@ -64,6 +93,8 @@ class EmbeddedBackend:
     model: str
     note: str
     server: EmbeddedServer
+    home: Home
+    clock: Clock
     transport: str = "openai-chat (embedded)"
 
     @property
@@ -71,9 +102,21 @@ class EmbeddedBackend:
         """As the child is."""
         return self.server.state
 
-    async def client(self) -> httpx.AsyncClient:
-        """Start the child if need be."""
-        return await self.server.client()
+    async def ask(self, work: Work, on_text: OnText) -> CallEnd:
+        """Start the child if need be. No answer of a model whose file has changed counts."""
+        try:
+            client = await self.server.client()
+        except OSError as error:
+            return failed(Fault.SERVER, str(error))
+        ended = await call(client, openai_chat, work.ask, on_text, self.clock)
+        if is_verified(self.home, self.server.model):
+            return ended
+        await self.server.stop()
+        return failed(Fault.SERVER, "the model file changed while it was in use")
+
+    async def alive(self) -> str:
+        """The child is started anew on need."""
+        return ""
 
     async def stop(self) -> None:
         """End the child."""
@@ -83,29 +126,42 @@ class EmbeddedBackend:
 async def choose_backend(
     settings: ProviderSettings,
     home: Home,
+    clock: Clock,
     *,
     spawn: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
     on_change: Callable[[str], None],
 ) -> Backend:
-    """The configured server when it is ready, else the embedded model when its file is there.
+    """What the settings name; where they allow it, the embedded model when that is not there.
 
     Raises CannotStart with what is missing and what to do about it.
     """
+    transport = TRANSPORTS[settings.transport]
+    cure = f"start it, or correct [providers.{settings.name}] base_url"
     trouble = ""
-    if settings.base_url:
-        try:
-            return await connect(settings)
-        except (httpx.HTTPError, httpx.InvalidURL, WireError, Unavailable) as error:
-            trouble = f"the server {settings.base_url} is not ready: {_words(error)}"
+    try:
+        if transport.client is not None:
+            return CliBackend.find(
+                transport.name, transport.client, settings, home, await _key_or_login(settings)
+            )
+        if settings.base_url or transport.base_url:
+            return await connect(settings, clock)
+    except Unavailable as error:
+        trouble, cure = error.message, error.cure or cure
+    except (httpx.HTTPError, httpx.InvalidURL, WireError) as error:
+        trouble = f"the server {settings.base_url} is not ready: {_words(error)}"
     if not settings.embedded:
-        raise CannotStart(
-            trouble or "no server is configured",
-            cure=f"start it, or correct [providers.{settings.name}] base_url",
-        )
+        raise CannotStart(trouble or "no server is configured", cure=cure)
     model = _model_file(home, settings, trouble)
     server = EmbeddedServer(home, model, settings, spawn=spawn, on_change=on_change)
     note = f"{trouble}; the embedded model is used" if trouble else ""
-    return EmbeddedBackend(model=model.name, note=note, server=server)
+    return EmbeddedBackend(model=model.name, note=note, server=server, home=home, clock=clock)
+
+
+async def _key_or_login(settings: ProviderSettings) -> str:
+    """A program may be logged in where there is no key in the named variable."""
+    if settings.key_env and not settings.key_command and not os.environ.get(settings.key_env):
+        return ""
+    return await key_of(settings)
 
 
 def _model_file(home: Home, settings: ProviderSettings, trouble: str) -> Model:
@@ -122,26 +178,38 @@ def _model_file(home: Home, settings: ProviderSettings, trouble: str) -> Model:
     return model
 
 
-async def connect(settings: ProviderSettings) -> ConfiguredServer:
-    headers = {}
-    if settings.key_env:
-        key = os.environ.get(settings.key_env)
-        if not key:
-            raise Unavailable(f"the variable {settings.key_env} is not set")
-        headers["authorization"] = f"Bearer {key}"
-    client = httpx.AsyncClient(
-        base_url=settings.base_url.rstrip("/").removesuffix("/v1"),
-        headers=headers,
-        limits=httpx.Limits(max_connections=min(CONNECTIONS_MAX, settings.slots)),
-        timeout=httpx.Timeout(None, connect=10.0),
-        trust_env=False,
+def probed(settings: ProviderSettings) -> bool:
+    """Servers of the user's own are asked whether they are ready; they may be starting, and list
+    their models. A maker's service is only called when there is work."""
+    return settings.transport == "openai-chat"
+
+
+async def connect(settings: ProviderSettings, clock: Clock) -> ServerBackend:
+    """A server with its key. Raises Unavailable, httpx.HTTPError, httpx.InvalidURL, WireError."""
+    transport: Transport = TRANSPORTS[settings.transport]
+    assert transport.codec is not None
+    if not settings.model and not probed(settings):
+        raise Unavailable(
+            "no model is named", cure=f'set model = "…" in [providers.{settings.name}]'
+        )
+    key = await key_of(settings)
+    client = client_of(
+        settings.base_url or transport.base_url, transport.codec.headers(key), settings.idle_s
     )
     try:
-        model = await probe(client, settings)
+        model = await probe(client, settings) if probed(settings) else settings.model
     except BaseException:
         await client.aclose()
         raise
-    return ConfiguredServer(transport="openai-chat", model=model, note="", http=client)
+    return ServerBackend(
+        transport=transport.name,
+        model=model,
+        settings=settings,
+        codec=transport.codec,
+        http=client,
+        key=key,
+        clock=clock,
+    )
 
 
 async def probe(client: httpx.AsyncClient, settings: ProviderSettings) -> str:
@@ -153,25 +221,27 @@ async def probe(client: httpx.AsyncClient, settings: ProviderSettings) -> str:
         with anyio.fail_after(PROBE_S):
             return await _probe(client, settings)
     except TimeoutError:
-        raise Unavailable(f"it did not answer in {PROBE_S:g} s") from None
+        raise Unavailable(
+            f"the server {settings.base_url} did not answer in {PROBE_S:g} s"
+        ) from None
 
 
 async def _probe(client: httpx.AsyncClient, settings: ProviderSettings) -> str:
+    server = f"the server {settings.base_url}"
     status, _ = await _get(client, "/readyz")
     if status == httpx.codes.SERVICE_UNAVAILABLE:
-        raise Unavailable("it is still starting")
+        raise Unavailable(f"{server} is not ready: it is still starting")
     status, body = await _get(client, "/v1/models")
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise Unavailable(
-            f"it does not accept the key of {settings.key_env or '(no key_env is set)'}"
-        )
+        whose = settings.key_env or " ".join(settings.key_command[:1]) or "(no key_env is set)"
+        raise Unavailable(f"{server} does not accept the key of {whose}")
     if status != httpx.codes.OK:
-        raise Unavailable(f"/v1/models answered HTTP {status}")
+        raise Unavailable(f"{server} is not ready: /v1/models answered HTTP {status}")
     models = models_of(body)
     if settings.model:
         return settings.model
     if not models:
-        raise Unavailable("it lists no models")
+        raise Unavailable(f"{server} is not ready: it lists no models")
     return models[0]
 
 

@@ -1,7 +1,8 @@
 """The door: listens on the Unix socket and turns calls into messages and views into answers."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import anyio
@@ -12,8 +13,8 @@ from loguru import logger
 from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
 from atlas_actors.config import Home
-from atlas_actors.errors import Busy, DeadlinePassed, NotFound, Unavailable
-from atlas_actors.gateway import routes, views
+from atlas_actors.errors import Busy, Conflict, DeadlinePassed, NotFound, Unavailable
+from atlas_actors.gateway import costs, routes, views, workspaces
 from atlas_actors.gateway.connection import Connection, Notify
 from atlas_actors.gateway.follow import Follower, Followers
 from atlas_actors.gateway.methods import describe, method_for
@@ -23,16 +24,19 @@ from atlas_actors.gateway.rpc import INVALID_REQUEST, Call, RpcError, error_line
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
     AnswerGrew,
+    BreakerChanged,
     ExecutorReported,
     ProvidersChanged,
     ReportExecutor,
 )
 from atlas_actors.messages.routing import CorrectRoute, DecideRoute
 from atlas_actors.messages.supervision import RetryChild
-from atlas_actors.messages.task import CancelTask, RetryTask, TaskChanged
-from atlas_actors.settings import ProviderSettings, SocketSettings
+from atlas_actors.messages.task import CancelTask, RetryTask, SettleWorkspace, TaskChanged
+from atlas_actors.messages.workspace import Workspace
+from atlas_actors.providers.prices import PriceTable
+from atlas_actors.settings import BudgetSettings, ProviderSettings, SocketSettings
 
-Inbox = TaskChanged | AnswerGrew | ExecutorReported | ProvidersChanged
+Inbox = TaskChanged | AnswerGrew | ExecutorReported | ProvidersChanged | BreakerChanged
 FINAL_STATES: Final = frozenset({"completed", "failed", "cancelled"})
 WAIT_MS: Final = 60_000
 LIST_ROWS: Final = 50
@@ -62,8 +66,16 @@ class Gateway(AsyncActor):
         about: About,
         settings: SocketSettings,
         providers: Mapping[str, ProviderSettings],
+        prices: PriceTable,
+        budget: BudgetSettings,
+        tiers: Sequence[str],
     ) -> None:
         super().__init__(place)
+        self._prices = prices
+        self._budget = budget
+        self._tiers = tiers
+        self._breakers: dict[str, BreakerChanged] = {}
+        self._settling: set[str] = set()  # tasks whose changes are being applied or discarded
         self._about = about
         self._settings = settings
         self._providers = dict(providers)
@@ -99,9 +111,18 @@ class Gateway(AsyncActor):
             case ExecutorReported():
                 self._reports[message.provider] = message
                 return None
+            case BreakerChanged():
+                self._breakers[message.provider] = message
+                return None
             case ProvidersChanged():
+                old = self._providers
                 self._providers = {
                     table["name"]: ProviderSettings(**table) for table in message.providers
+                }
+                self._breakers = {  # who has changed begins anew
+                    name: breaker
+                    for name, breaker in self._breakers.items()
+                    if name in self._providers and old.get(name) == self._providers[name]
                 }
                 return None
 
@@ -187,6 +208,16 @@ class Gateway(AsyncActor):
                 return _changed(await self._call(paths.TASKS, CancelTask(id=params["id"])))
             case "task.retry":
                 return _changed(await self._call(paths.TASKS, RetryTask(id=params["id"])))
+            case "task.diff":
+                return await self._read(workspaces.diff, params["id"])
+            case "task.apply":
+                return await self._settle(params["id"], workspaces.apply)
+            case "task.discard":
+                return await self._settle(params["id"], workspaces.discard)
+            case "cost.stats":
+                best = costs.best_of(self._providers, self._tiers, self._prices)
+                by, since_ms = params.get("by", "day"), params.get("since_ms", 0)
+                return await self._read(costs.stats, by, since_ms, best, self._prices.date)
             case "outcome.record":
                 recorded = await self._call(paths.OUTCOMES, outcome_of(params))
                 return {"id": recorded.id}
@@ -225,6 +256,18 @@ class Gateway(AsyncActor):
                     await _pass_on_rest(follower, notify)
         return await self._read(views.task, id)
 
+    async def _settle(self, id: str, act: Callable[[Path, str], Workspace]) -> dict[str, Any]:
+        """Act on a task's changes, then have it recorded; one at a time for each task."""
+        if id in self._settling:
+            raise Conflict(f"the changes of task {id} are being settled already")
+        self._settling.add(id)
+        try:
+            workspace = await anyio.to_thread.run_sync(act, self._about.home.state, id)
+            await self._call(paths.TASKS, SettleWorkspace(id=id, workspace=workspace))
+        finally:
+            self._settling.discard(id)
+        return workspaces.settled(id, workspace)
+
     async def _retry_part(self, part: str) -> dict[str, str]:
         cell = next(
             (
@@ -247,19 +290,21 @@ class Gateway(AsyncActor):
             "epoch": about.epoch,
             "uptime_ms": round((self.place.clock.monotonic_s() - self._born_s) * 1000),
             "home": str(about.home.root),
-            "degraded": views.degraded(self.place.directory),
+            "degraded": views.degraded(self.place.directory)
+            + views.resting(self._breakers.values()),
             "providers": [
                 views.provider(
                     name,
                     settings.transport,
                     self.place.directory.find(paths.executor(name)),
                     self._reports.get(name),
+                    self._breakers.get(name),
                 )
                 for name, settings in self._providers.items()
             ],
             "tasks": await self._read_or_none(views.counts),
             "cost_today_usd": await self._read_or_none(views.cost_today_usd),
-            "budget_today_usd": None,
+            "budget_today_usd": self._budget.usd_per_day,
         }
 
     async def _read_or_none(self, view: Any) -> Any:

@@ -116,6 +116,21 @@ METHODS: Final = {
                     "provider": _NAME,
                     "at_ms": _TIME,
                     "max_attempts": {"type": "integer", "minimum": 1, "maximum": 100},
+                    "check": {
+                        "anyOf": [
+                            {"type": "string", "minLength": 1, "maxLength": 10_000},
+                            {
+                                "type": "array",
+                                "items": {"type": "string", "maxLength": 10_000},
+                                "minItems": 1,
+                                "maxItems": 1_000,
+                            },
+                        ]
+                    },
+                    "match": {"type": "string", "minLength": 1, "maxLength": 1_000},
+                    "in_place": {"type": "boolean"},
+                    "budget_usd": {"type": "number", "minimum": 0, "maximum": 100_000},
+                    "deadline_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 864_000},
                 },
                 "prompt",
             ),
@@ -157,6 +172,32 @@ METHODS: Final = {
             "task.retry",
             "Try a failed or cancelled task anew → {id, state}.",
             _object({"id": _ID}, "id"),
+        ),
+        _method(
+            "task.diff",
+            "What a task changed in its workspace → {id, summary, diff, workspace}.",
+            _object({"id": _ID}, "id"),
+        ),
+        _method(
+            "task.apply",
+            "Bring a task's changes into its directory → {id, summary, workspace}.",
+            _object({"id": _ID}, "id"),
+        ),
+        _method(
+            "task.discard",
+            "Throw a task's changes away → {id, summary, workspace}.",
+            _object({"id": _ID}, "id"),
+        ),
+        _method(
+            "cost.stats",
+            "What attempts cost, summed by one thing, and an estimate of what the best tier would"
+            " have cost → {by, rows, total, quality_model, prices_of}.",
+            _object(
+                {
+                    "by": {"enum": ["day", "provider", "intent", "strategy", "project"]},
+                    "since_ms": _TIME,
+                }
+            ),
         ),
         _method(
             "outcome.record",

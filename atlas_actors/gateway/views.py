@@ -1,20 +1,21 @@
 """Builds the answers that clients rely on from cells and published views."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from atlas_actors.cell import Cell, Directory
 from atlas_actors.clock import Clock
 from atlas_actors.errors import NotFound
-from atlas_actors.messages.execution import ExecutorReported
+from atlas_actors.messages.execution import BreakerChanged, ExecutorReported
 from atlas_actors.store import Reader, Row
 
 PROMPT_CHARACTERS: Final = 200
-_TOKENS: Final = ("input", "cache_read", "cache_write", "output", "reasoning")
+_TOKENS: Final = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
 _TASK_COLUMNS: Final = (
     "id, state, prompt, priority, lane, waits_for, created_at_ms, started_at_ms, ended_at_ms,"
-    " result, error, verified_by, maybe_ran, route"
+    " result, error, verified_by, maybe_ran, route, workspace, spent_usd, budget_usd"
 )
 
 # A list shows beginnings; the whole is in task.get.
@@ -53,8 +54,27 @@ def degraded(directory: Directory) -> list[dict[str, Any]]:
     ]
 
 
+def resting(breakers: Iterable[BreakerChanged]) -> list[dict[str, Any]]:
+    """Every provider that is not asked for now, as `degraded` shows it."""
+    return [
+        {
+            "part": f"executor.{breaker.provider}",
+            "state": "resting",
+            "reason": f"its breaker is open: {breaker.reason}",
+            "cure": "it is tried again by itself",
+            "retry_at_ms": breaker.until_ms,
+        }
+        for breaker in breakers
+        if breaker.state == "open"
+    ]
+
+
 def provider(
-    name: str, transport: str, cell: Cell | None, report: ExecutorReported | None
+    name: str,
+    transport: str,
+    cell: Cell | None,
+    report: ExecutorReported | None,
+    breaker: BreakerChanged | None,
 ) -> dict[str, Any]:
     """One row of status.providers; a running executor speaks for itself."""
     state = "stopped"
@@ -68,7 +88,9 @@ def provider(
         "transport": report.transport if report else transport,
         "model": report.model if report else None,
         "state": state,
-        "breaker": None,
+        "breaker": breaker.state if breaker is not None else "closed",
+        "breaker_reason": breaker.reason or None if breaker is not None else None,
+        "breaker_until_ms": breaker.until_ms if breaker is not None else None,
         "in_flight": len(report.in_flight) if report and state != "stopped" else 0,
     }
 
@@ -126,12 +148,20 @@ def state_of(state: Path, id: str) -> str:
 
 def _task(row: Row) -> dict[str, Any]:
     route = json.loads(row["route"]) if row["route"] else None
-    return {**row, "maybe_ran": bool(row["maybe_ran"]), "route": route, "strategy": None}
+    workspace = json.loads(row["workspace"]) if row["workspace"] else None
+    return {
+        **row,
+        "maybe_ran": bool(row["maybe_ran"]),
+        "route": route,
+        "workspace": workspace,
+        "strategy": None,
+    }
 
 
 def _attempt(row: Row) -> dict[str, Any]:
     attempt = {key: row[key] for key in row if key not in (*_TOKENS, "task_id")}
     attempt["tokens"] = {key: row[key] for key in _TOKENS}
+    attempt["estimated"] = bool(row["estimated"])
     return attempt
 
 

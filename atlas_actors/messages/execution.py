@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from atlas_actors.messages.routing import Route
+from atlas_actors.messages.workspace import Workspace
 
 
 class End(StrEnum):
@@ -21,6 +22,20 @@ class End(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Fault(StrEnum):
+    """Why an attempt was not answered, as far as the next step depends on it."""
+
+    RATE = "rate"  # too many requests, overloaded, loading: later
+    QUOTA = "quota"  # paid for, and used up: much later
+    KEY = "key"  # no key, or not accepted: once a person has acted
+    CONTEXT = "context"  # longer than it takes
+    REQUEST = "request"  # it will not do this request
+    SERVER = "server"  # it failed, or does not speak the protocol
+    NETWORK = "network"  # no way to it
+    BUDGET = "budget"  # ours: it would have cost more than is left
+    TASK = "task"  # the work itself cannot be begun, whoever does it
+
+
 @attrs.frozen(kw_only=True)
 class Usage:
     """Tokens of one attempt; input excludes what was read from a cache."""
@@ -28,8 +43,9 @@ class Usage:
     input: int = 0
     cache_read: int = 0
     cache_write: int = 0
+    cache_write_1h: int = 0  # of cache_write, what is kept for an hour
     output: int = 0
-    reasoning: int = 0
+    reasoning: int = 0  # of output
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +64,29 @@ class Request:
     files: tuple[File, ...] = ()
     cwd: str | None = None
     schema: dict[str, Any] | None = None  # the answer must be JSON of this schema
+    match: str | None = None  # the answer must match this RE2 pattern
+    check: tuple[str, ...] | None = None  # this command must exit 0; the answer is its input
     provider: str | None = None  # a person's pin: no other provider is used
+    in_place: bool = False  # a person's choice: work in `cwd` itself, not in a copy
+    budget_usd: float | None = None  # of all attempts together
+    deadline_s: float | None = None  # of all attempts together, from the first one's start
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """How far the cascade of a task has come; made by the orchestrator, kept by tasks."""
+
+    tried: tuple[str, ...] = ()  # failed in this round, by no fault of the request
+    rounds: int = 0  # how often all had failed
+    retried: int = 0  # times in a row on the provider of the last attempt
+
+
+@attrs.frozen(kw_only=True)
+class CheckRun:
+    """What became of a check's command: its exit code (None: it did not run or end), its output."""
+
+    code: int | None
+    output: str
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +103,10 @@ class AttemptStarted:
     attempts_max: int
     interruptions: int
     last_error: str = ""  # of the attempt before
+    progress: Progress = attrs.field(factory=Progress)
+    created_ms: int = 0  # of the task
+    begun_ms: int | None = None  # when the first attempt started
+    spent_usd: float = 0.0  # by the attempts before
 
 
 @attrs.frozen(kw_only=True)
@@ -73,6 +115,9 @@ class RunAttempt:
 
     started: AttemptStarted
     prompt: str
+    deadline_s: float
+    writes: bool = False  # it may change files: it gets a workspace
+    budget_usd: float | None = None  # what it may cost; for clients that can hold themselves to it
 
 
 @attrs.frozen(kw_only=True)
@@ -109,13 +154,17 @@ class AttemptEnded:
     started: AttemptStarted
     provider: str
     end: End
+    fault: Fault | None = None
     error: str = ""
     answer: str = ""
-    finish: str = ""  # stop, length, … as the provider said
+    finish: str = ""  # stop, length, refusal, denied, tool, or the provider's own word
+    check: CheckRun | None = None
+    workspace: Workspace | None = None
     model: str = ""
     transport: str = ""
     usage: Usage = attrs.field(factory=Usage)
-    cost_usd: float = 0.0
+    estimated: bool = False  # the tokens are a guess: it broke off before it had said
+    cost_usd: float | None = None  # as the provider states it; None: by the table of prices
     retry_after_ms: int | None = None
     duration_ms: int = 0
 
@@ -152,3 +201,13 @@ class ExecutorReported:
     slots: int
     in_flight: tuple[tuple[str, int], ...] = ()
     note: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class BreakerChanged:
+    """Fact for the gateway: whether a provider is asked at all; state closed, open, half_open."""
+
+    provider: str
+    state: str
+    reason: str = ""
+    until_ms: int | None = None  # open until then

@@ -10,8 +10,9 @@ class Link:
     """One provider of a chain, and why it is in or out."""
 
     provider: str
-    verdict: str  # in, out, waiting
+    verdict: str  # in, out, waiting, open (its breaker), over budget
     why: str
+    breaker: str = "closed"  # closed, open, half_open
 
 
 @attrs.frozen(kw_only=True)

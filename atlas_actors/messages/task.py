@@ -4,8 +4,9 @@ from enum import StrEnum
 
 import attrs
 
-from atlas_actors.messages.execution import End, Request, Usage
+from atlas_actors.messages.execution import End, Fault, Progress, Request, Usage
 from atlas_actors.messages.routing import Route
+from atlas_actors.messages.workspace import Workspace
 
 
 class TaskState(StrEnum):
@@ -27,7 +28,6 @@ class SubmitTask:
     priority: str = "normal"  # low, normal, high, urgent
     at_ms: int | None = None
     max_attempts: int | None = None
-    budget_usd: float | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +50,14 @@ class RetryTask:
     """Ask tasks: try a failed or cancelled task anew; the answer is a TaskChanged."""
 
     id: str
+
+
+@attrs.frozen(kw_only=True)
+class SettleWorkspace:
+    """Ask tasks: a person has decided on what a task did; the answer is a TaskChanged."""
+
+    id: str
+    workspace: Workspace
 
 
 @attrs.frozen(kw_only=True)
@@ -111,6 +119,18 @@ class AttemptOver:
     provider: str | None = None
     lane: str | None = None
     delay_ms: int = 0
+    fault: Fault | None = None
+    estimated: bool = False  # the tokens are a guess
+    progress: Progress = attrs.field(factory=Progress)
+    workspace: Workspace | None = None
+    counts: bool = True  # as one of the answers that may be asked for
+    interrupted: bool = False  # uses up one of the task's interruptions
+    infrastructure: bool = False  # says nothing about the quality of answers
+
+
+@attrs.frozen(kw_only=True)
+class RouteAgain:
+    """Order to tasks: those that wait for nobody are to be routed anew."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,14 +1,25 @@
 """Pure: does an answer pass its check?"""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
+import re2
 
 from atlas_actors.errors import UsageError
 from atlas_actors.json_schema import SchemaValidator
+from atlas_actors.messages.execution import AttemptEnded, CheckRun, Request
 
 DETAIL_CHARACTERS: Final = 300
+REFUSAL_CHARACTERS: Final = 600
+_REFUSAL: Final = (
+    r"(i'?m |i am )?(very |so |really )?(sorry|afraid)?[,.;:]? ?(but |that )?"
+    r"(as an ai[a-z ,-]{0,40}?,? ?)?"
+    r"i(( am|'m) (unable|not able) to| (cannot|can't|can not|won't|will not|must decline to))"
+    r" (help( (you|with|in|to|do)\b|[.!]|$)|assist|comply|fulfil|provide|support|engage"
+    r"|(do|share|create|generate|write) (this|that|such)\b)"
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -21,16 +32,57 @@ class Verdict:
     answer: str
 
 
-def check_answer(answer: str, finish: str, schema: dict[str, Any] | None) -> Verdict:
-    """With a schema: JSON that fits it. Without: text that is there and was not cut off."""
-    if finish == "length":
-        return _failed("schema" if schema else "text", "the answer was cut off", answer)
-    if schema is not None:
-        return _check_schema(answer, schema)
+def check_answer(ended: AttemptEnded, needs: Sequence[str] = ()) -> Verdict:
+    """The request's own checks, else those that are built in.
+
+    A command that exits 0, a JSON schema, a pattern; all that are given must hold. Always: not
+    empty, not cut off, no refusal, and JSON where the request asks for JSON (`needs`).
+    """
+    request = ended.started.request
+    answer = ended.answer
+    how = _how(request)
+    if ended.finish == "length":
+        return _failed(how, "the answer was cut off", answer)
+    if ended.finish == "refusal" or is_refusal(answer):
+        return _failed(how, f"it refused: {_beginning(answer)}", answer)
+    if ended.finish == "denied":
+        return _failed(how, "it was denied every change that it tried", answer)
+    changed = ended.workspace is not None and ended.workspace.files > 0
+    if not answer.strip() and not changed:
+        return _failed(how, "the answer is empty", answer)
+    kept = answer.strip()
+    details = []
+    if request.schema is not None:
+        verdict = _check_schema(answer, request.schema)
+        if not verdict.passed:
+            return verdict
+        kept = verdict.answer
+        details.append(verdict.detail)
+    elif "json" in needs and request.match is None and request.check is None and not changed:
+        problem = _no_json(answer)
+        if problem:
+            return _failed(how, problem, answer)
+        details.append("holds JSON")
+    if request.match is not None:
+        if not re2.search(request.match, kept):
+            return _failed(how, f"it does not match {request.match}", answer)
+        details.append(f"matches {request.match}")
+    if request.check is not None:
+        run = ended.check
+        if run is None or run.code != 0:
+            return _failed(how, _run_of(request.check, run), answer)
+        details.append(f"{' '.join(request.check)} exited 0")
+    detail = ", ".join(details) or "not empty, not cut off, no refusal"
+    return Verdict(passed=True, how=how, detail=detail[:DETAIL_CHARACTERS], answer=kept)
+
+
+def is_refusal(answer: str) -> bool:
+    """Whether a short answer begins by saying that it will not help. An answer about refusals,
+    errors or apologies is none: only the speaker's own no at the very beginning counts."""
     text = answer.strip()
-    if not text:
-        return _failed("text", "the answer is empty", answer)
-    return Verdict(passed=True, how="text", detail="not empty, not cut off", answer=text)
+    if len(text) > REFUSAL_CHARACTERS or "```" in text:
+        return False
+    return re2.match(_REFUSAL, text.replace("’", "'").lower()) is not None
 
 
 def without_fence(answer: str) -> str:
@@ -40,6 +92,37 @@ def without_fence(answer: str) -> str:
     if len(lines) >= 3 and lines[0].startswith("```") and lines[-1].strip() == "```":
         return "\n".join(lines[1:-1]).strip()
     return text
+
+
+def _how(request: Request) -> str:
+    """The name of the check: all that the request asks for, or the built-in one."""
+    asked = (("command", request.check), ("schema", request.schema), ("match", request.match))
+    return "+".join(name for name, value in asked if value is not None) or "text"
+
+
+def _no_json(answer: str) -> str:
+    """Why an answer that should be JSON is none: whole, in a fence, or from a bracket on."""
+    text = without_fence(answer)
+    if "```" in text:
+        text = text.split("```", 2)[1].removeprefix("json").strip()
+    starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
+    try:
+        json.JSONDecoder().raw_decode(text, min(starts, default=0))
+    except (ValueError, RecursionError) as error:
+        return f"JSON was asked for: {error}"
+    return ""
+
+
+def _run_of(command: tuple[str, ...], run: CheckRun | None) -> str:
+    name = " ".join(command)
+    if run is None:
+        return f"{name} was not run"
+    what = "did not run" if run.code is None else f"exited {run.code}"
+    return f"{name} {what}: {' '.join(run.output.split())[-DETAIL_CHARACTERS // 2 :]}"
+
+
+def _beginning(answer: str) -> str:
+    return " ".join(answer.split())[:100]
 
 
 def _check_schema(answer: str, schema: dict[str, Any]) -> Verdict:

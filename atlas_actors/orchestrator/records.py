@@ -5,7 +5,7 @@ import json
 import attrs
 
 from atlas_actors.messages.routing import Route
-from atlas_actors.store import Store
+from atlas_actors.store import Row, Store
 
 
 def add_plan(
@@ -33,3 +33,56 @@ def add_plan(
 def prune(store: Store, before_ms: int) -> None:
     """Delete plans older than that."""
     store.run("delete from plans where at_ms < ?", (before_ms,))
+
+
+def spent_on(store: Store, day: str) -> list[Row]:
+    """Each provider's sums of a local day."""
+    return store.rows("select provider, usd, tokens from spent where day = ?", (day,))
+
+
+def add_spent(store: Store, day: str, provider: str, usd: float, tokens: int) -> None:
+    """Add to a provider's sums of a day."""
+    store.run(
+        "insert into spent values (?, ?, ?, ?) on conflict (day, provider) do update"
+        " set usd = usd + excluded.usd, tokens = tokens + excluded.tokens",
+        (day, provider, usd, tokens),
+    )
+
+
+def reserve(
+    store: Store, attempt: tuple[str, int], provider: str, usd: float, tokens: int, at_ms: int
+) -> None:
+    """Set the worst case of a call aside."""
+    store.run(
+        "insert or replace into reservations values (?, ?, ?, ?, ?, ?)",
+        (*attempt, provider, usd, tokens, at_ms),
+    )
+
+
+def release(store: Store, attempt: tuple[str, int]) -> None:
+    """A call is over."""
+    store.run("delete from reservations where task_id = ? and attempt = ?", attempt)
+
+
+def reservations(store: Store) -> list[Row]:
+    """The calls under way."""
+    return store.rows("select task_id, attempt, provider, usd, tokens from reservations")
+
+
+def keep_answer(store: Store, key: str, answer: str, verified_by: str, until_ms: int) -> None:
+    """An answer that may be given again until then."""
+    store.run(
+        "insert or replace into answers values (?, ?, ?, ?)", (key, answer, verified_by, until_ms)
+    )
+
+
+def kept_answer(store: Store, key: str, now_ms: int) -> Row | None:
+    """The answer of an exact request, if it may still be given."""
+    return store.row(
+        "select answer, verified_by from answers where key = ? and until_ms > ?", (key, now_ms)
+    )
+
+
+def prune_answers(store: Store, now_ms: int) -> None:
+    """Delete answers whose time is over."""
+    store.run("delete from answers where until_ms <= ?", (now_ms,))

@@ -1,37 +1,34 @@
-"""Pure: which providers may do a request, in which order, and what follows an attempt."""
+"""Pure: what follows an attempt."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
 
-from atlas_actors.messages.execution import AttemptEnded, End
-from atlas_actors.messages.routing import Link, Route
-from atlas_actors.messages.task import TaskState
+from atlas_actors.messages.execution import AttemptEnded, End, Fault, Progress
+from atlas_actors.messages.routing import Link
+from atlas_actors.messages.task import AttemptOver, TaskState
+from atlas_actors.orchestrator.chain import IN, Provider, lane_of
 from atlas_actors.orchestrator.check import Verdict
-from atlas_actors.providers.catalog import TIERS, TRANSPORTS
-from atlas_actors.providers.prices import Price
-from atlas_actors.settings import ProviderSettings
+from atlas_actors.providers.catalog import TIERS
 
-# English has about 4 characters a token, code fewer: below this estimate it is surely too long.
-CHARACTERS_PER_TOKEN: Final = 4
-RETRY_FLOOR_MS: Final = 100
-RETRY_CAP_MS: Final = 60_000
-RETRY_AFTER_CAP_MS: Final = 3_600_000
-
-
-@attrs.frozen(kw_only=True)
-class Provider:
-    """What the orchestrator knows of one provider now."""
-
-    name: str
-    tier: str
-    built: bool
-    workspace: bool
-    context_tokens: int
-    usable: bool = False
-    reason: str = "not started yet"
-    slots: int = 1
+RETRY_FLOOR_MS: Final = 20
+RETRY_BASE_MS: Final = 250
+ROUND_BASE_MS: Final = 1_000
+DELAY_CAP_MS: Final = 60_000
+# These say nothing about the answer that the provider would have given.
+_NOT_ITS_ANSWER: Final = frozenset(
+    {
+        Fault.RATE,
+        Fault.QUOTA,
+        Fault.KEY,
+        Fault.SERVER,
+        Fault.NETWORK,
+        Fault.CONTEXT,
+        Fault.BUDGET,
+        Fault.TASK,
+    }
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -43,176 +40,225 @@ class Next:
     lane: str | None
     delay_ms: int = 0
     error: str = ""
-
-
-def provider_of(settings: ProviderSettings) -> Provider:
-    """A provider as its settings describe it, before it has reported."""
-    transport = TRANSPORTS.get(settings.transport)
-    built = transport is not None and transport.built
-    return Provider(
-        name=settings.name,
-        tier=settings.tier,
-        built=built,
-        workspace=transport is not None and transport.workspace,
-        context_tokens=settings.context_tokens,
-        reason="not started yet" if built else f"transport {settings.transport} is not built yet",
-    )
-
-
-def route_without_router(id: str, error: str) -> Route:
-    """Best effort while the router is not working: the free tier, and the reason."""
-    return Route(
-        id=id,
-        layer=None,
-        rule=None,
-        intent="explain",
-        confidence=0.0,
-        abstained=True,
-        tier="free",
-        agent=None,
-        complexity=5,
-        difficulty=0.5,
-        mode="normal",
-        reason=f"the router is not working: {error}",
-    )
-
-
-def chain_of(
-    route: Route,
-    pinned: str | None,
-    length: int,
-    providers: Mapping[str, Provider],
-    tiers: Sequence[str] = TIERS,
-) -> tuple[Link, ...]:
-    """Every provider in the order of preference, with a verdict each: who may do a request is
-    decided here and nowhere else.
-
-    A person's pin (of the request, else of the route) leaves only that one. The session's provider
-    comes first. Then from the route's tier upwards, cheapest first; below it only as a last resort,
-    best first: a person is better served by a labelled small model than by nothing. `length` in
-    characters.
-    """
-    pinned = pinned or route.pin
-    if pinned is None and route.locked:
-        pinned = route.keep  # it waits rather than hand a tool loop to a stranger
-    # A tier that the settings no longer have is taken for the best: in doubt up.
-    wanted = tiers.index(route.tier) if route.tier in tiers else len(tiers) - 1
-    rank = {tier: (0, at) if at >= wanted else (1, -at) for at, tier in enumerate(tiers)}
-    last = (2, 0)
-    ordered = sorted(
-        providers.values(),
-        key=lambda provider: (provider.name != route.keep, rank.get(provider.tier, last)),
-    )
-    below = frozenset(tiers[:wanted])
-    return tuple(_link(provider, route, pinned, length, below) for provider in ordered)
-
-
-def estimate_usd(settings: ProviderSettings | None, length: int, answer_tokens: int) -> float:
-    """What a request will likely cost at a provider; 0 where it is free or nobody can do it."""
-    if settings is None:
-        return 0.0
-    price = Price(input=settings.usd_input, output=settings.usd_output)
-    return round(price.estimate_usd(length / CHARACTERS_PER_TOKEN, answer_tokens), 6)
-
-
-def lane_of(chain: Sequence[Link]) -> tuple[str | None, str]:
-    """The provider to wait for, and why the task cannot start at once (empty when it can)."""
-    usable = next((link for link in chain if link.verdict == "in"), None)
-    if usable is not None:
-        return usable.provider, ""
-    waiting = next((link for link in chain if link.verdict == "waiting"), None)
-    if waiting is not None:
-        return waiting.provider, f"waits for {waiting.provider}: {waiting.why}"
-    reasons = "; ".join(f"{link.provider}: {link.why}" for link in chain)
-    return None, f"no provider can do this: {reasons}"
+    progress: Progress = attrs.field(factory=Progress)
+    counts: bool = True  # as one of the answers that may be asked for
+    interrupted: bool = False
 
 
 def next_step(
     ended: AttemptEnded,
     verdict: Verdict | None,
     chain: Sequence[Link],
+    providers: Mapping[str, Provider],
     *,
     interruptions_max: int,
     jitter: float,
+    tiers: Sequence[str] = TIERS,
 ) -> Next:
-    """What follows an attempt; `verdict` is there when it was answered. `jitter` in [0, 1)."""
+    """What follows an attempt; `verdict` is there when it was answered. `jitter` in [0, 1).
+
+    | the attempt | what follows |
+    |---|---|
+    | passed its check | completed |
+    | failed its check | the next tier, with what was wrong; else the same again |
+    | rate, quota, key | elsewhere at once; else wait for the provider's cooldown |
+    | server, network | the same again a moment later, unless another of its tier can; elsewhere |
+    | timed out | elsewhere, else the same again |
+    | too long for it | only to who takes more |
+    | refused | elsewhere |
+    | over budget | elsewhere, else wait |
+    | the task's own fault | failed |
+    """
     started = ended.started
     if verdict is not None and verdict.passed:
         return Next(state=TaskState.COMPLETED, end=End.ANSWERED, lane=ended.provider)
+    usable = [link.provider for link in chain if link.verdict == IN]
+    tried = (*started.progress.tried, ended.provider)
+    fresh = [name for name in usable if name not in tried]
     if verdict is not None:
-        error = f"rejected: {verdict.detail}"
-        return _again(ended, End.REJECTED, error, _elsewhere(ended, chain) or ended.provider)
+        higher = _higher(ended.provider, fresh, providers, tiers)
+        after = _after(ended.provider, fresh, chain)
+        lane = higher or after or ended.provider
+        return _again(ended, End.REJECTED, f"rejected: {verdict.detail}", lane)
     error = f"{ended.end}: {ended.error}"
-    match ended.end:
-        case End.REFUSED | End.OVER_BUDGET:
-            return _again(ended, ended.end, error, _elsewhere(ended, chain))
-        case End.TIMED_OUT:
-            return _again(ended, ended.end, error, _elsewhere(ended, chain) or ended.provider)
+    progress = attrs.evolve(started.progress, tried=tried, retried=0)
+    pending = Next(
+        state=TaskState.PENDING,
+        end=ended.end,
+        lane=fresh[0] if fresh else None,
+        error=error,
+        progress=progress,
+        counts=False,
+    )
+    match ended.fault:
+        case Fault.TASK:
+            return _failed(ended.end, error)
+        case Fault.CONTEXT:
+            return _to_longer(ended, pending, fresh, providers)
+        case Fault.RATE | Fault.QUOTA | Fault.KEY:
+            return pending if fresh else _wait(ended, pending, chain, interruptions_max)
+        case Fault.BUDGET:
+            return pending
+        case Fault.SERVER | Fault.NETWORK if ended.end is not End.TIMED_OUT:
+            if _retry_here(ended, fresh, usable, providers, tiers):
+                retried = started.progress.retried + 1
+                return attrs.evolve(
+                    pending,
+                    lane=ended.provider,
+                    delay_ms=_delay_ms(RETRY_BASE_MS, retried - 1, jitter),
+                    progress=attrs.evolve(started.progress, retried=retried),
+                )
+            if fresh:
+                return pending
+            return _next_round(ended, pending, usable, interruptions_max, jitter)
+        case _ if ended.end is End.TIMED_OUT:
+            lane = fresh[0] if fresh else ended.provider
+            return _again(ended, ended.end, error, lane, tried)
+        case _ if ended.end is End.CANCELLED:
+            return attrs.evolve(pending, lane=ended.provider, interrupted=True)
         case _:
-            if ended.end is not End.BUSY and started.interruptions >= interruptions_max:
-                return _failed(ended.end, error)
-            other = _anybody_else(ended, chain)
-            delay_ms = 0 if other else _delay_ms(ended, jitter)
-            return Next(
-                state=TaskState.PENDING,
-                end=ended.end,
-                lane=other or ended.provider,
-                delay_ms=delay_ms,
-                error=error,
-            )
+            return _again(ended, ended.end, error, fresh[0] if fresh else None, tried)
 
 
-def _again(ended: AttemptEnded, end: End, error: str, lane: str | None) -> Next:
+def over_of(
+    ended: AttemptEnded, verdict: Verdict | None, step: Next, cost_usd: float
+) -> AttemptOver:
+    """What tasks is told of an attempt and of what follows it."""
+    started = ended.started
+    passed = verdict is not None and verdict.passed
+    return AttemptOver(
+        task_id=started.task_id,
+        attempt=started.attempt,
+        epoch=started.epoch,
+        end=step.end,
+        fault=ended.fault,
+        next_state=step.state,
+        error=step.error,
+        check=f"{verdict.how}: {verdict.detail}" if verdict else "",
+        answer=verdict.answer if verdict else None,
+        verified_by=verdict.how if verdict and passed else None,
+        provider=ended.provider,
+        model=ended.model,
+        transport=ended.transport,
+        usage=ended.usage,
+        estimated=ended.estimated,
+        cost_usd=cost_usd,
+        duration_ms=ended.duration_ms,
+        lane=step.lane,
+        delay_ms=step.delay_ms,
+        progress=step.progress,
+        workspace=ended.workspace,
+        counts=step.counts,
+        interrupted=step.interrupted,
+        infrastructure=infrastructure(ended),
+    )
+
+
+def attempt_deadline_s(limit_s: float, remaining_s: float | None, more: int) -> float:
+    """An attempt's share of the time that is left: others, `more` of them, may have to follow."""
+    if remaining_s is None:
+        return limit_s
+    return max(0.1, min(limit_s, remaining_s / (1 + max(0, more))))
+
+
+def infrastructure(ended: AttemptEnded) -> bool:
+    """Whether the end says nothing about the quality of the provider's answers."""
+    return ended.fault in _NOT_ITS_ANSWER or ended.end is End.CANCELLED
+
+
+def _again(
+    ended: AttemptEnded, end: End, error: str, lane: str | None, tried: tuple[str, ...] = ()
+) -> Next:
     started = ended.started
     if lane is None or started.answers_asked >= started.attempts_max:
         return _failed(end, error)
-    return Next(state=TaskState.PENDING, end=end, lane=lane, error=error)
+    progress = attrs.evolve(started.progress, tried=tried or started.progress.tried, retried=0)
+    return Next(state=TaskState.PENDING, end=end, lane=lane, error=error, progress=progress)
 
 
 def _failed(end: End, error: str) -> Next:
     return Next(state=TaskState.FAILED, end=end, lane=None, error=error)
 
 
-def _elsewhere(ended: AttemptEnded, chain: Sequence[Link]) -> str | None:
-    """The next usable provider after the one that was tried."""
+def _higher(
+    name: str, fresh: Sequence[str], providers: Mapping[str, Provider], tiers: Sequence[str]
+) -> str | None:
+    """The first of a higher tier."""
+    rank = {tier: n for n, tier in enumerate(tiers)}
+    mine = rank.get(providers[name].tier, -1) if name in providers else -1
+    return next((one for one in fresh if rank.get(providers[one].tier, -1) > mine), None)
+
+
+def _after(name: str, fresh: Sequence[str], chain: Sequence[Link]) -> str | None:
+    """The next in the chain's order."""
     names = [link.provider for link in chain]
-    after = names.index(ended.provider) + 1 if ended.provider in names else 0
-    usable = (link.provider for link in chain[after:] if link.verdict == "in")
-    return next(usable, None)
+    here = names.index(name) if name in names else -1
+    return next((one for one in fresh if names.index(one) > here), None)
 
 
-def _anybody_else(ended: AttemptEnded, chain: Sequence[Link]) -> str | None:
-    """The first usable provider that was not the one tried; a fault of the way needs no better."""
-    others = (link.provider for link in chain if link.provider != ended.provider)
-    usable = {link.provider for link in chain if link.verdict == "in"}
-    return next((name for name in others if name in usable), None)
+def _retry_here(
+    ended: AttemptEnded,
+    fresh: Sequence[str],
+    usable: Sequence[str],
+    providers: Mapping[str, Provider],
+    tiers: Sequence[str],
+) -> bool:
+    """A hiccup is tried once more where it happened, before somebody dearer or lesser is asked."""
+    provider = providers.get(ended.provider)
+    if provider is None or ended.provider not in usable:
+        return False
+    if ended.started.progress.retried >= provider.retries:
+        return False
+    return not fresh or providers[fresh[0]].tier != provider.tier
 
 
-def _delay_ms(ended: AttemptEnded, jitter: float) -> int:
-    """Retry-After when the provider gave one, else exponential with full jitter."""
-    if ended.retry_after_ms is not None:
-        return max(RETRY_FLOOR_MS, min(ended.retry_after_ms, RETRY_AFTER_CAP_MS))
-    ceiling = min(RETRY_CAP_MS, 500 * 2 ** min(ended.started.attempt - 1, 20))
-    return max(RETRY_FLOOR_MS, int(ceiling * jitter))
+def _to_longer(
+    ended: AttemptEnded, pending: Next, fresh: Sequence[str], providers: Mapping[str, Provider]
+) -> Next:
+    known = providers.get(ended.provider)
+    takes = known.context_tokens if known else 0
+    longer = [name for name in fresh if providers[name].context_tokens > takes]
+    if not longer:
+        return _failed(ended.end, f"{pending.error}; no provider at hand takes more")
+    return attrs.evolve(pending, lane=longer[0])
 
 
-def _link(
-    provider: Provider, route: Route, pinned: str | None, length: int, below: frozenset[str]
-) -> Link:
-    verdict, why = "in", f"{provider.tier} tier"
-    if pinned is not None and provider.name != pinned:
-        verdict, why = "out", f"the request is pinned to {pinned}"
-    elif not provider.built:
-        verdict, why = "out", provider.reason
-    elif "workspace" in route.needs and not provider.workspace:
-        verdict, why = "out", "it cannot work in a directory"
-    elif length / CHARACTERS_PER_TOKEN > provider.context_tokens:
-        tokens = length // CHARACTERS_PER_TOKEN
-        verdict, why = "out", f"about {tokens} tokens, it takes {provider.context_tokens}"
-    elif not provider.usable:
-        verdict, why = "waiting", provider.reason
-    elif provider.name == route.keep:
-        why = f"{provider.tier} tier, the session's provider"
-    elif provider.tier in below:
-        why = f"{provider.tier} tier, below the {route.tier} that the request asks for"
-    return Link(provider=provider.name, verdict=verdict, why=why)
+def _wait(
+    ended: AttemptEnded, pending: Next, chain: Sequence[Link], interruptions_max: int
+) -> Next:
+    """Nobody else: until the first cooldown is over. A key that stays wrong is given up."""
+    lane, _ = lane_of(chain)
+    stays = ended.fault is Fault.KEY
+    if stays and ended.started.interruptions >= interruptions_max:
+        return _failed(ended.end, pending.error)
+    return attrs.evolve(
+        pending,
+        lane=lane or ended.provider,
+        progress=Progress(rounds=ended.started.progress.rounds + 1),
+        interrupted=stays,
+    )
+
+
+def _next_round(
+    ended: AttemptEnded,
+    pending: Next,
+    usable: Sequence[str],
+    interruptions_max: int,
+    jitter: float,
+) -> Next:
+    """All have failed: from the beginning, later."""
+    rounds = ended.started.progress.rounds + 1
+    if ended.started.interruptions >= interruptions_max:
+        return _failed(ended.end, pending.error)
+    return attrs.evolve(
+        pending,
+        lane=usable[0] if usable else ended.provider,
+        delay_ms=_delay_ms(ROUND_BASE_MS, rounds - 1, jitter),
+        progress=Progress(rounds=rounds),
+        interrupted=True,
+    )
+
+
+def _delay_ms(base_ms: int, grown: int, jitter: float) -> int:
+    """Exponential with full jitter."""
+    return max(RETRY_FLOOR_MS, int(min(DELAY_CAP_MS, base_ms * 2 ** min(grown, 20)) * jitter))

@@ -21,7 +21,7 @@ from atlas_actors.messages.routing import (
     RouteChosen,
     RouteSpent,
 )
-from atlas_actors.providers.prices import Price
+from atlas_actors.providers.prices import PriceTable
 from atlas_actors.router import classify, intents, patterns, records
 from atlas_actors.router.capabilities import Registry, hint_for
 from atlas_actors.router.decide import Decision, Tables, decide, explain
@@ -51,13 +51,15 @@ class Router(StoreActor):
         intent_settings: Mapping[str, IntentSettings],
         rule_settings: tuple[RuleSettings, ...],
         providers: Mapping[str, ProviderSettings],
+        prices: PriceTable,
     ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
         self._ids = Ids(place.clock)
         self._tables = tables_of(settings, intent_settings, rule_settings)
         self._trust = self._tables.trust
         self._pins: tuple[Pin, ...] = ()
-        self._offers = offers_of(providers)
+        self._prices = prices
+        self._offers = offers_of(providers, prices)
         home = settings.capabilities
         self._registry = Registry(
             Path(home).expanduser() if home else None, place.clock.monotonic_s
@@ -101,7 +103,7 @@ class Router(StoreActor):
                 return self._pins
             case ProvidersChanged():
                 new = {table["name"]: ProviderSettings(**table) for table in message.providers}
-                self._offers = offers_of(new)
+                self._offers = offers_of(new, self._prices)
                 return None
 
     def _on_classify(self, asked: Classify) -> Classified:
@@ -270,19 +272,10 @@ def tables_of(
     )
 
 
-def offers_of(providers: Mapping[str, ProviderSettings]) -> dict[str, Offer]:
+def offers_of(providers: Mapping[str, ProviderSettings], prices: PriceTable) -> dict[str, Offer]:
     """What each provider costs, by name."""
     return {
-        name: Offer(
-            name=name,
-            tier=table.tier,
-            price=Price(
-                input=table.usd_input,
-                output=table.usd_output,
-                cache_read=table.usd_cache_read,
-                cache_write=table.usd_cache_write,
-            ),
-        )
+        name: Offer(name=name, tier=table.tier, price=prices.of(table).price)
         for name, table in providers.items()
     }
 

@@ -20,6 +20,8 @@ from atlas_actors.messages.task import (
     LanesWanted,
     OpenLane,
     RetryTask,
+    RouteAgain,
+    SettleWorkspace,
     SubmitTask,
     TaskAccepted,
     TaskChanged,
@@ -41,6 +43,8 @@ Inbox = (
     | OpenLane
     | CloseLane
     | LanesWanted
+    | RouteAgain
+    | SettleWorkspace
     | AttemptOver
     | AttemptLost
     | TaskDue
@@ -123,6 +127,11 @@ class Tasks(StoreActor):
                 self._slots.clear()
                 self._offered.clear()
                 return self._report_started()
+            case RouteAgain():
+                self._lanes_changed = True
+                return None
+            case SettleWorkspace():
+                return self._on_settle_workspace(message)
             case AttemptOver():
                 return self._on_attempt_over(message)
             case AttemptLost():
@@ -188,6 +197,13 @@ class Tasks(StoreActor):
         records.retry(self.store, id, self.place.clock.now_ms())
         return self._changed(id, TaskState.PENDING)
 
+    def _on_settle_workspace(self, order: SettleWorkspace) -> TaskChanged:
+        row = self._find(order.id)
+        if row["state"] in ("pending", "in_progress"):
+            raise Conflict(f"task {order.id} is {row['state']}: its work is not over")
+        records.set_workspace(self.store, order.id, order.workspace)
+        return TaskChanged(id=order.id, state=TaskState(row["state"]))
+
     def _on_assign_lane(self, order: AssignLane) -> None:
         self._offered.discard(order.task_id)
         if records.assign_lane(self.store, order.task_id, order.lane, order.route, order.waits_for):
@@ -245,6 +261,10 @@ class Tasks(StoreActor):
                     attempts_max=row["attempts_max"],
                     interruptions=row["interruptions"],
                     last_error=row["error"] or "",
+                    progress=records.progress_of(row),
+                    created_ms=row["created_ms"],
+                    begun_ms=row["started_ms"],
+                    spent_usd=row["spent_usd"],
                 ),
             )
             self._changed(row["id"], TaskState.IN_PROGRESS)

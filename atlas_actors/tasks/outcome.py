@@ -6,7 +6,6 @@ from atlas_actors.messages.execution import End
 from atlas_actors.messages.outcome import RecordOutcome
 from atlas_actors.messages.task import AttemptOver, TaskState
 from atlas_actors.store import Row
-from atlas_actors.tasks.records import INFRASTRUCTURE
 
 
 def outcomes_of(row: Row, over: AttemptOver, now_ms: int) -> list[RecordOutcome]:
@@ -18,6 +17,7 @@ def outcomes_of(row: Row, over: AttemptOver, now_ms: int) -> list[RecordOutcome]
         "model": over.model,
         "transport": over.transport,
         "end": str(over.end),
+        "fault": None if over.fault is None else str(over.fault),
     }
     passed = over.end is End.ANSWERED
     outcomes = [
@@ -26,7 +26,7 @@ def outcomes_of(row: Row, over: AttemptOver, now_ms: int) -> list[RecordOutcome]
             kind="attempt",
             result="success" if passed else "failure",
             verified_by=over.verified_by,
-            infrastructure=over.end in INFRASTRUCTURE,
+            infrastructure=over.infrastructure,
             context=context,
             duration_ms=over.duration_ms,
             usage=over.usage,
@@ -40,7 +40,7 @@ def outcomes_of(row: Row, over: AttemptOver, now_ms: int) -> list[RecordOutcome]
                 kind="task",
                 result="success" if passed else "failure",
                 verified_by=over.verified_by,
-                infrastructure=over.end in INFRASTRUCTURE,
+                infrastructure=over.infrastructure,
                 context=context,
                 duration_ms=now_ms - row["created_ms"],
                 usage=over.usage,

@@ -5,16 +5,13 @@ from typing import Any, Final
 
 import attrs
 
-from atlas_actors.messages.execution import End, File, Request
+from atlas_actors.messages.execution import End, File, Progress, Request
 from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.task import AttemptOver, SubmitTask, TaskState
+from atlas_actors.messages.workspace import Workspace
 from atlas_actors.store import Row, Store
 
 PRIORITIES: Final = {"low": 0, "normal": 1, "high": 2, "urgent": 3}
-# Attempts that ended like this say nothing about the answer.
-INFRASTRUCTURE: Final = frozenset({End.BUSY, End.UNREACHABLE, End.CANCELLED})
-# Each of these uses up one of the task's interruptions; being told to wait uses up nothing.
-INTERRUPTIONS: Final = frozenset({End.UNREACHABLE, End.CANCELLED})
 
 
 def add(store: Store, id: str, order: SubmitTask, attempts_max: int, now_ms: int) -> None:
@@ -22,8 +19,8 @@ def add(store: Store, id: str, order: SubmitTask, attempts_max: int, now_ms: int
     request = order.request
     store.run(
         "insert into tasks (id, key, state, priority, prompt, files, cwd, schema, provider,"
-        " budget_usd, attempts_max, due_ms, created_ms)"
-        " values (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " budget_usd, attempts_max, due_ms, created_ms, match, command, in_place, deadline_s)"
+        " values (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             id,
             order.key,
@@ -33,10 +30,14 @@ def add(store: Store, id: str, order: SubmitTask, attempts_max: int, now_ms: int
             request.cwd,
             None if request.schema is None else json.dumps(request.schema),
             request.provider,
-            order.budget_usd,
+            request.budget_usd,
             order.max_attempts or attempts_max,
             order.at_ms or now_ms,
             now_ms,
+            request.match,
+            None if request.check is None else json.dumps(request.check),
+            int(request.in_place),
+            request.deadline_s,
         ),
     )
 
@@ -141,15 +142,20 @@ def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
     changed = store.run(
         "update tasks set state = :state, lane = :lane, due_ms = :due_ms, ended_ms = :ended_ms,"
         " answers_asked = answers_asked + :answers, interruptions = interruptions + :interruptions,"
-        " result = :result, error = :error, verified_by = :verified_by, waits_for = :waits_for"
+        " result = :result, error = :error, verified_by = :verified_by, waits_for = :waits_for,"
+        " progress = :progress, spent_usd = spent_usd + :cost_usd,"
+        " workspace = coalesce(:workspace, workspace)"
         " where id = :id and state = 'in_progress' and attempt = :attempt and epoch = :epoch",
         {
             "state": str(over.next_state),
             "lane": over.lane,
             "due_ms": now_ms + over.delay_ms,
             "ended_ms": now_ms if final else None,
-            "answers": int(over.end not in INFRASTRUCTURE),
-            "interruptions": int(over.end in INTERRUPTIONS),
+            "answers": int(over.counts),
+            "interruptions": int(over.interrupted),
+            "progress": json.dumps(attrs.asdict(over.progress)),
+            "cost_usd": over.cost_usd,
+            "workspace": _workspace_text(over.workspace),
             "result": over.answer,
             "error": over.error or None,
             "verified_by": over.verified_by,
@@ -182,7 +188,8 @@ def retry(store: Store, id: str, now_ms: int) -> None:
     """failed or cancelled → pending, with all its attempts before it again."""
     store.run(
         "update tasks set state = 'pending', routed = 0, lane = null, due_ms = ?, ended_ms = null,"
-        " answers_asked = 0, interruptions = 0, error = null, waits_for = ''"
+        " answers_asked = 0, interruptions = 0, error = null, waits_for = '', progress = '{}',"
+        " started_ms = null, spent_usd = 0"
         " where id = ? and state in ('failed', 'cancelled')",
         (now_ms, id),
     )
@@ -233,8 +240,34 @@ def request_of(row: Row) -> Request:
         files=tuple(File(**file) for file in json.loads(row["files"])),
         cwd=row["cwd"],
         schema=None if row["schema"] is None else json.loads(row["schema"]),
+        match=row["match"],
+        check=None if row["command"] is None else tuple(json.loads(row["command"])),
         provider=row["provider"],
+        in_place=bool(row["in_place"]),
+        budget_usd=row["budget_usd"],
+        deadline_s=row["deadline_s"],
     )
+
+
+def progress_of(row: Row) -> Progress:
+    """How far the cascade of a row has come."""
+    fields = json.loads(row["progress"])
+    fields["tried"] = tuple(fields.get("tried", ()))
+    return Progress(**fields)
+
+
+def workspace_of(row: Row) -> Workspace | None:
+    """The directory that a row's task worked in."""
+    return None if row["workspace"] is None else Workspace(**json.loads(row["workspace"]))
+
+
+def set_workspace(store: Store, id: str, workspace: Workspace) -> None:
+    """A person has decided on what a task did."""
+    store.run("update tasks set workspace = ? where id = ?", (_workspace_text(workspace), id))
+
+
+def _workspace_text(workspace: Workspace | None) -> str | None:
+    return None if workspace is None else json.dumps(attrs.asdict(workspace))
 
 
 def route_of(row: Row) -> Route:
@@ -250,6 +283,7 @@ def _close_attempt(store: Store, over: AttemptOver, now_ms: int) -> None:
     store.run(
         'update attempts set "end" = ?, error = ?, "check" = ?, model = ?, transport = ?,'
         " input = ?, cache_read = ?, cache_write = ?, output = ?, reasoning = ?, cost_usd = ?,"
+        " cache_write_1h = ?, estimated = ?, fault = ?, infrastructure = ?, provider = ?,"
         " ended_ms = ? where task_id = ? and number = ?",
         (
             str(over.end),
@@ -263,6 +297,11 @@ def _close_attempt(store: Store, over: AttemptOver, now_ms: int) -> None:
             usage.output,
             usage.reasoning,
             over.cost_usd,
+            usage.cache_write_1h,
+            int(over.estimated),
+            None if over.fault is None else str(over.fault),
+            int(over.infrastructure),
+            over.provider or over.lane or "",
             now_ms,
             over.task_id,
             over.attempt,

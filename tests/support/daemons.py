@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,10 @@ RUN = ROOT / "run.py"
 START_S = 60.0
 
 
+# No test may reach a paid service, whoever's machine it runs on.
+_OURS_OR_PAID = re.compile(r"(ATLAS|ANTHROPIC|OPENAI|CLAUDE|CODEX)_").match
+
+
 class Daemon:
     """A home, and perhaps a running daemon on it."""
 
@@ -27,7 +32,7 @@ class Daemon:
         self.home = Home(root=home)
         home.mkdir(parents=True, exist_ok=True)
         self.environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("ATLAS_")},
+            **{key: value for key, value in os.environ.items() if not _OURS_OR_PAID(key)},
             "ATLAS_HOME": str(home),
             "HOME": str(home),
             **{key: str(value) for key, value in settings.items()},

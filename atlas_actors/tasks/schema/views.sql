@@ -7,11 +7,23 @@ select id, key, state,
            as priority,
        prompt, cwd, provider as pinned_provider, lane, waits_for, due_ms as due_at_ms,
        created_ms as created_at_ms, started_ms as started_at_ms, ended_ms as ended_at_ms,
-       attempt as attempts, maybe_ran, result, error, verified_by, route
+       attempt as attempts, maybe_ran, result, error, verified_by, route,
+       workspace, spent_usd, budget_usd
 from tasks;
 
 create view inspect_attempts as
-select task_id, number, provider, model, transport, "end", error, "check",
-       input, cache_read, cache_write, output, reasoning, cost_usd,
+select task_id, number, provider, model, transport, "end", fault, error, "check",
+       input, cache_read, cache_write, cache_write_1h, output, reasoning, estimated, cost_usd,
        started_ms as started_at_ms, ended_ms as ended_at_ms
 from attempts;
+
+-- What each attempt used, for sums of costs.
+create view inspect_costs as
+select attempts.task_id, attempts.number, attempts.provider, attempts.model, attempts.transport,
+       attempts."end", attempts.ended_ms as at_ms,
+       date(attempts.ended_ms / 1000, 'unixepoch', 'localtime') as day,
+       json_extract(tasks.route, '$.intent') as intent, tasks.cwd as project,
+       attempts.input, attempts.cache_read, attempts.cache_write, attempts.cache_write_1h,
+       attempts.output, attempts.reasoning, attempts.estimated, attempts.cost_usd
+from attempts join tasks on tasks.id = attempts.task_id
+where attempts.ended_ms is not null;

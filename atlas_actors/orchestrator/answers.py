@@ -1,0 +1,70 @@
+"""Answers that serve more than one request: of identical ones in flight, and kept ones."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from atlas_actors.messages.execution import Request
+from atlas_actors.messages.routing import Route
+
+RECENT_MAX: Final = 64
+# Work that reads or changes something outside the request is never answered from memory.
+_OUTSIDE: Final = frozenset({"workspace", "tools"})
+
+
+@attrs.frozen(kw_only=True)
+class Given:
+    """An answer that passed its check, and from where it came."""
+
+    answer: str
+    verified_by: str
+    check: str
+    provider: str
+    model: str
+    task_id: str
+    at_ms: int
+
+
+class Answers:
+    """Which attempt answers a request, and what has just been answered."""
+
+    def __init__(self, keep_s: Mapping[str, float]) -> None:
+        self.keep_s = {intent: seconds for intent, seconds in keep_s.items() if seconds > 0}
+        self.leaders: dict[str, tuple[str, int]] = {}
+        self._recent: dict[str, Given] = {}
+
+    def given(self, key: str, asked_ms: int) -> Given | None:
+        """An answer to the same request that came after this one was asked."""
+        found = self._recent.get(key)
+        return found if found is not None and found.at_ms >= asked_ms else None
+
+    def give(self, key: str, given: Given) -> None:
+        """Remember it for those that wait with the same request."""
+        self._recent.pop(key, None)
+        self._recent[key] = given
+        if len(self._recent) > RECENT_MAX:
+            del self._recent[next(iter(self._recent))]
+
+    def kept_for_s(self, request: Request, route: Route) -> float:
+        """How long an answer of this kind may be given again; 0 for never."""
+        if _OUTSIDE & set(route.needs) or key_of(request) is None:
+            return 0.0
+        return self.keep_s.get(route.intent, 0.0)
+
+
+def key_of(request: Request) -> str | None:
+    """The same for exactly the same request; None for work with effects beyond its answer."""
+    if request.cwd is not None or request.check is not None:
+        return None
+    value = [
+        request.prompt,
+        [[file.name, file.text] for file in request.files],
+        request.schema,
+        request.match,
+        request.provider,
+    ]
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -1,0 +1,393 @@
+"""Leads attempts: from the journalled start over the executor and the check to what follows."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+import attrs
+
+from atlas_actors.actor import Place
+from atlas_actors.messages import paths
+from atlas_actors.messages.execution import (
+    AttemptAccepted,
+    AttemptEnded,
+    AttemptStarted,
+    CancelAttempt,
+    End,
+    ExecutorReported,
+    Fault,
+    RunAttempt,
+)
+from atlas_actors.messages.routing import Link, RouteSpent
+from atlas_actors.messages.supervision import ActorDown
+from atlas_actors.messages.task import AttemptCancelled, AttemptLost, TaskState
+from atlas_actors.orchestrator import records
+from atlas_actors.orchestrator.answers import Answers, Given, key_of
+from atlas_actors.orchestrator.chain import IN, chain_of, lane_of, wanted_of
+from atlas_actors.orchestrator.check import Verdict, check_answer
+from atlas_actors.orchestrator.money import Money
+from atlas_actors.orchestrator.prompt import build_prompt
+from atlas_actors.orchestrator.roster import Roster
+from atlas_actors.orchestrator.steps import Next, attempt_deadline_s, next_step, over_of
+from atlas_actors.providers.catalog import TRANSPORTS
+from atlas_actors.store import Store
+
+# The lane of tasks whose answer is kept already.
+CACHE_LANE: Final = "answer cache"
+CACHE_SLOTS: Final = 64
+Key = tuple[str, int]
+
+
+class Desk(Protocol):
+    """What of the actor is needed here."""
+
+    store: Store
+    place: Place
+
+    def tell(self, path: str, message: Any) -> None: ...
+
+    def entrust(self, path: str, message: Any) -> None: ...
+
+
+@attrs.define
+class Flight:
+    """An attempt that an executor has or will have, or that waits for one like it."""
+
+    started: AttemptStarted
+    same: str | None = None  # the hash that identical requests share
+    accepted_by: int | None = None  # the executor's incarnation
+    followers: list[AttemptStarted] = attrs.field(factory=list)
+    follows: Key | None = None
+
+
+class Attempts:
+    """The attempts under way; all that it knows is rebuilt from reports."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        roster: Roster,
+        money: Money,
+        answers: Answers,
+        *,
+        tiers: Sequence[str],
+        interruptions_max: int,
+        jitter: Callable[[], float],
+        on_breaker: Callable[[str], None],
+    ) -> None:
+        self._desk = desk
+        self._roster = roster
+        self._money = money
+        self._answers = answers
+        self._tiers = tiers
+        self._interruptions_max = interruptions_max
+        self._jitter = jitter
+        self._on_breaker = on_breaker
+        self._flights: dict[Key, Flight] = {}
+        # Attempts that an earlier incarnation of ours sent; only their executor knows them.
+        self._elsewhere: dict[Key, str] = {}
+
+    def start(self, started: AttemptStarted) -> None:
+        """Run it, unless its answer is here or on its way."""
+        if started.lane == CACHE_LANE:
+            self._answer_from_cache(started)
+            return
+        if started.lane not in self._roster.providers:
+            self.give_up(started.task_id, started.attempt, f"{started.lane} was removed")
+            return
+        same = key_of(started.request)
+        key = (started.task_id, started.attempt)
+        if same is not None:
+            given = self._answers.given(same, started.created_ms)
+            if given is not None:
+                self._share(started, given)
+                return
+            leader = self._answers.leaders.get(same)
+            if leader is not None and leader in self._flights:
+                self._flights[leader].followers.append(started)
+                self._flights[key] = Flight(started=started, follows=leader)
+                return
+        self._run(started, same)
+
+    def accepted(self, accepted: AttemptAccepted) -> None:
+        """An executor has it in hand."""
+        flight = self._flights.get((accepted.task_id, accepted.attempt))
+        if flight is not None:
+            flight.accepted_by = accepted.incarnation
+
+    def ended(self, ended: AttemptEnded) -> None:
+        """Check it, count it, say what follows."""
+        started = ended.started
+        key = (started.task_id, started.attempt)
+        flight = self._flights.pop(key, None)
+        self._elsewhere.pop(key, None)
+        cost_usd = self._settle(key, ended)
+        now_s = self._desk.place.clock.monotonic_s()
+        if self._roster.heard(ended, now_s, self._jitter()):
+            self._on_breaker(ended.provider)
+        verdict = None
+        if ended.end is End.ANSWERED:
+            verdict = check_answer(ended, started.route.needs)
+        step = self._next(ended, verdict)
+        self._tell_over(ended, verdict, step, cost_usd)
+        if flight is not None:
+            self._after_flight(flight, ended, verdict, key)
+
+    def cancelled(self, cancelled: AttemptCancelled) -> None:
+        """The task was cancelled: stop it; who waits for the same answer runs by itself."""
+        key = (cancelled.task_id, cancelled.attempt)
+        flight = self._flights.pop(key, None)
+        if flight is not None and flight.follows is not None:
+            leader = self._flights.get(flight.follows)
+            if leader is not None:
+                leader.followers.remove(flight.started)
+            return
+        order = CancelAttempt(task_id=cancelled.task_id, attempt=cancelled.attempt)
+        self._desk.tell(paths.executor(cancelled.lane), order)
+        if flight is not None:
+            self._release_followers(flight, key)
+
+    def not_taken(self, started: AttemptStarted, error: str) -> None:
+        """The executor gave it back."""
+        if (started.task_id, started.attempt) in self._flights:
+            self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error)
+
+    def reported(self, report: ExecutorReported) -> None:
+        """What an executor says that it has."""
+        for key in report.in_flight:
+            flight = self._flights.get(key)
+            if flight is not None:
+                flight.accepted_by = report.incarnation
+            else:
+                self._elsewhere[key] = report.provider
+
+    def executor_down(self, name: str, down: ActorDown) -> None:
+        """What it had has ended with it; what is still in its mail has not."""
+        for flight in list(self._flights.values()):
+            started, accepted_by = flight.started, flight.accepted_by
+            if started.lane != name or accepted_by is None or accepted_by > down.incarnation:
+                continue
+            key = (started.task_id, started.attempt)
+            self._money.lose(self._desk.store, key, self._desk.place.clock.now_ms())
+            error = f"the executor ended: {down.error}"
+            self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error)
+        for (task_id, attempt), provider in list(self._elsewhere.items()):
+            if provider == name:
+                del self._elsewhere[task_id, attempt]
+                self.give_up(task_id, attempt, f"the executor ended: {down.error}")
+
+    def reconcile(self, open_attempts: Sequence[Key]) -> None:
+        """All have reported: what is open and in no flight is lost."""
+        for key in open_attempts:
+            if key not in self._flights and key not in self._elsewhere:
+                self.give_up(*key, "no executor has this attempt")
+        for key in self._money.open_attempts():
+            if key not in self._flights and key not in self._elsewhere:
+                self._money.lose(self._desk.store, key, self._desk.place.clock.now_ms())
+
+    def give_up(self, task_id: str, attempt: int, reason: str) -> None:
+        """Nobody will say how it ended."""
+        self._money.lose(self._desk.store, (task_id, attempt), self._desk.place.clock.now_ms())
+        lost = AttemptLost(task_id=task_id, attempt=attempt, reason=reason)
+        self._desk.tell(paths.TASKS, lost)
+
+    def chain(self, started: AttemptStarted) -> tuple[Link, ...]:
+        """Who could do it now."""
+        request = started.request
+        over = self._money.over(
+            self._roster.settings,
+            request,
+            self._desk.place.clock.now_ms(),
+            task_usd=request.budget_usd,
+            spent_usd=started.spent_usd,
+        )
+        return chain_of(
+            wanted_of(started.route, request, over),
+            self._roster.providers,
+            self._tiers,
+            now_s=self._desk.place.clock.monotonic_s(),
+            wait_for_budget=self._money.settings.when_over == "wait",
+        )
+
+    def _run(self, started: AttemptStarted, same: str | None) -> None:
+        """Reserve its worst case, then give it to its executor."""
+        settings = self._roster.settings[started.lane]
+        prompt = build_prompt(started.request, started.last_error)
+        deadline_s = settings.deadline_s
+        total_s = started.request.deadline_s
+        if total_s is not None:
+            begun_ms = started.begun_ms or self._desk.place.clock.now_ms()
+            left_s = total_s - (self._desk.place.clock.now_ms() - begun_ms) / 1000
+            if left_s <= 0:
+                error = f"the deadline of {total_s:g} s for all attempts is over"
+                self._end_early(started, End.TIMED_OUT, Fault.TASK, error)
+                return
+            fresh = [link for link in self.chain(started) if link.verdict == IN]
+            more = min(len(fresh) - 1, started.attempts_max - started.answers_asked)
+            deadline_s = attempt_deadline_s(deadline_s, left_s, more)
+        key = (started.task_id, started.attempt)
+        why = self._money.reserve(
+            self._desk.store,
+            key,
+            settings,
+            prompt,
+            self._desk.place.clock.now_ms(),
+            task_usd=started.request.budget_usd,
+            spent_usd=started.spent_usd,
+        )
+        if why:
+            self._end_early(started, End.OVER_BUDGET, Fault.BUDGET, why)
+            return
+        self._flights[key] = Flight(started=started, same=same)
+        if same is not None:
+            self._answers.leaders[same] = key
+        client = TRANSPORTS[settings.transport].client is not None
+        needs = started.route.needs
+        order = RunAttempt(
+            started=started,
+            prompt=prompt,
+            deadline_s=deadline_s,
+            writes=client and "workspace" in needs and started.request.cwd is not None,
+            budget_usd=settings.usd_per_attempt if client else None,
+        )
+        # An executor that parks or crashes meanwhile gives it back as a RequestFailed.
+        self._desk.entrust(paths.executor(started.lane), order)
+
+    def _end_early(self, started: AttemptStarted, end: End, fault: Fault, error: str) -> None:
+        self.ended(
+            AttemptEnded(
+                started=started,
+                provider=started.lane,
+                end=end,
+                fault=fault,
+                error=error,
+                cost_usd=0.0 if fault in (Fault.BUDGET, Fault.TASK) else None,
+            )
+        )
+
+    def _settle(self, key: Key, ended: AttemptEnded) -> float:
+        """What it cost, in the ledger too; an end without any number counts at its worst case."""
+        now_ms = self._desk.place.clock.now_ms()
+        cost_usd = self._roster.cost_usd(ended)
+        if ended.end is End.CANCELLED:
+            self._money.lose(self._desk.store, key, now_ms)
+        else:
+            self._money.settle(self._desk.store, key, ended.provider, cost_usd, ended.usage, now_ms)
+        return cost_usd
+
+    def _next(self, ended: AttemptEnded, verdict: Verdict | None) -> Next:
+        spent = ended.started.spent_usd + self._roster.cost_usd(ended)
+        chain = self.chain(attrs.evolve(ended.started, spent_usd=spent))
+        step = next_step(
+            ended,
+            verdict,
+            chain,
+            self._roster.providers,
+            interruptions_max=self._interruptions_max,
+            jitter=self._jitter(),
+            tiers=self._tiers,
+        )
+        if step.lane is None and step.state is TaskState.PENDING:
+            lane, waits_for = lane_of(chain)
+            step = attrs.evolve(step, lane=lane, error=waits_for or step.error)
+        return step
+
+    def _tell_over(
+        self, ended: AttemptEnded, verdict: Verdict | None, step: Next, cost_usd: float
+    ) -> None:
+        self._desk.tell(paths.TASKS, over_of(ended, verdict, step, cost_usd))
+        over = step.state is not TaskState.PENDING
+        self._desk.tell(
+            paths.ROUTER,
+            RouteSpent(
+                route_id=ended.started.route.id,
+                cost_usd=cost_usd,
+                duration_ms=ended.duration_ms,
+                success=step.state is TaskState.COMPLETED if over else None,
+            ),
+        )
+
+    def _after_flight(
+        self, flight: Flight, ended: AttemptEnded, verdict: Verdict | None, key: Key
+    ) -> None:
+        """Who waited for the same answer gets it, or runs by itself."""
+        same = flight.same
+        if same is None:
+            return
+        if verdict is None or not verdict.passed:
+            self._release_followers(flight, key)
+            return
+        started, now_ms = ended.started, self._desk.place.clock.now_ms()
+        given = Given(
+            answer=verdict.answer,
+            verified_by=verdict.how,
+            check=f"{verdict.how}: {verdict.detail}",
+            provider=ended.provider,
+            model=ended.model,
+            task_id=started.task_id,
+            at_ms=now_ms,
+        )
+        self._answers.give(same, given)
+        self._answers.leaders.pop(same, None)
+        keep_s = self._answers.kept_for_s(started.request, started.route)
+        if keep_s:
+            until_ms = now_ms + int(keep_s * 1000)
+            records.keep_answer(self._desk.store, same, verdict.answer, verdict.how, until_ms)
+        for follower in flight.followers:
+            self._flights.pop((follower.task_id, follower.attempt), None)
+            self._share(follower, given)
+
+    def _release_followers(self, flight: Flight, key: Key) -> None:
+        if flight.same is not None and self._answers.leaders.get(flight.same) == key:
+            del self._answers.leaders[flight.same]
+        for follower in flight.followers:
+            self._flights.pop((follower.task_id, follower.attempt), None)
+            self.start(follower)
+
+    def _share(self, started: AttemptStarted, given: Given) -> None:
+        """The answer of another attempt is this one's too."""
+        self._over_without_call(
+            started, given, provider=given.provider, transport=f"shared with {given.task_id}"
+        )
+
+    def _answer_from_cache(self, started: AttemptStarted) -> None:
+        same = key_of(started.request)
+        now_ms = self._desk.place.clock.now_ms()
+        row = records.kept_answer(self._desk.store, same, now_ms) if same else None
+        if row is None:
+            ended = AttemptEnded(
+                started=started,
+                provider=CACHE_LANE,
+                end=End.BUSY,
+                fault=Fault.RATE,
+                error="the kept answer has expired",
+            )
+            self._tell_over(ended, None, self._next(ended, None), 0.0)
+            return
+        given = Given(
+            answer=row["answer"],
+            verified_by=row["verified_by"],
+            check=f"{row['verified_by']}: when it was first given",
+            provider=CACHE_LANE,
+            model="",
+            task_id="",
+            at_ms=now_ms,
+        )
+        self._over_without_call(started, given, provider=CACHE_LANE, transport="cache")
+
+    def _over_without_call(
+        self, started: AttemptStarted, given: Given, *, provider: str, transport: str
+    ) -> None:
+        ended = AttemptEnded(
+            started=started,
+            provider=provider,
+            end=End.ANSWERED,
+            answer=given.answer,
+            model=given.model,
+            transport=transport,
+            cost_usd=0.0,
+        )
+        verdict = Verdict(
+            passed=True, how=given.verified_by, detail="as it was first given", answer=given.answer
+        )
+        done = Next(state=TaskState.COMPLETED, end=End.ANSWERED, lane=started.lane)
+        self._tell_over(ended, verdict, done, 0.0)

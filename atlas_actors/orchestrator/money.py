@@ -1,0 +1,206 @@
+"""What has been spent today and what is reserved for calls under way, held to the budgets.
+
+A call is reserved at its worst case before it is made, and settled at what it cost afterwards; one
+that was lost counts at its worst case, since nobody knows. A day is a local one.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from atlas_actors.messages.execution import Request, Usage
+from atlas_actors.orchestrator import records
+from atlas_actors.orchestrator.prompt import characters
+from atlas_actors.providers.catalog import TRANSPORTS
+from atlas_actors.providers.prices import PriceTable
+from atlas_actors.settings import BudgetSettings, ProviderSettings
+from atlas_actors.store import Store
+
+# No text has more tokens than half of its bytes, but for the system text and the frame around it.
+BYTES_PER_TOKEN: Final = 2
+FRAME_TOKENS: Final = 1_000
+Attempt = tuple[str, int]
+
+
+@attrs.frozen(kw_only=True)
+class Need:
+    """What a call may cost at the most."""
+
+    usd: float
+    tokens: int
+
+
+@attrs.frozen(kw_only=True)
+class Reserved:
+    """A call under way."""
+
+    provider: str
+    need: Need
+
+
+@attrs.define
+class Spent:
+    """By one provider on one day."""
+
+    usd: float = 0.0
+    tokens: int = 0
+
+
+class Money:
+    """The ledger of orchestrator.db with today's part of it in memory."""
+
+    def __init__(self, settings: BudgetSettings, prices: PriceTable) -> None:
+        self.settings = settings
+        self.prices = prices
+        self._day = ""
+        self._spent: dict[str, Spent] = {}
+        self._reserved: dict[Attempt, Reserved] = {}
+
+    def load(self, store: Store, now_ms: int) -> None:
+        """Read today's sums and open reservations."""
+        self._day = day_of(now_ms)
+        self._spent = {
+            row["provider"]: Spent(usd=row["usd"], tokens=row["tokens"])
+            for row in records.spent_on(store, self._day)
+        }
+        self._reserved = {
+            (row["task_id"], row["attempt"]): Reserved(
+                provider=row["provider"], need=Need(usd=row["usd"], tokens=row["tokens"])
+            )
+            for row in records.reservations(store)
+        }
+
+    def need(self, settings: ProviderSettings, prompt_bytes: int) -> Need:
+        """The worst case of one call."""
+        tokens = prompt_bytes // BYTES_PER_TOKEN + FRAME_TOKENS
+        answer = settings.answer_tokens_max
+        if TRANSPORTS[settings.transport].client is not None:
+            return Need(usd=settings.usd_per_attempt, tokens=tokens + answer)
+        price = self.prices.of(settings).price_at(tokens)
+        return Need(usd=price.worst_usd(tokens, answer), tokens=tokens + answer)
+
+    def over(
+        self,
+        providers: Mapping[str, ProviderSettings],
+        request: Request | int,
+        now_ms: int,
+        *,
+        task_usd: float | None = None,
+        spent_usd: float = 0.0,
+    ) -> dict[str, str]:
+        """Why each provider that would exceed a budget would; `request` may be its length."""
+        self._turn(now_ms)
+        length = request if isinstance(request, int) else characters(request)
+        found = {}
+        for name, settings in providers.items():
+            need = self.need(settings, length)
+            why = self._why_not(settings, need, task_usd, spent_usd)
+            if why:
+                found[name] = why
+        return found
+
+    def reserve(
+        self,
+        store: Store,
+        attempt: Attempt,
+        settings: ProviderSettings,
+        prompt: str,
+        now_ms: int,
+        *,
+        task_usd: float | None,
+        spent_usd: float,
+    ) -> str:
+        """Set the worst case of this call aside; or why there is not enough, and then nothing."""
+        self._turn(now_ms)
+        need = self.need(settings, len(prompt.encode("utf-8", "replace")))
+        why = self._why_not(settings, need, task_usd, spent_usd)
+        if why or (not need.usd and settings.tokens_per_day is None):
+            return why
+        self._reserved[attempt] = Reserved(provider=settings.name, need=need)
+        records.reserve(store, attempt, settings.name, need.usd, need.tokens, now_ms)
+        return ""
+
+    def settle(
+        self, store: Store, attempt: Attempt, provider: str, usd: float, usage: Usage, now_ms: int
+    ) -> None:
+        """What the call came to."""
+        self._turn(now_ms)
+        if self._reserved.pop(attempt, None) is not None:
+            records.release(store, attempt)
+        tokens = usage.input + usage.cache_read + usage.cache_write + usage.output
+        if usd or tokens:
+            self._add(store, provider, usd, tokens)
+
+    def lose(self, store: Store, attempt: Attempt, now_ms: int) -> None:
+        """Nobody will say what the call came to: it counts at its worst case."""
+        self._turn(now_ms)
+        reserved = self._reserved.pop(attempt, None)
+        if reserved is not None:
+            records.release(store, attempt)
+            self._add(store, reserved.provider, reserved.need.usd, reserved.need.tokens)
+
+    def open_attempts(self) -> tuple[Attempt, ...]:
+        """The calls that have a reservation."""
+        return tuple(self._reserved)
+
+    def _add(self, store: Store, provider: str, usd: float, tokens: int) -> None:
+        spent = self._spent.setdefault(provider, Spent())
+        spent.usd += usd
+        spent.tokens += tokens
+        records.add_spent(store, self._day, provider, usd, tokens)
+
+    def _turn(self, now_ms: int) -> None:
+        """A new day begins with nothing spent."""
+        day = day_of(now_ms)
+        if day != self._day:
+            self._day, self._spent = day, {}
+
+    def _why_not(
+        self, settings: ProviderSettings, need: Need, task_usd: float | None, spent_usd: float
+    ) -> str:
+        limit = settings.tokens_per_day
+        if limit is not None:
+            used = self._tokens(settings.name)
+            if used + need.tokens > limit:
+                return f"its {limit} tokens of today: {used} used, this takes up to {need.tokens}"
+        if need.usd <= 0:
+            return ""
+        most = self.settings.usd_per_task if task_usd is None else task_usd
+        bounds = [
+            ("the task's budget", most, spent_usd),
+            ("today's budget", self.settings.usd_per_day, self._usd(None)),
+        ]
+        if settings.usd_per_day is not None:
+            bounds.append(("its budget of today", settings.usd_per_day, self._usd(settings.name)))
+        for what, budget, usd in bounds:
+            if usd + need.usd > budget + 1e-9:
+                return (
+                    f"over {what} of ${budget:.2f}: ${usd:.6f} used or reserved,"
+                    f" this may cost up to ${need.usd:.6f}"
+                )
+        return ""
+
+    def _usd(self, provider: str | None) -> float:
+        spent = sum(row.usd for name, row in self._spent.items() if provider in (None, name))
+        held = (one for one in self._reserved.values() if provider in (None, one.provider))
+        return spent + sum(one.need.usd for one in held)
+
+    def _tokens(self, provider: str) -> int:
+        spent = self._spent.get(provider, Spent()).tokens
+        held = (one for one in self._reserved.values() if one.provider == provider)
+        return spent + sum(one.need.tokens for one in held)
+
+
+def day_of(now_ms: int) -> str:
+    """The local day, as 2026-11-22."""
+    return datetime.fromtimestamp(now_ms / 1000).astimezone().date().isoformat()
+
+
+def seconds_to_midnight(now_ms: int) -> float:
+    """Until the next local day begins."""
+    now = datetime.fromtimestamp(now_ms / 1000).astimezone()
+    day = now.date() + timedelta(days=1)
+    midnight = datetime(day.year, day.month, day.day).astimezone()
+    return max(1.0, (midnight - now).total_seconds())

@@ -1,0 +1,132 @@
+"""What the orchestrator knows of its providers now: reports, breakers, prices, lanes."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from atlas_actors.messages.execution import AttemptEnded, BreakerChanged, End, ExecutorReported
+from atlas_actors.messages.task import CloseLane, OpenLane
+from atlas_actors.orchestrator import breaker
+from atlas_actors.orchestrator.breaker import Breaker, Policy
+from atlas_actors.orchestrator.chain import Provider, provider_of
+from atlas_actors.providers.catalog import TRANSPORTS
+from atlas_actors.providers.prices import PriceTable
+from atlas_actors.settings import ProviderSettings
+
+# An executor in one of these states takes attempts.
+WORKING_STATES = frozenset({"ready", "loading"})
+
+
+class Roster:
+    """The providers by name; changed by what arrives, asked by the pure files."""
+
+    def __init__(self, settings: Mapping[str, ProviderSettings], prices: PriceTable) -> None:
+        self.settings = dict(settings)
+        self.prices = prices
+        self.providers = {name: provider_of(table, prices) for name, table in settings.items()}
+
+    def report(self, report: ExecutorReported) -> bool:
+        """An executor says how it is; False when nobody knows it."""
+        known = self.providers.get(report.provider)
+        if known is None:
+            return False
+        usable = report.state in WORKING_STATES
+        reason = "" if usable else f"{report.state}: {report.note}"
+        self.providers[report.provider] = attrs.evolve(
+            known, usable=usable, slots=report.slots, reason=reason
+        )
+        return True
+
+    def down(self, name: str, reason: str) -> bool:
+        """An executor has ended; False when nobody knows it."""
+        known = self.providers.get(name)
+        if known is None:
+            return False
+        self.providers[name] = attrs.evolve(known, usable=False, reason=reason)
+        return True
+
+    def heard(self, ended: AttemptEnded, now_s: float, jitter: float) -> bool:
+        """What the end of an attempt does to the provider's breaker; whether that changed it."""
+        known = self.providers.get(ended.provider)
+        if known is None or ended.end is End.CANCELLED:
+            return False
+        if ended.end is End.ANSWERED:
+            new = breaker.after_answer(known.breaker)
+        else:
+            settings = self.settings[ended.provider]
+            new = breaker.after_fault(
+                known.breaker,
+                ended.fault,
+                ended.error,
+                Policy(failures=settings.breaker_failures, open_s=settings.breaker_s),
+                retry_after_ms=ended.retry_after_ms,
+                now_s=now_s,
+                jitter=jitter,
+            )
+        return self._set(known, new)
+
+    def due(self, name: str, now_s: float) -> bool:
+        """Time has passed: whether an open breaker lets a probe through now."""
+        known = self.providers.get(name)
+        return known is not None and self._set(known, breaker.at(known.breaker, now_s))
+
+    def lane(self, name: str, *, reroute: bool = True) -> OpenLane | CloseLane:
+        """What tasks should know of a provider's lane."""
+        provider = self.providers[name]
+        if not provider.usable:
+            return CloseLane(lane=name, reason=provider.reason, reroute=reroute)
+        match provider.breaker.state:
+            case "open":
+                reason = f"it rests: {provider.breaker.reason}"
+                return CloseLane(lane=name, reason=reason, reroute=reroute)
+            case "half_open":
+                return OpenLane(lane=name, slots=1)
+        return OpenLane(lane=name, slots=provider.slots)
+
+    def fact(self, name: str, now_s: float, now_ms: int) -> BreakerChanged:
+        """The state of a breaker, for people."""
+        state = self.providers[name].breaker
+        is_open = state.state == "open"
+        return BreakerChanged(
+            provider=name,
+            state=state.state,
+            reason=state.reason,
+            until_ms=now_ms + round((state.until_s - now_s) * 1000) if is_open else None,
+        )
+
+    def change(self, new: Mapping[str, ProviderSettings]) -> tuple[list[str], list[str]]:
+        """Other settings hold now: (who is gone or has changed, who is new)."""
+        gone = [name for name, old in self.settings.items() if new.get(name) != old]
+        for name in gone:
+            del self.settings[name], self.providers[name]
+        come = [name for name in new if name not in self.settings]
+        for name in come:
+            self.settings[name] = new[name]
+            self.providers[name] = provider_of(new[name], self.prices)
+        return gone, come
+
+    def estimate_usd(self, name: str | None, input_tokens: float, answer_tokens: int) -> float:
+        """What a request will likely cost at a provider; 0 where it is free or nobody can do it."""
+        settings = self.settings.get(name or "")
+        if settings is None:
+            return 0.0
+        price = self.prices.of(settings).price_at(input_tokens)
+        return round(price.estimate_usd(input_tokens, answer_tokens), 6)
+
+    def cost_usd(self, ended: AttemptEnded) -> float:
+        """What an attempt cost: as the provider states it, else by the table."""
+        settings = self.settings.get(ended.provider)
+        if ended.cost_usd is not None:
+            return round(ended.cost_usd, 6)
+        if settings is None or ended.transport.endswith("(embedded)"):
+            return 0.0
+        usage = ended.usage
+        model = self.prices.of(settings, ended.model)
+        if TRANSPORTS[settings.transport].client is not None:
+            return model.price.cost_usd(usage)  # a sum of many requests, none of them so long
+        prompt = usage.input + usage.cache_read + usage.cache_write
+        return model.price_at(prompt).cost_usd(usage)
+
+    def _set(self, known: Provider, new: Breaker) -> bool:
+        self.providers[known.name] = attrs.evolve(known, breaker=new)
+        return new.state != known.breaker.state or new.until_s != known.breaker.until_s

@@ -1,0 +1,169 @@
+"""Codex CLI's `exec --json` as a provider: how it is launched, and what its JSON lines mean. Pure.
+
+Wire facts (measured with 0.169.0): usage is a sum over the thread and includes what was cached;
+errors are prose without a status; a refused connection is retried for ever; a blocked prompt ends
+as turn.completed with no usage; an error item is a warning, only turn.failed is final.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from atlas_actors.messages.execution import End, Fault, Usage
+from atlas_actors.providers.cli import Job, Launch, Totals, passed_on, words
+from atlas_actors.providers.wire import (
+    END_OF,
+    Answer,
+    CallEnd,
+    WireError,
+    count,
+    error_text,
+    failed,
+    fault_in,
+    name_of,
+    object_of,
+    part,
+    whole,
+)
+
+COMMAND: Final = "codex"
+KEY_AS: Final = "CODEX_API_KEY"
+LOGIN_FILES: Final[tuple[str, ...]] = ("auth.json",)
+RETRIES: Final = 1
+IDLE_MS: Final = 120_000
+_NO_NETWORK: Final = ("waiting for network", "connection refused", "error sending request")
+_KEY: Final = ("401", "unauthorized", "missing environment variable", "not logged in", "api key")
+_CONTEXT: Final = ("context window", "context length", "context_length")
+_QUOTA: Final = ("usage limit", "quota", "billing")
+_RATE: Final = ("rate limit", "high demand", "429", "try again in", "overloaded")
+_REQUEST: Final = ("400", "invalid request", "not supported", "unexpected status 4")
+
+
+def launch(job: Job, environment: Mapping[str, str]) -> Launch:
+    """Hooks off, in its own sandbox, nothing kept; the prompt comes by standard input."""
+    arguments = [
+        *("exec", "--json", "--ephemeral", "--skip-git-repo-check", "--disable", "hooks"),
+        *("-s", "workspace-write" if job.writes else "read-only"),
+        *("-C", job.folder),
+        *(("-m", job.ask.model) if job.ask.model else ()),
+    ]
+    settings: dict[str, Any] = {
+        "approval_policy": "never",
+        "check_for_update_on_startup": False,
+        "analytics.enabled": False,
+    }
+    if job.base_url:
+        settings |= {
+            "model_provider": "atlas",
+            "model_providers.atlas.name": "atlas",
+            "model_providers.atlas.base_url": job.base_url.rstrip("/").removesuffix("/v1") + "/v1",
+            "model_providers.atlas.wire_api": "responses",
+            "model_providers.atlas.request_max_retries": RETRIES,
+            "model_providers.atlas.stream_max_retries": RETRIES,
+            "model_providers.atlas.stream_idle_timeout_ms": IDLE_MS,
+        }
+        if job.key:
+            settings["model_providers.atlas.env_key"] = job.key_as
+    for key, value in settings.items():
+        arguments += ["-c", f"{key}={json.dumps(value)}"]
+    files = {}
+    if job.ask.schema is not None:
+        files["schema.json"] = json.dumps(job.ask.schema)
+        arguments += ["--output-schema", "{scratch}/schema.json"]
+    arguments.append("-")
+    variables = {**passed_on(environment), "HOME": job.home, "CODEX_HOME": job.home}
+    if job.key:
+        variables[job.key_as] = job.key
+    return Launch(
+        arguments=tuple(arguments), environment=variables, stdin=job.ask.prompt, files=files
+    )
+
+
+def run_reader() -> "RunReader":
+    """For one run."""
+    return RunReader()
+
+
+class RunReader:
+    """The lines of one run: a thread, items, and the turn's end."""
+
+    def __init__(self) -> None:
+        self.answer = Answer()
+        self.totals = Totals()
+        self.session = ""
+        self._messages: list[str] = []
+        self._completed = False
+        self._failure: str | None = None
+        self._error = ""
+
+    def read(self, line: bytes) -> Iterator[str]:
+        """Each message of the agent as it is whole. Raises WireError where it waits for ever."""
+        try:
+            value = object_of(line)
+        except WireError:
+            return  # a warning in prose
+        match value.get("type"):
+            case "thread.started":
+                self.session = name_of(value.get("thread_id"))
+            case "item.completed" if part(value, "item").get("type") == "agent_message":
+                text = part(value, "item").get("text")
+                if isinstance(text, str) and text:
+                    self._messages.append(whole(text))
+                    yield ("\n\n" if len(self._messages) > 1 else "") + self._messages[-1]
+            case "turn.completed":
+                self._completed = True
+                self.totals = Totals(usage=usage_of(part(value, "usage")))
+            case "turn.failed":
+                self._failure = error_text(value.get("error")) or "the turn failed"
+            case "error":
+                self._error = error_text(value)
+                if any(mark in self._error.lower() for mark in _NO_NETWORK):
+                    raise WireError(self._error, Fault.NETWORK)
+
+    def end(self, code: int, stderr: str, before: Totals) -> CallEnd:
+        """turn.completed with usage is an answer: the last message."""
+        used = self.totals.since(before)
+        self.answer.usage = used.usage
+        if self._completed and self._failure is None and code == 0:
+            if used.usage == Usage():
+                return failed(Fault.REQUEST, "the run was blocked (no tokens)", self.answer)
+            self.answer.text = self._messages[-1] if self._messages else ""
+            self.answer.finish = "stop"
+            return CallEnd(end=End.ANSWERED, answer=self.answer)
+        said = self._failure or self._error or words(stderr)
+        error = said or f"it ended with code {code} and no result"
+        fault = fault_of_words(said)
+        return CallEnd(end=END_OF[fault], fault=fault, answer=self.answer, error=error)
+
+
+def usage_of(usage: Mapping[str, Any]) -> Usage:
+    """Tokens; input_tokens includes what was read from and written to the cache."""
+    total = count(usage.get("input_tokens"))
+    cached = min(total, count(usage.get("cached_input_tokens")))
+    written = min(total - cached, count(usage.get("cache_write_input_tokens")))
+    return Usage(
+        input=total - cached - written,
+        cache_read=cached,
+        cache_write=written,
+        output=count(usage.get("output_tokens")),
+        reasoning=count(usage.get("reasoning_output_tokens")),
+    )
+
+
+def fault_of_words(said: str) -> Fault:
+    """The class of an error that is only prose."""
+    low = said.lower()
+    known = fault_in(low)
+    if known is not None:
+        return known
+    for marks, fault in (
+        (_QUOTA, Fault.QUOTA),
+        (_CONTEXT, Fault.CONTEXT),
+        (_KEY, Fault.KEY),
+        (_NO_NETWORK, Fault.NETWORK),
+        (_RATE, Fault.RATE),
+        (_REQUEST, Fault.REQUEST),
+    ):
+        if any(mark in low for mark in marks):
+            return fault
+    return Fault.SERVER
