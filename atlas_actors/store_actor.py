@@ -121,6 +121,10 @@ class StoreActor(Actor):
         more = self.prune(self.place.clock.now_ms() - age_ms)
         self.after(0.0 if more else PRUNE_EVERY_S, PruneDue())
 
+    def is_durable(self, message: Any) -> bool:
+        """Whether the commit of this message must survive a power cut."""
+        return type(message) in self.durable
+
     def before_commit(self) -> None:
         """Do once, inside the transaction, what all mail of a batch has made due."""
 
@@ -137,7 +141,7 @@ class StoreActor(Actor):
         answers: list[tuple[Envelope[Any], Any]] = []
         crash: BaseException | None = None
         try:
-            self.store.begin(durable=any(type(mail.message) in self.durable for mail in batch))
+            self.store.begin(durable=any(self.is_durable(mail.message) for mail in batch))
             for mail in batch:
                 self.place.fence.check()
                 if mail is not envelope:

@@ -94,7 +94,8 @@ def run_status(options: argparse.Namespace, home: Home) -> int:
         f"atlas {status['version']}, pid {status['pid']}, up {show.duration(status['uptime_ms'])},"
         f" home {status['home']}",
         "tasks     " + (", ".join(f"{n} {name}" for name, n in tasks.items()) or "unknown"),
-        f"cost      {show.usd(status['cost_today_usd'])} today",
+        f"cost      {show.usd(status['cost_today_usd'])} today,"
+        f" of {show.usd(status['budget_today_usd'])}",
         "providers",
     ]
     for provider in status["providers"]:
@@ -102,6 +103,7 @@ def run_status(options: argparse.Namespace, home: Home) -> int:
         lines.append(
             f"  {provider['name']:<10} {provider['state']:<8} {provider['transport']}, {model},"
             f" {provider['in_flight']} in flight"
+            + ("" if provider["breaker"] == "closed" else f", breaker {provider['breaker']}")
         )
     for part in status["degraded"]:
         if part is status["degraded"][0]:

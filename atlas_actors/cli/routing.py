@@ -75,11 +75,6 @@ def _decide(text: str, options: argparse.Namespace, home: Home) -> int:
             params[name] = getattr(options, name)
     with Client(home) as client:
         route = client.call("route.decide", **params)
-        status = client.call("system.status") if options.explain else None
-    if status is not None:
-        breakers = {provider["name"]: provider["breaker"] for provider in status["providers"]}
-        for link in route["chain"]:
-            link["breaker"] = breakers.get(link["provider"])
     if options.json:
         show.print_json(route)
         return 0
@@ -133,9 +128,7 @@ def _explained(route: dict[str, Any]) -> list[str]:
         f"usually     {route['answer_tokens']} tokens of answer, checked by"
         f" {more['meaning']['check']}, at most {show.usd(more['meaning']['budget_usd'])}",
         "breakers    "
-        + ", ".join(
-            f"{link['provider']} {link['breaker'] or 'not built yet'}" for link in route["chain"]
-        ),
+        + ", ".join(f"{link['provider']} {link['breaker']}" for link in route["chain"]),
     ]
 
 

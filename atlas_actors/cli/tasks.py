@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from atlas_actors.cli import show
+from atlas_actors.cli import changes, show
 from atlas_actors.cli.client import Client, NotRunningError
+from atlas_actors.cli.task_text import task_lines
 from atlas_actors.config import Home
 from atlas_actors.errors import DeadlinePassed, NotFound, UsageError
 
@@ -39,7 +40,9 @@ def add_to(groups: Any) -> None:
     submit.add_argument("--json", action="store_true")
     submit.set_defaults(run=run_submit)
 
-    tasks = groups.add_parser("tasks", help="list, show, wait for, cancel, retry tasks")
+    tasks = groups.add_parser(
+        "tasks", help="list, show, wait for, cancel, retry tasks; decide on their changes"
+    )
     verbs = tasks.add_subparsers(dest="verb", metavar="VERB")
     for parser in (tasks, verbs.add_parser("list", help="newest first")):
         parser.add_argument("--state", choices=("pending", "in_progress", *FINAL))
@@ -58,6 +61,7 @@ def add_to(groups: Any) -> None:
         if verb == "wait":
             parser.add_argument("--timeout", type=float, metavar="S")
         parser.set_defaults(run=run)
+    changes.add_to(verbs, _id)
 
 
 def run_ask(options: argparse.Namespace, home: Home) -> int:
@@ -67,10 +71,8 @@ def run_ask(options: argparse.Namespace, home: Home) -> int:
         task = follow(client, id, options.timeout, stream=not options.json)
     if options.json:
         show.print_json(task)
-    elif task["state"] != "completed":
-        show.note(f"atlas: {task['state']}: {task['error'] or ''} (atlas tasks show {id})")
     else:
-        show.note(f"atlas: {_summary(task)}")
+        _note_end(task)
     return 0 if task["state"] == "completed" else 1
 
 
@@ -220,70 +222,22 @@ class _Shown:
 
     def waits(self, reason: str) -> None:
         if reason and reason != self._waits:
-            show.note(f"atlas: {reason}")
+            cut = "\n" if self._text and not self._text.endswith("\n") else ""
+            show.note(f"{cut}atlas: {reason}")
         self._waits = reason
 
     def end(self, task: dict[str, Any]) -> None:
         if not self._stream:
             return
-        if task["state"] == "completed" and self._text.strip() != (task["result"] or "").strip():
-            sys.stdout.write(task["result"] or "")
-            self._text = task["result"] or ""
+        result = task["result"] or ""
+        if task["state"] == "completed" and not self._text.strip().endswith(result.strip()):
+            if self._text:
+                show.note("\natlas: that was not the answer; this is:")
+            sys.stdout.write(result)
+            self._text = result
         if self._text and not self._text.endswith("\n"):
             sys.stdout.write("\n")
         sys.stdout.flush()
-
-
-def task_lines(task: dict[str, Any]) -> list[str]:
-    """A task for people."""
-    route = task["route"] or {}
-    lines = [
-        f"task      {task['id']}",
-        f"state     {task['state']}" + ("  (an attempt was lost)" if task["maybe_ran"] else ""),
-        f"created   {show.when(task['created_at_ms'])}   ended {show.when(task['ended_at_ms'])}",
-        f"request   {show.one_line(task['prompt'], 100)}",
-    ]
-    if task["waits_for"]:
-        lines.append(f"waits     {task['waits_for']}")
-    if route:
-        layer = f"layer {route['layer']}" if route["layer"] else "abstained"
-        lines += [
-            f"route     {route['intent']}, {layer}, confidence {route['confidence']:.2f}:"
-            f" {route['reason']}",
-            f"provider  {route['provider'] or '-'} (tier asked for: {route['tier']})",
-        ]
-        lines += [
-            f"          {link['provider']}: {link['verdict']}, {link['why']}"
-            for link in route["chain"]
-        ]
-    for attempt in task["attempts"]:
-        lines += _attempt_lines(attempt)
-    if task["verified_by"]:
-        lines.append(f"verified  {task['verified_by']}")
-    if task["error"]:
-        lines.append(f"error     {task['error']}")
-    if task["result"] is not None and task["state"] == "completed":
-        lines += ["result", task["result"]]
-    return lines
-
-
-def _attempt_lines(attempt: dict[str, Any]) -> list[str]:
-    tokens = attempt["tokens"]
-    took = None
-    if attempt["ended_at_ms"] is not None:
-        took = attempt["ended_at_ms"] - attempt["started_at_ms"]
-    lines = [
-        f"attempt {attempt['number']} {attempt['end'] or 'running'}: {attempt['provider']},"
-        f" {attempt['model'] or '-'} over {attempt['transport'] or '-'}",
-        f"          {tokens['input'] + tokens['cache_read']} tokens in"
-        f" ({tokens['cache_read']} cached), {tokens['output']} out,"
-        f" cost {show.usd(attempt['cost_usd'])}, took {show.duration(took)}",
-    ]
-    if attempt["check"]:
-        lines.append(f"          check {attempt['check']}")
-    if attempt["error"]:
-        lines.append(f"          {attempt['error']}")
-    return lines
 
 
 def _request_options(parser: argparse.ArgumentParser) -> None:
@@ -294,6 +248,15 @@ def _request_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schema", metavar="PATH", help="the answer must be JSON of this schema")
     parser.add_argument("--provider", metavar="NAME", help="use this provider and no other")
     parser.add_argument("--cwd", metavar="DIR", help="the directory that the work is about")
+    parser.add_argument(
+        "--in-place", action="store_true", help="work in --cwd itself, not in a worktree or copy"
+    )
+    parser.add_argument(
+        "--check", metavar="CMD", help="a command that must exit 0; the answer is its input"
+    )
+    parser.add_argument("--match", metavar="REGEX", help="the answer must match this (RE2)")
+    parser.add_argument("--budget", type=float, metavar="USD", help="what it may cost in all")
+    parser.add_argument("--deadline", type=float, metavar="S", help="for all attempts together")
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:
@@ -311,8 +274,17 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
             raise UsageError(f"{options.schema} is not JSON: {error}") from error
         if not isinstance(params["schema"], dict):
             raise UsageError(f"{options.schema} is not a JSON object")
-    if options.provider:
-        params["provider"] = options.provider
+    for name, key in (
+        ("provider", "provider"),
+        ("check", "check"),
+        ("match", "match"),
+        ("budget", "budget_usd"),
+        ("deadline", "deadline_s"),
+    ):
+        if getattr(options, name) is not None:
+            params[key] = getattr(options, name)
+    if options.in_place:
+        params["in_place"] = True
     if options.cwd:
         directory = Path(options.cwd)
         if not directory.is_dir():
@@ -347,12 +319,21 @@ def _id(client: Client, given: str) -> str:
 def _print_result(task: dict[str, Any], as_json: bool) -> int:
     if as_json:
         show.print_json(task)
-    elif task["state"] == "completed":
-        sys.stdout.write(f"{task['result']}\n")
-        show.note(f"atlas: {_summary(task)}")
     else:
-        show.note(f"atlas: {task['state']}: {task['error'] or ''} (atlas tasks show {task['id']})")
+        if task["state"] == "completed":
+            sys.stdout.write(f"{task['result']}\n")
+        _note_end(task)
     return 0 if task["state"] == "completed" else 1
+
+
+def _note_end(task: dict[str, Any]) -> None:
+    """How it ended, and what can be done about it."""
+    if task["state"] != "completed":
+        show.note(f"atlas: {task['state']}: {task['error'] or ''} (atlas tasks show {task['id']})")
+        return
+    show.note(f"atlas: {_summary(task)}")
+    if changes.hint(task):
+        show.note(changes.hint(task))
 
 
 def _summary(task: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from atlas_actors.messages.routing import Link, Route
 from atlas_actors.orchestrator.breaker import Breaker
 from atlas_actors.orchestrator.prompt import characters
 from atlas_actors.providers.catalog import TIERS, TRANSPORTS
-from atlas_actors.providers.prices import PriceTable
+from atlas_actors.providers.prices import Price, PriceTable
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 from atlas_actors.settings import ProviderSettings
 
@@ -30,6 +30,7 @@ class Provider:
     reason: str = "not started yet"
     slots: int = 1
     retries: int = 1
+    price: Price = attrs.field(factory=Price)
     breaker: Breaker = attrs.field(factory=Breaker)
 
 
@@ -59,6 +60,7 @@ def provider_of(settings: ProviderSettings, prices: PriceTable) -> Provider:
         capabilities=transport.capabilities if said is None else frozenset(said),
         context_tokens=settings.context_tokens or prices.of(settings).context or CONTEXT_TOKENS,
         retries=settings.retries,
+        price=prices.of(settings).price,
     )
 
 
@@ -105,9 +107,10 @@ def chain_of(
     decided here and nowhere else.
 
     A person's pin (of the request, else of the route) leaves only that one. The session's provider
-    comes first. Then from the route's tier upwards, cheapest first; below it only as a last resort,
-    best first: a person is better served by a labelled small model than by nothing. Unless they
-    said `wait_for_budget`: then what costs too much today is waited for.
+    comes first. Then from the route's tier upwards, in each tier what will likely cost least;
+    below it only as a last resort, best first: a person is better served by a labelled small model
+    than by nothing. Unless they said `wait_for_budget`: then what costs too much today is waited
+    for.
     """
     route = wanted.route
     pinned = wanted.pinned or route.pin
@@ -117,9 +120,14 @@ def chain_of(
     at = tiers.index(route.tier) if route.tier in tiers else len(tiers) - 1
     rank = {tier: (0, n) if n >= at else (1, -n) for n, tier in enumerate(tiers)}
     last = (2, 0)
+    tokens = wanted.length / CHARACTERS_PER_TOKEN
     ordered = sorted(
         providers.values(),
-        key=lambda provider: (provider.name != route.keep, rank.get(provider.tier, last)),
+        key=lambda provider: (
+            provider.name != route.keep,
+            rank.get(provider.tier, last),
+            provider.price.estimate_usd(tokens, route.answer_tokens),
+        ),
     )
     below = frozenset(tiers[:at])
     links = [_link(provider, wanted, pinned, below, now_s) for provider in ordered]

@@ -50,7 +50,8 @@ def launch(job: Job, environment: Mapping[str, str]) -> Launch:
     tools = _WRITE_TOOLS if job.writes else _READ_TOOLS if job.reads else ()
     if job.writes and job.allow_commands:
         tools = (*tools, "Bash")
-    bare = job.key_as == KEY_AS  # --bare takes no other login than a key
+    # A tenth of the request, but few tools, no CLAUDE.md of the project, and no login but a key.
+    bare = not tools and job.key_as == KEY_AS
     arguments = [
         "-p",
         *("--output-format", "stream-json", "--verbose", "--include-partial-messages"),

@@ -63,7 +63,9 @@ class Tasks(StoreActor):
 
     inbox = Inbox
     schema = Path(__file__).with_name("schema")
-    durable: ClassVar[frozenset[type]] = frozenset({SubmitTask, CancelTask, RetryTask, AttemptOver})
+    durable: ClassVar[frozenset[type]] = frozenset(
+        {SubmitTask, CancelTask, RetryTask, SettleWorkspace}
+    )
 
     def __init__(self, place: Place, *, database: Path, settings: TaskSettings, epoch: int) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
@@ -140,6 +142,12 @@ class Tasks(StoreActor):
             case TaskDue():
                 self._due_ms = None  # before_commit looks for what may start
                 return None
+
+    def is_durable(self, message: Any) -> bool:
+        """A failed attempt that is followed by another is a claim; the end of the task is work."""
+        if isinstance(message, AttemptOver):
+            return message.next_state is not TaskState.PENDING
+        return super().is_durable(message)
 
     def before_commit(self) -> None:
         """Fill free slots and offer what has no lane, once for all mail of a batch."""

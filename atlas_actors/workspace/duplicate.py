@@ -21,7 +21,7 @@ def make(source: Path, folder: Path, task_id: str) -> str:
     """Make folder/<task> anew and give its base, the same one at every attempt."""
     root = folder / task_id
     git_dir = git_dir_of(root)
-    with one_at_a_time(git_dir):
+    with one_at_a_time(source):
         base = store(git_dir).commit(base_ref(task_id)) if git_dir.is_dir() else None
         remove_tree(root)
         if base is None:
@@ -34,9 +34,8 @@ def make(source: Path, folder: Path, task_id: str) -> str:
 
 def remove(root: Path) -> None:
     """Remove the copy and its repository."""
-    with one_at_a_time(git_dir_of(root)):
-        remove_tree(root)
-        remove_tree(git_dir_of(root))
+    remove_tree(root)
+    remove_tree(git_dir_of(root))
 
 
 def _start(root: Path, git_dir: Path) -> str:

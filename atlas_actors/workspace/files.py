@@ -4,7 +4,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from atlas_actors.errors import UsageError
@@ -15,21 +15,29 @@ BYTES_MAX: Final = 1_073_741_824
 
 def is_file(root: Path, name: str) -> bool:
     """Whether `name` is a file or a symlink in `root` that no other symlink leads to."""
-    path = root / name
-    try:
-        mode = path.lstat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        return False
-    return Path(os.path.realpath(path.parent)) == Path(os.path.realpath(root)) / Path(name).parent
+    return name in files_of(root, [name])
+
+
+def files_of(root: Path, names: Iterable[str]) -> set[str]:
+    """The names that are files or symlinks in `root`, and that no other symlink leads to."""
+    real = os.path.realpath(root)
+    parents: dict[str, bool] = {}
+    found = set()
+    for name in names:
+        parent = str(PurePath(name).parent)
+        if parent not in parents:
+            place = PurePath(real, parent)
+            parents[parent] = os.path.realpath(place) == str(place)
+        if parents[parent] and _is_stored(root / name):
+            found.add(name)
+    return found
 
 
 def check_bounds(root: Path, names: Iterable[str], *, what: str, cure: str) -> None:
     """Raise UsageError when these files are more than FILES_MAX or BYTES_MAX."""
     total = 0
-    for count, name in enumerate(names, start=1):
-        total += (root / name).lstat().st_size if is_file(root, name) else 0
+    for count, name in enumerate(files_of(root, names), start=1):
+        total += (root / name).lstat().st_size
         if count > FILES_MAX or total > BYTES_MAX:
             raise UsageError(f"{what} {_over()}", cure=cure)
 
@@ -92,6 +100,14 @@ def _walk(source: Path, skip: Path) -> Iterator[os.DirEntry[str]]:
                 ahead.append(Path(entry.path))
             if stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISLNK(mode):
                 yield entry
+
+
+def _is_stored(path: Path) -> bool:
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 
 
 def _over() -> str:

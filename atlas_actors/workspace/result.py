@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from atlas_actors.workspace import snapshot, worktree
-from atlas_actors.workspace.files import is_file
+from atlas_actors.workspace.files import files_of
 from atlas_actors.workspace.git import Git
 from atlas_actors.workspace.snapshot import Snapshot
 
@@ -57,8 +57,8 @@ def _take(store: Git, private: Path | None, root: Path, base: str, *, ignored: b
         added = snapshot.untracked(git, root, ignored=ignored, nested=True)
         cure = "list them in a .gitignore there, or discard the result"
         snapshot.bounded(root, added, cure=cure)
-        tracked = [name for name in _tracked(private) if is_file(root, name)]
-        return snapshot.take(git, root, snapshot.changed(git) + added + tracked)
+        tracked = files_of(root, _tracked(private))
+        return snapshot.take(git, root, [*snapshot.changed(git), *added, *tracked])
 
 
 def _tracked(private: Path | None) -> list[str]:

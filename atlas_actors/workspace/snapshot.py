@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from atlas_actors.workspace.files import check_bounds, is_file
+from atlas_actors.workspace.files import check_bounds, files_of
 from atlas_actors.workspace.git import Git
 
 # Names that git refuses to store, as some file system takes them for .git.
@@ -39,7 +39,7 @@ def scratch_index(like: Path | None = None) -> Iterator[Path]:
 def take(git: Git, top: Path, names: Iterable[str]) -> Snapshot:
     """The tree of git's index with these files as they are in `top` now, or without them."""
     wanted = set(names)
-    present = {name for name in wanted if is_file(top, name)}
+    present = files_of(top, wanted)
     stored = {name for name in present if _storable(top, name)}
     git.run("update-index", "-z", "--force-remove", "--stdin", stdin=_listed(wanted - present))
     git.run(

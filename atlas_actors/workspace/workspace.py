@@ -69,11 +69,11 @@ def collect(workspace: Workspace) -> Workspace:
     if workspace.kind == "in_place":
         return workspace
     _check_open(workspace)
-    git, root = _store(workspace), _root(workspace)
+    git, root, source = _store(workspace), _root(workspace), Path(workspace.source)
     if root.is_symlink() or not root.is_dir():
         raise NotFound(f"{root} is gone, and the work in it", cure="discard the result")
     copied = workspace.kind == "copy"
-    with one_at_a_time(git.at):
+    with one_at_a_time(source if copied else git.at):
         private: Path | None = git.at
         if not copied:
             worktree.check_branch(git, workspace.branch, root)
@@ -142,12 +142,14 @@ def apply(workspace: Workspace) -> Workspace:
     if workspace.files == 0:
         raise Conflict("the task changed nothing", cure="discard the result")
     git, source = _store(workspace), Path(workspace.source)
+    if not source.is_dir():
+        raise NotFound(f"{source} is gone", cure="put it back, or discard the result")
+    copied = workspace.kind == "copy"
     with (
-        one_at_a_time(git.at),
+        one_at_a_time(source if copied else git.at),
         patch.written(git, workspace.base, workspace.head) as file,
     ):
         names = patch.touched(git, workspace.base, workspace.head)
-        copied = workspace.kind == "copy"
         there = Git(at=source, git_dir=git.at, tree=source) if copied else Git(at=source)
         patch.apply(there, source, file, names, cure=_conflict_cure(workspace))
     _remove(workspace)

@@ -1,0 +1,74 @@
+"""atlas costs: what was spent, on what, and what the best tier would have cost."""
+
+import argparse
+import sys
+import time
+from typing import Any, Final
+
+from atlas_actors.cli import show
+from atlas_actors.cli.client import Client
+from atlas_actors.config import Home
+
+DAY_MS: Final = 86_400_000
+_BY: Final = ("day", "provider", "intent", "strategy", "project")
+
+
+def add_to(groups: Any) -> None:
+    """Add the command."""
+    costs = groups.add_parser("costs", help="what was spent, on what, and what it saved")
+    costs.add_argument("--by", choices=_BY, default="day")
+    costs.add_argument("--days", type=float, metavar="N", help="of the last N days only")
+    costs.add_argument("--json", action="store_true")
+    costs.set_defaults(run=run_costs)
+
+
+def run_costs(options: argparse.Namespace, home: Home) -> int:
+    """Sums by one thing."""
+    params: dict[str, Any] = {"by": options.by}
+    if options.days is not None:
+        params["since_ms"] = max(0, int(time.time() * 1000 - options.days * DAY_MS))
+    with Client(home) as client:
+        found = client.call("cost.stats", **params)
+    if options.json:
+        show.print_json(found)
+        return 0
+    if not found["rows"]:
+        sys.stdout.write("nothing was attempted yet\n")
+        return 0
+    rows = [*found["rows"], {options.by: "total", **found["total"]}]
+    show.table(
+        (options.by, "tasks", "attempts", "in", "cached", "out", "cost", "on the best tier*"),
+        (_row(row, row[options.by] or "-") for row in rows),
+        "",
+    )
+    sys.stdout.write("\n".join(_notes(found, options.by)) + "\n")
+    return 0
+
+
+def _row(row: dict[str, Any], name: str) -> tuple[str, ...]:
+    tokens = row["tokens"]
+    return (
+        name,
+        str(row["tasks"]),
+        str(row["attempts"]),
+        str(tokens["input"] + tokens["cache_write"]),
+        str(tokens["cache_read"]),
+        str(tokens["output"]),
+        show.usd(row["cost_usd"]),
+        show.usd(row["quality_usd_estimate"]),
+    )
+
+
+def _notes(found: dict[str, Any], by: str) -> list[str]:
+    notes = ["* no provider with a known price is configured"]
+    if found["quality_provider"]:
+        notes = [
+            f"* an estimate: the tokens of the answered attempts at the prices of"
+            f" {found['quality_provider']} ({found['quality_model']}), as of {found['prices_of']}"
+        ]
+    guessed = found["total"]["estimated_attempts"]
+    if guessed:
+        notes.append(f"  the tokens of {guessed} attempts that broke off are estimates")
+    if by == "strategy":
+        notes.append("  strategies are not built yet in this version")
+    return notes

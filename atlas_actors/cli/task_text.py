@@ -1,0 +1,59 @@
+"""A task as text for people: its route, its attempts, its result."""
+
+from typing import Any
+
+from atlas_actors.cli import changes, show
+
+
+def task_lines(task: dict[str, Any]) -> list[str]:
+    """A task for people."""
+    route = task["route"] or {}
+    lines = [
+        f"task      {task['id']}",
+        f"state     {task['state']}" + ("  (an attempt was lost)" if task["maybe_ran"] else ""),
+        f"created   {show.when(task['created_at_ms'])}   ended {show.when(task['ended_at_ms'])}",
+        f"request   {show.one_line(task['prompt'], 100)}",
+    ]
+    if task["waits_for"]:
+        lines.append(f"waits     {task['waits_for']}")
+    if route:
+        layer = f"layer {route['layer']}" if route["layer"] else "abstained"
+        lines += [
+            f"route     {route['intent']}, {layer}, confidence {route['confidence']:.2f}:"
+            f" {route['reason']}",
+            f"provider  {route['provider'] or '-'} (tier asked for: {route['tier']})",
+        ]
+        lines += [
+            f"          {link['provider']}: {link['verdict']}, {link['why']}"
+            for link in route["chain"]
+        ]
+    lines += changes.lines(task)
+    for attempt in task["attempts"]:
+        lines += _attempt_lines(attempt)
+    if task["verified_by"]:
+        lines.append(f"verified  {task['verified_by']}")
+    if task["error"]:
+        lines.append(f"error     {task['error']}")
+    if task["result"] is not None and task["state"] == "completed":
+        lines += ["result", task["result"]]
+    return lines
+
+
+def _attempt_lines(attempt: dict[str, Any]) -> list[str]:
+    tokens = attempt["tokens"]
+    took = None
+    if attempt["ended_at_ms"] is not None:
+        took = attempt["ended_at_ms"] - attempt["started_at_ms"]
+    lines = [
+        f"attempt {attempt['number']} {attempt['end'] or 'running'}: {attempt['provider']},"
+        f" {attempt['model'] or '-'} over {attempt['transport'] or '-'}",
+        f"          {tokens['input'] + tokens['cache_read'] + tokens['cache_write']} tokens in"
+        f" ({tokens['cache_read']} cached), {tokens['output']} out"
+        f"{' (estimated)' if attempt['estimated'] else ''},"
+        f" cost {show.usd(attempt['cost_usd'])}, took {show.duration(took)}",
+    ]
+    if attempt["check"]:
+        lines.append(f"          check {attempt['check']}")
+    if attempt["error"]:
+        lines.append(f"          {attempt['error']}")
+    return lines
