@@ -44,7 +44,7 @@ def call(directory, *words, stdin=b""):
 def start(directory):
     """A repository with one commit."""
     directory.mkdir(parents=True, exist_ok=True)
-    call(directory, "init", "-q")
+    call(directory, "init", "-q", "--template=")
     (directory / "a.txt").write_text("one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\n")
     (directory / "sub").mkdir()
     (directory / "sub" / "b.txt").write_text("b\n")
@@ -54,9 +54,14 @@ def start(directory):
     return directory
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    return start(tmp_path_factory.mktemp("template"))
+
+
 @pytest.fixture
-def repository(tmp_path):
-    return start(tmp_path / "repository")
+def repository(tmp_path, template):
+    return shutil.copytree(template, tmp_path / "repository")
 
 
 @pytest.fixture
@@ -238,7 +243,8 @@ def test_a_directory_that_the_repository_around_it_ignores_is_copied(folder, rep
 def test_a_folder_of_workspaces_inside_the_source_is_left_out(repository, plain):
     for source in (repository, plain):
         inner = source / "atlas"
-        prepare(inner, "t1", str(source), in_place=False)
+        for number, other in enumerate([repository, plain]):
+            prepare(inner, f"{source.name}{number}", str(other), in_place=False)
         made = prepare(inner, "t2", str(source), in_place=False)
         assert not Path(made.root, "atlas").exists()
 
@@ -313,6 +319,8 @@ def test_no_hook_or_program_of_the_repository_runs(folder, repository, tmp_path,
     program.write_text(f"#!/bin/sh\necho $0 >> {ran}\nexit 1\n")
     program.chmod(0o755)
     hooks = repository / ".git" / "hooks"
+    hooks.mkdir()
+    (repository / ".git" / "info").mkdir()
     for hook in ("post-checkout", "pre-commit", "post-index-change", "reference-transaction"):
         shutil.copy(program, hooks / hook)
     for key in ("core.fsmonitor", "diff.external", "diff.x.command", "diff.x.textconv"):
@@ -757,7 +765,9 @@ def change_places(root):
 
 def change_to_a_symlink(root):
     files.remove_tree(Path(root, "sub"))
-    Path(root, "sub").symlink_to("/etc")
+    Path(root, "sub").symlink_to("real")
+    Path(root, "real").mkdir()
+    Path(root, "real", "b.txt").write_text("would be found through the symlink\n")
 
 
 @pytest.mark.parametrize("act", [change_names, change_kinds, change_places, change_to_a_symlink])
@@ -935,11 +945,23 @@ def test_what_was_applied_cannot_be_discarded(either):
         discard(apply(collect(either)))
 
 
-def test_a_directory_that_is_no_tasks_is_never_removed(either, plain):
-    for root in (str(plain), either.source):
+def test_a_directory_that_is_no_tasks_is_never_removed(either):
+    inside = str(Path(either.root, "sub"))
+    for wrong in ({"root": either.source}, {"root": inside}, {"source": inside}):
         with pytest.raises(UsageError, match="not the directory of a task"):
-            discard(attrs.evolve(either, root=root))
-    assert plain.exists() or Path(either.source).exists()
+            discard(attrs.evolve(either, **wrong))
+    assert Path(either.source).exists()
+    assert Path(inside).exists()
+
+
+def test_a_result_cannot_be_applied_to_a_directory_that_is_gone(folder, plain):
+    made = prepare(folder, "t1", str(plain), in_place=False)
+    edit(made, "a.txt", "changed\n")
+    done = collect(made)
+    shutil.rmtree(plain)
+    with pytest.raises(NotFound, match="is gone"):
+        apply(done)
+    assert "+changed" in diff(done)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
