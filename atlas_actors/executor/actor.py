@@ -261,7 +261,7 @@ class Executor(AsyncActor):
     async def _retire_if_dead(self, ended: CallEnd) -> None:
         """A server that is gone takes no new work from us: once what runs has ended, the next
         start finds another or parks."""
-        if ended.end is not End.UNREACHABLE or self._retired:
+        if ended.end is not End.UNREACHABLE or ended.fault is not Fault.NETWORK or self._retired:
             return
         why = await self._backend.alive()
         if why:

@@ -275,6 +275,8 @@ class Attempts:
         return cost_usd
 
     def _next(self, ended: AttemptEnded, verdict: Verdict | None) -> Next:
+        if verdict is not None and verdict.passed:
+            return Next(state=TaskState.COMPLETED, end=End.ANSWERED, lane=ended.provider)
         spent = ended.started.spent_usd + self._roster.cost_usd(ended)
         chain = self.chain(attrs.evolve(ended.started, spent_usd=spent))
         step = next_step(

@@ -14,7 +14,7 @@ from atlas_actors.messages.execution import Request, Usage
 from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.prompt import characters
 from atlas_actors.providers.catalog import TRANSPORTS
-from atlas_actors.providers.prices import PriceTable
+from atlas_actors.providers.prices import Model, PriceTable
 from atlas_actors.settings import BudgetSettings, ProviderSettings
 from atlas_actors.store import Store
 
@@ -54,7 +54,9 @@ class Money:
     def __init__(self, settings: BudgetSettings, prices: PriceTable) -> None:
         self.settings = settings
         self.prices = prices
+        self._models: dict[str, tuple[ProviderSettings, Model]] = {}
         self._day = ""
+        self._day_ends_ms = 0
         self._spent: dict[str, Spent] = {}
         self._reserved: dict[Attempt, Reserved] = {}
 
@@ -78,8 +80,15 @@ class Money:
         answer = settings.answer_tokens_max
         if TRANSPORTS[settings.transport].client is not None:
             return Need(usd=settings.usd_per_attempt, tokens=tokens + answer)
-        price = self.prices.of(settings).price_at(tokens)
+        price = self._model(settings).price_at(tokens)
         return Need(usd=price.worst_usd(tokens, answer), tokens=tokens + answer)
+
+    def _model(self, settings: ProviderSettings) -> Model:
+        """The provider's row of the table, looked up once."""
+        known = self._models.get(settings.name)
+        if known is None or known[0] is not settings:
+            known = self._models[settings.name] = (settings, self.prices.of(settings))
+        return known[1]
 
     def over(
         self,
@@ -153,7 +162,10 @@ class Money:
 
     def _turn(self, now_ms: int) -> None:
         """A new day begins with nothing spent."""
+        if now_ms < self._day_ends_ms:
+            return
         day = day_of(now_ms)
+        self._day_ends_ms = now_ms + int(1000 * seconds_to_midnight(now_ms))
         if day != self._day:
             self._day, self._spent = day, {}
 

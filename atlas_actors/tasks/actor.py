@@ -78,6 +78,7 @@ class Tasks(StoreActor):
         self._offered: set[str] = set()
         self._due_ms: int | None = None
         self._lanes_changed = False
+        self._stale: set[str] = set()  # lanes in which something may be ready to start
 
     def on_start(self) -> None:
         """Rescue what an older life of the daemon left in progress, then offer what waits."""
@@ -108,6 +109,7 @@ class Tasks(StoreActor):
         """Count anew what the refused batch had counted."""
         self._offered.clear()
         self._due_ms = None
+        self._stale.update(self._slots)
         self._count_running()
 
     def on_receive(self, message: Inbox) -> Any:
@@ -140,7 +142,8 @@ class Tasks(StoreActor):
                 self._interrupt(message.task_id, message.attempt, End.UNREACHABLE, message.reason)
                 return self._count_running()
             case TaskDue():
-                self._due_ms = None  # before_commit looks for what may start
+                self._due_ms = None
+                self._stale.update(self._slots)  # before_commit looks for what may start
                 return None
 
     def is_durable(self, message: Any) -> bool:
@@ -154,13 +157,14 @@ class Tasks(StoreActor):
         if self._lanes_changed:
             open_lanes = [name for name, count in self._slots.items() if count]
             records.forget_lanes(self.store, open_lanes)
-        for lane in self._slots:
+        for lane in self._stale & self._slots.keys():
             self._start_ready(lane)
         self._offer()
 
     def on_commit(self) -> None:
         """What memory held back for the case that the disk refuses."""
         self._lanes_changed = False
+        self._stale.clear()
 
     def _report_started(self) -> None:
         open_attempts = tuple((row["id"], row["attempt"]) for row in records.running(self.store))
@@ -190,6 +194,7 @@ class Tasks(StoreActor):
         records.cancel(self.store, id, self.place.clock.now_ms())
         if row["state"] == "in_progress":
             self._running[row["lane"]] -= 1
+            self._stale.add(row["lane"])
             self.tell(
                 paths.ORCHESTRATOR,
                 AttemptCancelled(task_id=id, attempt=row["attempt"], lane=row["lane"]),
@@ -214,6 +219,8 @@ class Tasks(StoreActor):
 
     def _on_assign_lane(self, order: AssignLane) -> None:
         self._offered.discard(order.task_id)
+        if order.lane is not None:
+            self._stale.add(order.lane)
         if records.assign_lane(self.store, order.task_id, order.lane, order.route, order.waits_for):
             self._changed(order.task_id, TaskState.PENDING, order.waits_for)
 
@@ -221,18 +228,21 @@ class Tasks(StoreActor):
         """A lane opened or closed: whoever waits elsewhere may be better off now."""
         before = (bool(self._slots.get(lane, 0)), self._reasons.get(lane, ""))
         self._slots[lane], self._reasons[lane] = slots, reason
+        self._stale.add(lane)
         changed = before != (bool(slots), reason)
         self._lanes_changed = self._lanes_changed or (reroute and changed)
 
     def _on_attempt_over(self, over: AttemptOver) -> None:
         now_ms = self.place.clock.now_ms()
-        if not records.end_attempt(self.store, over, now_ms):
+        before = records.find(self.store, over.task_id)
+        if before is None or not records.end_attempt(self.store, over, now_ms):
             logger.warning(
                 "task.late_end_refused", task_id=over.task_id, attempt=over.attempt, end=over.end
             )
             return
-        self._count_running()
-        for outcome in outcomes_of(self._find(over.task_id), over, now_ms):
+        self._running[before["lane"]] -= 1
+        self._stale |= {lane for lane in (before["lane"], over.lane) if lane is not None}
+        for outcome in outcomes_of(before, over, now_ms):
             self.tell(paths.OUTCOMES, outcome)
         logger.info(
             "task.attempt_over",
@@ -303,6 +313,7 @@ class Tasks(StoreActor):
             most=self._settings.interruptions_max,
             now_ms=self.place.clock.now_ms(),
         )
+        self._stale.update(self._slots)
         if state is not None:
             logger.warning("task.interrupted", task_id=id, attempt=attempt, reason=reason)
             self._changed(id, state, reason)
