@@ -1,0 +1,272 @@
+"""Attempts under way: identical requests, kept answers, budgets, deadlines, breakers."""
+
+import attrs
+import pytest
+
+from atlas_actors.messages import paths
+from atlas_actors.messages.execution import (
+    AttemptEnded,
+    AttemptStarted,
+    BreakerChanged,
+    CancelAttempt,
+    End,
+    ExecutorReported,
+    Fault,
+    Request,
+    RunAttempt,
+    Usage,
+)
+from atlas_actors.messages.routing import Classified, Route
+from atlas_actors.messages.task import (
+    AssignLane,
+    AttemptCancelled,
+    AttemptOver,
+    CloseLane,
+    OpenLane,
+    RouteAgain,
+    TaskQueued,
+    TasksStarted,
+    TaskState,
+)
+from atlas_actors.orchestrator.actor import BreakerDue, DayBegan, Orchestrator
+from atlas_actors.orchestrator.attempts import CACHE_LANE
+from atlas_actors.providers.prices import shipped
+from atlas_actors.settings import BudgetSettings, ProviderSettings, RoutingSettings
+from tests.support.stages import Stage
+
+ROUTE = Route(
+    id="r", layer=1, rule="x", intent="explain", confidence=0.9, abstained=False, tier="cheap",
+    agent=None, complexity=3, difficulty=0.2, mode="normal", reason="",
+)  # fmt: skip
+TABLES = {
+    "cheap": ProviderSettings(name="cheap", transport="openai-chat", tier="cheap", retries=0),
+    "paid": ProviderSettings(
+        name="paid", transport="anthropic-messages", tier="haiku", model="claude-haiku-4-5"
+    ),
+}
+
+
+def stage_on(tmp_path, **changes):
+    fields = {
+        "database": tmp_path / "orchestrator.db",
+        "providers": TABLES,
+        "prices": shipped(),
+        "budget": BudgetSettings(usd_per_day=1.0, usd_per_task=1.0, when_over="cheaper"),
+        "keep_answers_s": {},
+        "interruptions_max": 10,
+        "settings": RoutingSettings(
+            retention_days=1, tiers=("free", "cheap", "haiku", "quality"), capabilities=""
+        ),
+        "jitter": lambda: 0.0,
+        **changes,
+    }
+    built = Stage(Orchestrator, path=paths.ORCHESTRATOR, **fields)
+    for name in TABLES:
+        built.directory.cell(paths.executor(name))
+    built.start()
+    for name in TABLES:
+        built.give(
+            ExecutorReported(
+                provider=name, incarnation=1, state="ready", transport="t", model="m", slots=4
+            )
+        )
+    return built
+
+
+@pytest.fixture
+def stage(tmp_path):
+    built = stage_on(tmp_path)
+    yield built
+    built.stop()
+
+
+def started(task_id="a", attempt=1, lane="cheap", **changes):
+    fields = {
+        "epoch": 1, "request": Request(prompt="why"), "route": ROUTE, "answers_asked": 1,
+        "attempts_max": 3, "interruptions": 0, "created_ms": 0, **changes,
+    }  # fmt: skip
+    return AttemptStarted(task_id=task_id, attempt=attempt, lane=lane, **fields)
+
+
+def answered(order, text="because", **changes):
+    fields = {"provider": order.lane, "end": End.ANSWERED, "answer": text, "finish": "stop"}
+    return AttemptEnded(started=order, **{**fields, **changes})
+
+
+def failed(order, fault, end=End.UNREACHABLE, **changes):
+    return AttemptEnded(
+        started=order, provider=order.lane, end=end, fault=fault, error="no", **changes
+    )
+
+
+def only(kind, sent):
+    return [message for message in sent if isinstance(message, kind)]
+
+
+def test_identical_requests_in_flight_are_done_once(stage):
+    first, second = started("a"), started("b")
+    sent = stage.give(first, second)
+    assert [order.started.task_id for order in only(RunAttempt, sent)] == ["a"]
+    overs = only(AttemptOver, stage.give(answered(first, usage=Usage(input=9), cost_usd=0.1)))
+    assert [(over.task_id, over.answer, over.cost_usd) for over in overs] == [
+        ("a", "because", 0.1), ("b", "because", 0.0),
+    ]  # fmt: skip
+    assert overs[1].transport == "shared with a"
+    assert overs[1].next_state is TaskState.COMPLETED
+
+
+def test_one_that_was_asked_before_the_other_was_answered_gets_that_answer(stage):
+    first = started("a")
+    stage.give(first, answered(first))
+    late = started("b", created_ms=stage.clock.now_ms())
+    assert only(AttemptOver, stage.give(late))[0].answer == "because"
+    stage.clock.advance(1)
+    later = started("c", created_ms=stage.clock.now_ms())
+    assert only(RunAttempt, stage.give(later))
+
+
+def test_when_the_one_in_flight_fails_the_other_is_run(stage):
+    first, second = started("a"), started("b")
+    stage.give(first, second)
+    sent = stage.give(failed(first, Fault.SERVER))
+    assert [order.started.task_id for order in only(RunAttempt, sent)] == ["b"]
+
+
+def test_when_the_one_in_flight_is_cancelled_the_other_is_run(stage):
+    first, second = started("a"), started("b")
+    stage.give(first, second)
+    sent = stage.give(AttemptCancelled(task_id="a", attempt=1, lane="cheap"))
+    assert only(CancelAttempt, sent) == [CancelAttempt(task_id="a", attempt=1)]
+    assert [order.started.task_id for order in only(RunAttempt, sent)] == ["b"]
+
+
+def test_cancelling_one_that_waits_leaves_the_other_alone(stage):
+    first, second = started("a"), started("b")
+    stage.give(first, second)
+    assert not stage.give(AttemptCancelled(task_id="b", attempt=1, lane="cheap"))
+    assert len(only(AttemptOver, stage.give(answered(first)))) == 1
+
+
+@pytest.mark.parametrize(
+    "request_", [Request(prompt="why", cwd="/tmp/x"), Request(prompt="why", check=("true",))]
+)
+def test_work_with_effects_is_never_shared(stage, request_):
+    sent = stage.give(started("a", request=request_), started("b", request=request_))
+    assert len(only(RunAttempt, sent)) == 2
+
+
+def test_a_kept_answer_is_given_again_without_a_call_until_its_time_is_over(tmp_path):
+    stage = stage_on(tmp_path, keep_answers_s={"explain": 60.0})
+    first = started("a")
+    stage.give(first, answered(first))
+    stage.clock.advance(30)
+    stage.give(TaskQueued(task_id="b", request=first.request))
+    (assigned,) = only(AssignLane, stage.give(Classified(request_id="b", route=ROUTE)))
+    assert assigned.lane == CACHE_LANE
+    again = started("b", lane=CACHE_LANE, created_ms=stage.clock.now_ms())
+    (over,) = only(AttemptOver, stage.give(again))
+    assert (over.answer, over.provider, over.cost_usd) == ("because", CACHE_LANE, 0.0)
+    stage.clock.advance(31)
+    stage.give(TaskQueued(task_id="c", request=first.request))
+    (assigned,) = only(AssignLane, stage.give(Classified(request_id="c", route=ROUTE)))
+    assert assigned.lane == "cheap"
+    stage.stop()
+
+
+def test_a_kept_answer_that_expires_on_the_way_sends_the_task_to_a_provider(tmp_path):
+    stage = stage_on(tmp_path, keep_answers_s={"explain": 60.0})
+    (over,) = only(AttemptOver, stage.give(started("b", lane=CACHE_LANE)))
+    assert (over.next_state, over.lane, over.counts) == (TaskState.PENDING, "cheap", False)
+    stage.stop()
+
+
+@pytest.mark.parametrize("route", [attrs.evolve(ROUTE, needs=("tools",)),
+                                   attrs.evolve(ROUTE, intent="plan")])  # fmt: skip
+def test_only_what_the_settings_name_and_has_no_effects_is_kept(tmp_path, route):
+    stage = stage_on(tmp_path, keep_answers_s={"explain": 60.0})
+    first = started("a", route=route)
+    stage.give(first, answered(first))
+    stage.clock.advance(1)
+    stage.give(TaskQueued(task_id="b", request=first.request))
+    (assigned,) = only(AssignLane, stage.give(Classified(request_id="b", route=route)))
+    assert assigned.lane == "cheap"
+    stage.stop()
+
+
+@pytest.mark.parametrize("keep", [{}, {"explain": 1.0}])
+def test_the_cache_has_a_lane_only_where_a_route_uses_it(tmp_path, keep):
+    stage = stage_on(tmp_path, keep_answers_s=keep)
+    lanes = {lane.lane for lane in only(OpenLane, stage.give(TasksStarted(open_attempts=())))}
+    assert (CACHE_LANE in lanes) is bool(keep)
+    stage.stop()
+
+
+def test_a_call_that_is_over_the_budget_is_not_made_and_a_cheaper_one_is(stage):
+    dear = started("a", lane="paid", request=Request(prompt="why", budget_usd=0.0001))
+    sent = stage.give(dear)
+    assert only(RunAttempt, sent) == []
+    (over,) = only(AttemptOver, sent)
+    assert (over.end, over.fault) == (End.OVER_BUDGET, Fault.BUDGET)
+    assert (over.next_state, over.lane, over.counts) == (TaskState.PENDING, "cheap", False)
+    assert "the task's budget of $0.00" in over.error
+
+
+def test_a_task_that_is_pinned_to_what_it_cannot_pay_waits_and_says_so(stage):
+    request = Request(prompt="why", provider="paid", budget_usd=0.0001)
+    stage.give(TaskQueued(task_id="a", request=request))
+    (assigned,) = only(AssignLane, stage.give(Classified(request_id="a", route=ROUTE)))
+    assert assigned.lane is None
+    assert "waits for paid: over the task's budget" in assigned.waits_for
+
+
+def test_at_midnight_those_who_wait_for_money_are_routed_again(stage):
+    assert only(RouteAgain, stage.give(DayBegan()))
+
+
+def test_what_an_attempt_cost_is_by_the_table_to_a_millionth(stage):
+    order = started("a", lane="paid")
+    stage.give(order)
+    usage = Usage(input=240, cache_read=1_800, cache_write=128, output=34)
+    (over,) = only(AttemptOver, stage.give(answered(order, usage=usage, model="claude-opus-5-5")))
+    assert over.cost_usd == 0.00264
+
+
+def test_a_deadline_for_all_attempts_is_shared_among_those_that_may_follow(stage):
+    order = started("a", request=Request(prompt="why", deadline_s=30.0))
+    (run,) = only(RunAttempt, stage.give(order))
+    assert run.deadline_s == 15.0  # two providers could be asked
+
+
+def test_past_the_deadline_nothing_is_asked_any_more(stage):
+    begun_ms = stage.clock.now_ms()
+    stage.clock.advance(31)
+    late = started("a", begun_ms=begun_ms, request=Request(prompt="why", deadline_s=30.0))
+    sent = stage.give(late)
+    assert only(RunAttempt, sent) == []
+    (over,) = only(AttemptOver, sent)
+    assert (over.end, over.next_state) == (End.TIMED_OUT, TaskState.FAILED)
+
+
+def test_a_provider_that_says_wait_rests_and_is_probed_by_one(stage):
+    order = started("a")
+    sent = stage.give(order, failed(order, Fault.RATE, End.BUSY, retry_after_ms=7_000))
+    closed = only(CloseLane, sent)
+    assert [lane.lane for lane in closed] == ["cheap"]
+    (fact,) = only(BreakerChanged, sent)
+    assert (fact.state, fact.until_ms) == ("open", stage.clock.now_ms() + 7_000)
+    kinds = [type(message) for message in sent]
+    assert kinds.index(CloseLane) < kinds.index(AttemptOver)  # or it would be started there again
+    stage.clock.advance(7)
+    sent = stage.give(BreakerDue(provider="cheap"))
+    assert only(OpenLane, sent) == [OpenLane(lane="cheap", slots=1)]
+    probe = started("b")
+    sent = stage.give(probe, answered(probe))
+    assert only(OpenLane, sent) == [OpenLane(lane="cheap", slots=4)]
+
+
+def test_every_hop_is_told_with_its_fault_and_where_the_task_goes_next(stage):
+    first = started("a")
+    stage.give(first)
+    (over,) = only(AttemptOver, stage.give(failed(first, Fault.SERVER)))
+    assert (over.fault, over.lane, over.progress.tried) == (Fault.SERVER, "paid", ("cheap",))
+    assert (over.infrastructure, over.counts) == (True, False)
