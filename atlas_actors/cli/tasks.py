@@ -339,8 +339,9 @@ def _note_end(task: dict[str, Any]) -> None:
 def _summary(task: dict[str, Any]) -> str:
     last = task["attempts"][-1]
     took = show.duration(last["ended_at_ms"] - last["started_at_ms"])
+    model = f" ({last['model']})" if last["model"] else ""
     return (
-        f"completed by {last['provider']} ({last['model']}) in {took},"
+        f"completed by {last['provider']}{model} in {took},"
         f" cost {show.usd(last['cost_usd'])}, verified by {task['verified_by']}"
     )
 

@@ -189,8 +189,8 @@ class Money:
         for what, budget, usd in bounds:
             if usd + need.usd > budget + 1e-9:
                 return (
-                    f"over {what} of ${budget:.2f}: ${usd:.6f} used or reserved,"
-                    f" this may cost up to ${need.usd:.6f}"
+                    f"over {what} of {_dollars(budget)}: {_dollars(usd)} used or reserved,"
+                    f" this may cost up to {_dollars(need.usd)}"
                 )
         return ""
 
@@ -203,6 +203,10 @@ class Money:
         spent = self._spent.get(provider, Spent()).tokens
         held = (one for one in self._reserved.values() if one.provider == provider)
         return spent + sum(one.need.tokens for one in held)
+
+
+def _dollars(usd: float) -> str:
+    return "$" + (f"{usd:.6f}".rstrip("0").rstrip(".") or "0")
 
 
 def day_of(now_ms: int) -> str:

@@ -60,7 +60,7 @@ def next_step(
     | the attempt | what follows |
     |---|---|
     | passed its check | completed |
-    | failed its check | the next tier, with what was wrong; else the same again |
+    | failed its check | a higher tier, told what was wrong; else its own tier; else the same |
     | rate, quota, key | elsewhere at once; else wait for the provider's cooldown |
     | server, network | the same again a moment later, unless another of its tier can; elsewhere |
     | timed out | elsewhere, else the same again |
@@ -76,9 +76,7 @@ def next_step(
     tried = (*started.progress.tried, ended.provider)
     fresh = [name for name in usable if name not in tried]
     if verdict is not None:
-        higher = _higher(ended.provider, fresh, providers, tiers)
-        after = _after(ended.provider, fresh, chain)
-        lane = higher or after or ended.provider
+        lane = _better(ended.provider, fresh, providers, tiers) or ended.provider
         return _again(ended, End.REJECTED, f"rejected: {verdict.detail}", lane)
     error = f"{ended.end}: {ended.error}"
     progress = attrs.evolve(started.progress, tried=tried, retried=0)
@@ -180,20 +178,16 @@ def _failed(end: End, error: str) -> Next:
     return Next(state=TaskState.FAILED, end=end, lane=None, error=error)
 
 
-def _higher(
+def _better(
     name: str, fresh: Sequence[str], providers: Mapping[str, Provider], tiers: Sequence[str]
 ) -> str | None:
-    """The first of a higher tier."""
+    """The first of a higher tier, else another of the same one; never a lesser one."""
     rank = {tier: n for n, tier in enumerate(tiers)}
     mine = rank.get(providers[name].tier, -1) if name in providers else -1
-    return next((one for one in fresh if rank.get(providers[one].tier, -1) > mine), None)
-
-
-def _after(name: str, fresh: Sequence[str], chain: Sequence[Link]) -> str | None:
-    """The next in the chain's order."""
-    names = [link.provider for link in chain]
-    here = names.index(name) if name in names else -1
-    return next((one for one in fresh if names.index(one) > here), None)
+    ranks = {one: rank.get(providers[one].tier, -1) for one in fresh}
+    higher = (one for one in fresh if ranks[one] > mine)
+    same = (one for one in fresh if ranks[one] == mine)
+    return next(higher, None) or next(same, None)
 
 
 def _retry_here(

@@ -45,11 +45,12 @@ def _intent(name: str, row: Mapping[str, Any]) -> Intent:
 def with_overrides(overrides: Mapping[str, IntentSettings]) -> Mapping[str, Intent]:
     """The shipped table, changed and extended by [intents.NAME]."""
     table = dict(shipped())
+    known_here = {field.name for field in attrs.fields(Intent)} - {"name"}
     for name, settings in overrides.items():
         given = {
             field.name: getattr(settings, field.name)
             for field in attrs.fields(IntentSettings)
-            if field.name != "name" and getattr(settings, field.name) is not None
+            if field.name in known_here and getattr(settings, field.name) is not None
         }
         known = table.get(name)
         if known is None and "tier" not in given:

@@ -23,7 +23,12 @@ def server():
 
 
 def settings(server):
-    return {"ATLAS_PROVIDERS_LOCALAI_BASE_URL": server.url}
+    return {
+        "ATLAS_PROVIDERS_LOCALAI_BASE_URL": server.url,
+        # Whoever's machine it runs on, may it have these programs or not.
+        "ATLAS_PROVIDERS_CODEX_COMMAND": "/no/such/codex",
+        "ATLAS_PROVIDERS_CLAUDE_COMMAND": "/no/such/claude",
+    }
 
 
 @pytest.fixture
@@ -48,7 +53,8 @@ def test_ask_streams_and_leaves_route_attempt_check_and_outcome(daemon, server, 
         "localai", "stub-model", "answered",
     )  # fmt: skip
     assert attempt["tokens"] == {
-        "input": 12, "cache_read": 0, "cache_write": 0, "output": 3, "reasoning": 0,
+        "input": 12, "cache_read": 0, "cache_write": 0, "cache_write_1h": 0, "output": 3,
+        "reasoning": 0,
     }  # fmt: skip
     assert attempt["cost_usd"] == 0
 
@@ -210,14 +216,19 @@ def test_route_explains_without_executing(daemon, server):
     route = json.loads(shown.stdout)
     assert (route["intent"], route["layer"], route["rule"]) == ("bug_fix", 1, "fix")
     verdicts = {link["provider"]: link["verdict"] for link in route["chain"]}
-    assert verdicts == {"localai": "in", "codex": "out", "haiku": "out", "claude": "out"}
+    assert verdicts == {
+        "localai": "in", "codex": "waiting", "haiku": "waiting", "claude": "waiting",
+    }  # fmt: skip
+    reasons = {link["provider"]: link["why"] for link in route["chain"]}
+    assert "no program /no/such/codex" in reasons["codex"]
+    assert "ANTHROPIC_API_KEY is not set" in reasons["haiku"]
     assert server.requests == []
 
 
 def test_a_route_is_explained_corrected_counted_and_pinned(daemon, server):
     shown = daemon.run("route", "refactor the parser into smaller functions", "--explain").stdout
     assert "rule clean-up matches" in shown
-    assert "not built yet" in shown  # breakers
+    assert "localai closed" in shown  # breakers
     id = next(line.split()[1] for line in shown.splitlines() if line.startswith("id "))
     assert "confirmed" in daemon.run("route", "correct", id, "--intent", "refactor").stdout
     wrong = daemon.run("route", "correct", id, "--intent", "nonsense")
@@ -259,7 +270,7 @@ def test_status_in_words_and_in_json(daemon):
     status = json.loads(daemon.run("status", "--json").stdout)
     assert status["pid"] == daemon.process.pid
     assert [provider["state"] for provider in status["providers"]] == [
-        "ready", "stopped", "stopped", "stopped",
+        "ready", "parked", "parked", "parked",
     ]  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from atlas_actors.messages.execution import (
     CancelAttempt,
     End,
     ExecutorReported,
+    Fault,
     Request,
     RunAttempt,
     Usage,
@@ -76,14 +77,14 @@ class House:
     def _ear(self, name):
         return ChildSpec(id=name, actor=Ear, arguments={"heard": self.heard[name]})
 
-    def run(self, prompt="hello", schema=None, attempt=1):
+    def run(self, prompt="hello", schema=None, attempt=1, deadline_s=WAIT_S):
         request = Request(prompt=prompt, schema=schema)
         started = AttemptStarted(
             task_id="t", attempt=attempt, epoch=1, lane="x", request=request, route=ROUTE,
             answers_asked=1, attempts_max=3, interruptions=0,
         )  # fmt: skip
         self.tree.directory.ref(paths.executor("x")).tell(
-            RunAttempt(started=started, prompt=prompt)
+            RunAttempt(started=started, prompt=prompt, deadline_s=deadline_s)
         )
 
     def hear(self, kind, who="orchestrator"):
@@ -155,24 +156,26 @@ def bomb(handler, _):
 
 
 @pytest.mark.parametrize(
-    ("script", "end", "says"),
+    ("script", "end", "fault", "says"),
     [
-        (status(400), End.REFUSED, "scripted 400"),
-        (status(401), End.REFUSED, "HTTP 401"),
-        (status(429, retry_after="7"), End.BUSY, "HTTP 429"),
-        (status(500), End.UNREACHABLE, "HTTP 500"),
-        (status(503), End.BUSY, "HTTP 503"),
-        (status(302, location="http://127.0.0.1:9/"), End.REFUSED, "HTTP 302"),
-        (cut, End.UNREACHABLE, "cut off"),
-        (html, End.UNREACHABLE, "did not send JSON"),
-        (endless_line, End.UNREACHABLE, "a line is longer"),
-        (bomb, End.UNREACHABLE, "compressed"),
+        (status(400), End.REFUSED, Fault.REQUEST, "scripted 400"),
+        (status(401), End.REFUSED, Fault.KEY, "HTTP 401"),
+        (status(429, retry_after="7"), End.BUSY, Fault.RATE, "HTTP 429"),
+        (status(500), End.UNREACHABLE, Fault.SERVER, "HTTP 500"),
+        (status(503), End.BUSY, Fault.RATE, "HTTP 503"),
+        (status(302, location="http://127.0.0.1:9/"), End.REFUSED, Fault.REQUEST, "HTTP 302"),
+        (cut, End.UNREACHABLE, Fault.SERVER, "cut off"),
+        (html, End.UNREACHABLE, Fault.SERVER, "did not send JSON"),
+        (endless_line, End.UNREACHABLE, Fault.SERVER, "a line is longer"),
+        (bomb, End.UNREACHABLE, Fault.SERVER, "compressed"),
     ],
 )  # fmt: skip
-def test_f14_every_fault_of_a_server_ends_the_attempt_by_name(house, server, script, end, says):
+def test_f14_every_fault_of_a_server_ends_the_attempt_by_name(
+    house, server, script, end, fault, says
+):
     server.scripts.put(script)
     ended = house.ended()
-    assert ended.end is end
+    assert (ended.end, ended.fault) == (end, fault)
     assert says in ended.error
     assert house.ended(attempt=2).end is End.ANSWERED
 
@@ -182,13 +185,11 @@ def test_a_time_to_wait_is_passed_on(house, server):
     assert house.ended().retry_after_ms == 7_000
 
 
-def test_an_attempt_past_its_deadline_is_timed_out_and_hung_up(server, tmp_path):
-    house = House(tmp_path, settings(server.url, deadline_s=0.2))
+def test_an_attempt_past_its_deadline_is_timed_out_and_hung_up(house, server):
     begun, release = threading.Event(), threading.Event()
     server.scripts.put(hold(begun, release))
-    assert house.ended().end is End.TIMED_OUT
+    assert house.ended(deadline_s=0.2).end is End.TIMED_OUT
     release.set()
-    house.tree.stop()
 
 
 def test_s52_a_cancelled_attempt_ends_at_once(house, server):
@@ -265,12 +266,26 @@ def test_a_server_that_goes_away_parks_the_executor_after_the_attempt(server, tm
         server.ready_status = 503
         handler.connection.shutdown(socket.SHUT_RDWR)
 
+    begun, release = threading.Event(), threading.Event()
+    server.scripts.put(hold(begun, release))
+    house.run(attempt=1)
+    begun.wait(WAIT_S)
     server.scripts.put(vanish)
-    assert house.ended().end is End.UNREACHABLE
+    assert house.ended(attempt=2).end is End.UNREACHABLE
+    # It takes no more, and says why; what it has is not cut.
+    while (report := house.hear(ExecutorReported)).state != "starting":
+        pass
+    assert "is not ready" in report.note
+    assert report.in_flight == (("t", 1),)
     cell = house.tree.directory.ref(paths.executor("x")).cell
+    assert (cell.state, cell.incarnation) == ("running", 1)
+    release.set()
+    assert house.hear(AttemptEnded).end is End.ANSWERED
+    # Its next life finds no server.
     while cell.state != "parked":
         house.tree.directory.ref("atlas/executors").ask(ListChildren())
     assert "is not ready" in cell.reason
+    assert cell.incarnation == 2
     house.tree.stop()
 
 

@@ -208,7 +208,7 @@ def test_a_call_that_is_over_the_budget_is_not_made_and_a_cheaper_one_is(stage):
     (over,) = only(AttemptOver, sent)
     assert (over.end, over.fault) == (End.OVER_BUDGET, Fault.BUDGET)
     assert (over.next_state, over.lane, over.counts) == (TaskState.PENDING, "cheap", False)
-    assert "the task's budget of $0.00" in over.error
+    assert "the task's budget of $0.0001:" in over.error
 
 
 def test_a_task_that_is_pinned_to_what_it_cannot_pay_waits_and_says_so(stage):

@@ -1,12 +1,33 @@
 """An answer counts only when its check passes."""
 
+import attrs
 import pytest
 
 from atlas_actors.errors import UsageError
 from atlas_actors.json_schema import SchemaValidator
+from atlas_actors.messages.execution import AttemptEnded, AttemptStarted, CheckRun, End, Request
+from atlas_actors.messages.routing import Route
+from atlas_actors.messages.workspace import Workspace
 from atlas_actors.orchestrator.check import check_answer
 
 ORDER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+ROUTE = Route(
+    id="r", layer=1, rule="x", intent="data_text", confidence=0.9, abstained=False, tier="free",
+    agent=None, complexity=3, difficulty=0.2, mode="normal", reason="",
+)  # fmt: skip
+CHANGED = Workspace(kind="copy", source="/s", root="/w", cwd="/w", files=1)
+
+
+def answered(answer, finish="stop", *, run=None, workspace=None, **asked):
+    """An answer to a request of the fields `asked`."""
+    started = AttemptStarted(
+        task_id="t", attempt=1, epoch=1, lane="a", request=Request(prompt="p", **asked),
+        route=ROUTE, answers_asked=1, attempts_max=3, interruptions=0,
+    )  # fmt: skip
+    return AttemptEnded(
+        started=started, provider="a", end=End.ANSWERED, answer=answer, finish=finish,
+        check=run, workspace=workspace,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -25,17 +46,115 @@ ORDER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required":
     ],
 )
 def test_the_check(answer, finish, schema, passed, says):
-    verdict = check_answer(answer, finish, schema)
+    verdict = check_answer(answered(answer, finish, schema=schema))
     assert verdict.passed is passed
     assert says in verdict.detail
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I'm sorry, but I can't help with that.",
+        "I’m sorry, I can’t assist with that request.",
+        "I cannot help you.",
+        "As an AI language model, I am unable to provide this.",
+        "Sorry, I won't do that.",
+        "I must decline to engage in this.",
+    ],
+)
+def test_a_refusal_is_no_answer(answer):
+    verdict = check_answer(answered(answer))
+    assert (verdict.passed, verdict.detail[:11]) == (False, "it refused:")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "4",
+        "no",
+        "Error: the file does not exist means that the path is wrong.",
+        "The server refuses with: I'm sorry, but I can't help with that.",
+        "I can't help but notice that the second clause repeats the first.",
+        "I'm sorry that the parcel came late. We will send another one today.",
+        "Sorry is the hardest word.",
+        'It raises PermissionError("I cannot do this") when the file is locked.',
+        "I cannot help you. That is how the letter begins, and it goes on: " + "x" * 600,
+        "I can't do this without a lock:\n```\nlock.acquire()\n```",
+    ],
+)
+def test_an_answer_that_only_looks_like_a_refusal_counts(answer):
+    assert check_answer(answered(answer)).passed
+
+
+@pytest.mark.parametrize(
+    ("finish", "says"),
+    [("refusal", "it refused"), ("denied", "denied every change")],
+)
+def test_a_provider_that_says_how_it_stopped_is_believed(finish, says):
+    verdict = check_answer(answered("Here it is.", finish))
+    assert not verdict.passed
+    assert says in verdict.detail
+
+
+def test_changed_files_are_an_answer_without_words_and_no_change_is_none():
+    assert check_answer(answered("", workspace=CHANGED)).passed
+    assert not check_answer(answered("", workspace=attrs.evolve(CHANGED, files=0))).passed
+
+
+@pytest.mark.parametrize(
+    ("asked", "run", "passed", "how", "says"),
+    [
+        ({"match": "^[0-9]+$"}, None, True, "match", "matches"),
+        ({"match": "^[a-z]+$"}, None, False, "match", "does not match"),
+        ({"check": ("test",)}, CheckRun(code=0, output=""), True, "command", "test exited 0"),
+        ({"check": ("test",)}, CheckRun(code=1, output="2 failed"), False, "command", "2 failed"),
+        ({"check": ("test",)}, CheckRun(code=None, output="gone"), False, "command", "not run"),
+        ({"check": ("test",)}, None, False, "command", "was not run"),
+        # all that are given must hold
+        (
+            {"check": ("test",), "match": "^x"},
+            CheckRun(code=0, output=""), False, "command+match", "does not match",
+        ),
+        (
+            {"check": ("test",), "match": "^4"},
+            CheckRun(code=1, output=""), False, "command+match", "exited 1",
+        ),
+        (
+            {"check": ("test",), "match": "^4"},
+            CheckRun(code=0, output=""), True, "command+match", "matches ^4, test exited 0",
+        ),
+    ],
+)  # fmt: skip
+def test_the_requests_own_checks(asked, run, passed, how, says):
+    verdict = check_answer(answered("4", run=run, **asked))
+    assert (verdict.passed, verdict.how) == (passed, how)
+    assert says in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked", "passed"),
+    [
+        ('{"n": 1}', {}, True),
+        ('```json\n{"n": 1}\n```', {}, True),
+        ("Here it is:\n```json\n[1]\n```\nDone.", {}, True),
+        ('Here it is: {"n": 1}', {}, True),
+        ("n is 1", {}, False),
+        ('{"n": ', {}, False),
+        ("[" * 100_000, {}, False),
+        ("n is 1", {"match": "^n"}, True),  # a person's own check says what is wanted
+    ],
+)
+def test_where_json_was_asked_for_an_answer_without_it_fails(answer, asked, passed):
+    assert check_answer(answered(answer, **asked), ("json",)).passed is passed
+    assert check_answer(answered(answer, **asked)).passed
+
+
 def test_the_fence_around_a_checked_answer_is_not_kept():
-    assert check_answer('```json\n{"n": 1}\n```', "stop", ORDER).answer == '{"n": 1}'
+    assert check_answer(answered('```json\n{"n": 1}\n```', schema=ORDER)).answer == '{"n": 1}'
 
 
 def test_a_schema_that_cannot_be_used_fails_the_check_and_does_not_crash():
-    assert not check_answer("{}", "stop", {"type": 5}).passed
+    assert not check_answer(answered("{}", schema={"type": 5})).passed
 
 
 @pytest.mark.parametrize(

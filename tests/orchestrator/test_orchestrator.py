@@ -8,8 +8,10 @@ from atlas_actors.messages.execution import (
     AttemptAccepted,
     AttemptEnded,
     AttemptStarted,
+    BreakerChanged,
     End,
     ExecutorReported,
+    Fault,
     Request,
     RunAttempt,
 )
@@ -25,8 +27,9 @@ from atlas_actors.messages.task import (
     TasksStarted,
     TaskState,
 )
-from atlas_actors.orchestrator.actor import Orchestrator
-from atlas_actors.settings import ProviderSettings, RoutingSettings
+from atlas_actors.orchestrator.actor import BreakerDue, Orchestrator
+from atlas_actors.providers.prices import shipped
+from atlas_actors.settings import BudgetSettings, ProviderSettings, RoutingSettings
 from tests.support.stages import Stage
 
 ROUTE = Route(
@@ -52,6 +55,9 @@ def stage(tmp_path):
         providers={
             "localai": ProviderSettings(name="localai", transport="openai-chat", tier="free")
         },
+        prices=shipped(),
+        budget=BudgetSettings(usd_per_day=5.0, usd_per_task=2.0, when_over="cheaper"),
+        keep_answers_s={},
         interruptions_max=10,
         settings=RoutingSettings(
             retention_days=1, tiers=("free", "cheap", "haiku", "quality"), capabilities=""
@@ -106,12 +112,35 @@ def test_a_ready_provider_opens_its_lane_with_its_slots(stage):
 def test_a_started_attempt_goes_to_its_executor(stage):
     (run,) = only(RunAttempt, stage.give(READY, STARTED))
     assert (run.started, run.prompt) == (STARTED, "extract")
+    assert (run.deadline_s, run.writes) == (600.0, False)  # as its provider's settings say
 
 
 def test_a_rejected_answer_is_named_in_the_next_prompt(stage):
     again = attrs.evolve(STARTED, attempt=2, last_error="rejected: n: 1 is not a string")
     (run,) = only(RunAttempt, stage.give(READY, again))
     assert "1 is not a string" in run.prompt
+
+
+@pytest.mark.parametrize(
+    ("told_ms", "waits_s"), [(7_000, 7), (10**12, 3_600)], ids=["as told", "an hour at the most"]
+)
+def test_a_busy_provider_is_left_alone_as_long_as_it_says(stage, told_ms, waits_s):
+    busy = AttemptEnded(started=STARTED, provider="localai", end=End.BUSY, fault=Fault.RATE,
+                        retry_after_ms=told_ms)  # fmt: skip
+    sent = stage.give(READY, STARTED, busy)
+    (over,) = only(AttemptOver, sent)
+    assert (over.next_state, over.lane, over.counts, over.interrupted) == (
+        TaskState.PENDING, "localai", False, False,
+    )  # fmt: skip
+    assert only(CloseLane, sent)
+    (fact,) = only(BreakerChanged, sent)
+    assert fact.until_ms == stage.clock.now_ms() + waits_s * 1000
+    stage.clock.advance(waits_s - 0.1)
+    assert only(OpenLane, stage.give(BreakerDue(provider="localai"))) == []
+    stage.clock.advance(0.1)
+    assert only(OpenLane, stage.give(BreakerDue(provider="localai"))) == [
+        OpenLane(lane="localai", slots=1)
+    ]
 
 
 def test_a_checked_answer_completes_the_task(stage):

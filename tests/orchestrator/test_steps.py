@@ -1,13 +1,22 @@
-"""Who may do a request, and what follows an attempt: the tables of the cascade."""
+"""What follows an attempt: the table of the cascade."""
 
 import attrs
 import pytest
 
-from atlas_actors.messages.execution import AttemptEnded, AttemptStarted, End, Request
+from atlas_actors.messages.execution import (
+    AttemptEnded,
+    AttemptStarted,
+    End,
+    Fault,
+    Progress,
+    Request,
+)
 from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.task import TaskState
+from atlas_actors.orchestrator.chain import Provider
 from atlas_actors.orchestrator.check import Verdict
-from atlas_actors.orchestrator.steps import Provider, chain_of, lane_of, next_step
+from atlas_actors.orchestrator.steps import next_step, over_of
+from atlas_actors.providers.wire import END_OF
 
 ROUTE = Route(
     id="r", layer=1, rule="x", intent="explain", confidence=0.9, abstained=False, tier="cheap",
@@ -15,175 +24,203 @@ ROUTE = Route(
 )  # fmt: skip
 
 
-def provider(name, tier, **changes):
-    fields = {"built": True, "workspace": False, "context_tokens": 4096, "usable": True}
-    return Provider(name=name, tier=tier, **{**fields, **changes})
+def provider(name, tier, **fields):
+    fields = {"context_tokens": 4096, "capabilities": frozenset({"text"}), **fields}
+    return Provider(name=name, tier=tier, **fields)
 
 
-def providers(*listed):
-    return {one.name: one for one in listed}
-
-
-ALL = providers(
-    provider("localai", "free"),
-    provider("codex", "cheap", workspace=True),
-    provider("haiku", "haiku"),
-    provider("claude", "quality", workspace=True),
-)
-
-
-def order(chain):
-    return [link.provider for link in chain]
-
-
-def test_the_cheapest_that_will_do_comes_first_and_lower_tiers_come_last():
-    assert order(chain_of(ROUTE, None, 100, ALL)) == ["codex", "haiku", "claude", "localai"]
-
-
-@pytest.mark.parametrize(
-    ("tier", "first"),
-    [("free", "localai"), ("cheap", "codex"), ("haiku", "haiku"), ("quality", "claude")],
-)
-def test_each_tier_begins_with_its_own_provider(tier, first):
-    assert order(chain_of(attrs.evolve(ROUTE, tier=tier), None, 100, ALL))[0] == first
-
-
-def test_a_pin_excludes_everyone_else():
-    chain = chain_of(ROUTE, "haiku", 100, ALL)
-    assert [link.provider for link in chain if link.verdict == "in"] == ["haiku"]
-
-
-def test_a_pin_of_the_route_counts_unless_the_request_has_its_own():
-    pinned = attrs.evolve(ROUTE, pin="claude")
-    inside = [link.provider for link in chain_of(pinned, None, 100, ALL) if link.verdict == "in"]
-    assert inside == ["claude"]
-    inside = [link.provider for link in chain_of(pinned, "haiku", 100, ALL) if link.verdict == "in"]
-    assert inside == ["haiku"]
-
-
-def test_the_sessions_provider_comes_first():
-    chain = chain_of(attrs.evolve(ROUTE, keep="claude"), None, 100, ALL)
-    assert order(chain) == ["claude", "codex", "haiku", "localai"]
-    assert "session" in chain[0].why
-
-
-def test_a_tool_loop_waits_for_its_provider_rather_than_switch():
-    away = {**ALL, "claude": attrs.evolve(ALL["claude"], usable=False, reason="restarting")}
-    locked = attrs.evolve(ROUTE, keep="claude", locked=True)
-    assert lane_of(chain_of(locked, None, 100, away))[0] == "claude"
-    assert lane_of(chain_of(attrs.evolve(locked, locked=False), None, 100, away))[0] == "codex"
-    assert lane_of(chain_of(locked, "haiku", 100, away))[0] == "haiku"  # a person's word wins
-
-
-def test_a_provider_of_a_tier_that_nobody_ranked_comes_last():
-    odd = providers(provider("a", "odd"), provider("b", "cheap"))
-    assert order(chain_of(ROUTE, None, 100, odd)) == ["b", "a"]
-
-
-def test_the_users_own_tiers_are_ranked_and_an_unknown_one_goes_up():
-    tiers = ("free", "cheap", "frontier")
-    mine = providers(provider("a", "cheap"), provider("b", "frontier"), provider("c", "free"))
-    unknown = attrs.evolve(ROUTE, tier="gone")
-    assert order(chain_of(ROUTE, None, 100, mine, tiers)) == ["a", "b", "c"]
-    assert order(chain_of(unknown, None, 100, mine, tiers))[0] == "b"
-
-
-def test_work_in_a_directory_goes_only_to_who_can_work_there():
-    chain = chain_of(attrs.evolve(ROUTE, needs=("workspace",)), None, 100, ALL)
-    assert {link.provider for link in chain if link.verdict == "in"} == {"codex", "claude"}
-
-
-def test_a_request_that_is_surely_too_long_is_not_sent():
-    only = providers(provider("localai", "free", context_tokens=1000))
-    link = chain_of(ROUTE, None, 8_000, only)[0]
-    assert (link.verdict, link.why) == ("out", "about 2000 tokens, it takes 1000")
-
-
-def test_below_the_tier_a_provider_is_used_and_labelled():
-    link = chain_of(ROUTE, None, 100, providers(provider("localai", "free")))[0]
-    assert link.verdict == "in"
-    assert "below the cheap" in link.why
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "lane", "says"),
-    [
-        (["in", "in"], "a", ""),
-        (["out", "in"], "b", ""),
-        (["waiting", "in"], "b", ""),
-        (["out", "waiting"], "b", "waits for b"),
-        (["out", "out"], None, "no provider can do this: a: because; b: because"),
-    ],
-)
-def test_a_task_waits_for_the_first_usable_else_the_first_that_may_become_so(verdicts, lane, says):
-    chain = [
-        Link(provider=p, verdict=v, why="because") for p, v in zip("ab", verdicts, strict=True)
-    ]
-    assert lane_of(chain)[0] == lane
-    assert says in lane_of(chain)[1]
-
-
-def ended(end, *, asked=1, most=3, interruptions=0, retry_after_ms=None, attempt=1):
-    started = AttemptStarted(
-        task_id="t", attempt=attempt, epoch=1, lane="a", request=Request(prompt="p"), route=ROUTE,
-        answers_asked=asked, attempts_max=most, interruptions=interruptions,
-    )  # fmt: skip
-    return AttemptEnded(
-        started=started, provider="a", end=end, error="why", retry_after_ms=retry_after_ms
+# a and its twin, one of a higher tier, one of a lower that takes more
+ALL = {
+    one.name: one
+    for one in (
+        provider("a", "cheap"),
+        provider("twin", "cheap"),
+        provider("high", "quality"),
+        provider("low", "free", context_tokens=8192),
     )
+}
+
+
+def ended(
+    end, fault=None, *, asked=1, most=3, interruptions=0, provider="a", tried=(), rounds=0,
+    retried=0,
+):  # fmt: skip
+    started = AttemptStarted(
+        task_id="t", attempt=1, epoch=1, lane=provider, request=Request(prompt="p"), route=ROUTE,
+        answers_asked=asked, attempts_max=most, interruptions=interruptions,
+        progress=Progress(tried=tried, rounds=rounds, retried=retried),
+    )  # fmt: skip
+    return AttemptEnded(started=started, provider=provider, end=end, fault=fault, error="why")
+
+
+def failed(fault, **fields):
+    """An attempt that this fault ended, as every transport ends it."""
+    return ended(END_OF[fault], fault, **fields)
 
 
 def links(**verdicts):
     return [Link(provider=name, verdict=verdict, why="") for name, verdict in verdicts.items()]
 
 
+def step_of(event, verdict, chain, *, providers=ALL, interruptions_max=10, jitter=0.5):
+    return next_step(
+        event, verdict, chain, providers, interruptions_max=interruptions_max, jitter=jitter
+    )
+
+
 PASSED = Verdict(passed=True, how="text", detail="", answer="yes")
 FAILED = Verdict(passed=False, how="schema", detail="not JSON", answer="no")
 DONE, AGAIN, OVER = TaskState.COMPLETED, TaskState.PENDING, TaskState.FAILED
+ALONE = links(a="in")
+ANSWERED = ended(End.ANSWERED)
+LATE = ended(End.TIMED_OUT, Fault.NETWORK)
 
 
 @pytest.mark.parametrize(
     ("event", "verdict", "chain", "state", "end", "lane"),
     [
         # answered and checked
-        (ended(End.ANSWERED), PASSED, links(a="in"), DONE, End.ANSWERED, "a"),
+        (ANSWERED, PASSED, ALONE, DONE, End.ANSWERED, "a"),
         # a failed check escalates, else the same provider is asked again, else it is over
-        (ended(End.ANSWERED), FAILED, links(a="in", b="in"), AGAIN, End.REJECTED, "b"),
-        (ended(End.ANSWERED), FAILED, links(a="in", b="out"), AGAIN, End.REJECTED, "a"),
-        (ended(End.ANSWERED, asked=3), FAILED, links(a="in", b="in"), OVER, End.REJECTED, None),
-        # a refusal is not cured by asking again
-        (ended(End.REFUSED), None, links(a="in", b="in"), AGAIN, End.REFUSED, "b"),
-        (ended(End.REFUSED), None, links(a="in"), OVER, End.REFUSED, None),
-        # time
-        (ended(End.TIMED_OUT), None, links(a="in"), AGAIN, End.TIMED_OUT, "a"),
-        (ended(End.TIMED_OUT, asked=3), None, links(a="in"), OVER, End.TIMED_OUT, None),
-        # faults of the way do not use up answers, and are bounded too
-        (ended(End.UNREACHABLE, asked=3), None, links(a="in"), AGAIN, End.UNREACHABLE, "a"),
-        (ended(End.UNREACHABLE), None, links(a="in", b="in"), AGAIN, End.UNREACHABLE, "b"),
+        (ANSWERED, FAILED, links(a="in", high="in"), AGAIN, End.REJECTED, "high"),
+        (ANSWERED, FAILED, links(a="in", twin="in", high="in"), AGAIN, End.REJECTED, "high"),
+        (ANSWERED, FAILED, links(a="in", twin="in"), AGAIN, End.REJECTED, "twin"),
+        (ANSWERED, FAILED, links(a="in", high="out"), AGAIN, End.REJECTED, "a"),
         (
-            ended(End.UNREACHABLE, interruptions=10),
-            None, links(a="in"), OVER, End.UNREACHABLE, None,
+            ended(End.ANSWERED, asked=3),
+            FAILED, links(a="in", high="in"), OVER, End.REJECTED, None,
         ),
-        (ended(End.BUSY), None, links(a="in", b="in"), AGAIN, End.BUSY, "b"),
+        # a refusal is not cured by asking again
+        (failed(Fault.REQUEST), None, links(a="in", twin="in"), AGAIN, End.REFUSED, "twin"),
+        (failed(Fault.REQUEST), None, ALONE, OVER, End.REFUSED, None),
+        (
+            failed(Fault.REQUEST, asked=3),
+            None, links(a="in", twin="in"), OVER, End.REFUSED, None,
+        ),
+        # time
+        (LATE, None, links(a="in", twin="in"), AGAIN, End.TIMED_OUT, "twin"),
+        (LATE, None, ALONE, AGAIN, End.TIMED_OUT, "a"),
+        (
+            ended(End.TIMED_OUT, Fault.NETWORK, asked=3),
+            None, ALONE, OVER, End.TIMED_OUT, None,
+        ),
+        # a hiccup is tried where it was, unless another of its tier can do it, or it was before
+        (failed(Fault.NETWORK), None, ALONE, AGAIN, End.UNREACHABLE, "a"),
+        (failed(Fault.NETWORK), None, links(a="in", high="in"), AGAIN, End.UNREACHABLE, "a"),
+        (
+            failed(Fault.NETWORK),
+            None, links(a="in", twin="in", high="in"), AGAIN, End.UNREACHABLE, "twin",
+        ),
+        (
+            failed(Fault.SERVER, retried=1),
+            None, links(a="in", high="in"), AGAIN, End.UNREACHABLE, "high",
+        ),
+        (failed(Fault.SERVER), None, links(a="open", high="in"), AGAIN, End.UNREACHABLE, "high"),
+        # all have failed: from the beginning
+        (
+            failed(Fault.SERVER, provider="high", tried=("a",), retried=1),
+            None, links(a="in", high="in"), AGAIN, End.UNREACHABLE, "a",
+        ),
+        # faults of the way do not use up answers, and are bounded too
+        (failed(Fault.NETWORK, asked=3), None, ALONE, AGAIN, End.UNREACHABLE, "a"),
+        (
+            failed(Fault.NETWORK, asked=3, retried=1),
+            None, ALONE, AGAIN, End.UNREACHABLE, "a",
+        ),
+        (
+            failed(Fault.NETWORK, interruptions=10, retried=1),
+            None, ALONE, OVER, End.UNREACHABLE, None,
+        ),
+        # not now: elsewhere at once, else when it may be asked again
+        (failed(Fault.RATE), None, links(a="open", high="in"), AGAIN, End.BUSY, "high"),
+        (failed(Fault.RATE, asked=3), None, links(a="open"), AGAIN, End.BUSY, "a"),
+        (failed(Fault.RATE, interruptions=10), None, links(a="open"), AGAIN, End.BUSY, "a"),
+        (failed(Fault.QUOTA), None, links(a="open", high="in"), AGAIN, End.BUSY, "high"),
+        (failed(Fault.QUOTA), None, links(a="open"), AGAIN, End.BUSY, "a"),
+        (failed(Fault.KEY), None, links(a="open", high="in"), AGAIN, End.REFUSED, "high"),
+        (failed(Fault.KEY), None, links(a="open"), AGAIN, End.REFUSED, "a"),
+        (failed(Fault.KEY, interruptions=10), None, links(a="open"), OVER, End.REFUSED, None),
+        # too long for it: only to who takes more
+        (
+            failed(Fault.CONTEXT),
+            None, links(a="in", high="in", low="in"), AGAIN, End.REFUSED, "low",
+        ),
+        (failed(Fault.CONTEXT), None, links(a="in", high="in"), OVER, End.REFUSED, None),
+        # over budget: who is not, else the orchestrator says for what it waits
+        (
+            failed(Fault.BUDGET),
+            None, links(a="over budget", low="in"), AGAIN, End.OVER_BUDGET, "low",
+        ),
+        (failed(Fault.BUDGET), None, links(a="over budget"), AGAIN, End.OVER_BUDGET, None),
+        # the work cannot be begun, whoever does it
+        (failed(Fault.TASK), None, links(a="in", twin="in"), OVER, End.REFUSED, None),
+        (
+            ended(End.TIMED_OUT, Fault.TASK),
+            None, links(a="in", twin="in"), OVER, End.TIMED_OUT, None,
+        ),
+        # cut off by us
+        (ended(End.CANCELLED), None, links(a="in", twin="in"), AGAIN, End.CANCELLED, "a"),
     ],
 )  # fmt: skip
 def test_what_follows_an_attempt(event, verdict, chain, state, end, lane):
-    step = next_step(event, verdict, chain, interruptions_max=10, jitter=0.5)
+    step = step_of(event, verdict, chain)
     assert (step.state, step.end, step.lane) == (state, end, lane)
 
 
-def test_busy_waits_as_long_as_it_was_told_and_no_longer_than_an_hour():
-    def delay(told_ms):
-        busy = ended(End.BUSY, retry_after_ms=told_ms)
-        return next_step(busy, None, links(a="in"), interruptions_max=10, jitter=0.5).delay_ms
+@pytest.mark.parametrize(
+    ("event", "verdict", "counts", "interrupted", "infrastructure"),
+    [
+        (ANSWERED, FAILED, True, False, False),
+        (failed(Fault.REQUEST), None, True, False, False),
+        (LATE, None, True, False, True),
+        (failed(Fault.RATE), None, False, False, True),
+        (failed(Fault.QUOTA), None, False, False, True),
+        (failed(Fault.BUDGET), None, False, False, True),
+        (failed(Fault.CONTEXT), None, False, False, True),
+        (failed(Fault.SERVER), None, False, False, True),
+        (failed(Fault.KEY), None, False, False, True),
+        (ended(End.CANCELLED), None, False, True, True),
+    ],
+)
+def test_what_uses_up_answers_and_interruptions_and_what_says_nothing_of_quality(
+    event, verdict, counts, interrupted, infrastructure
+):
+    step = step_of(event, verdict, links(a="in", twin="in", low="in"))
+    over = over_of(event, verdict, step, 0.0)
+    assert (over.counts, over.interrupted, over.infrastructure) == (
+        counts, interrupted, infrastructure,
+    )  # fmt: skip
 
-    assert delay(7_000) == 7_000
-    assert delay(10**12) == 3_600_000
+
+@pytest.mark.parametrize("fault", [Fault.SERVER, Fault.NETWORK, Fault.KEY])
+def test_a_round_in_which_all_failed_uses_up_an_interruption(fault):
+    step = step_of(failed(fault, retried=1), None, ALONE)
+    assert (step.counts, step.interrupted, step.progress) == (False, True, Progress(rounds=1))
+
+
+def test_who_has_failed_in_this_round_is_not_asked_again_in_it():
+    first = step_of(failed(Fault.RATE), None, links(a="in", twin="in", high="in"))
+    assert (first.lane, first.progress.tried) == ("twin", ("a",))
+    second = failed(Fault.RATE, provider="twin", tried=first.progress.tried)
+    step = step_of(second, None, links(a="in", twin="in", high="in"))
+    assert (step.lane, step.progress.tried) == ("high", ("a", "twin"))
+
+
+@pytest.mark.parametrize("fault", [Fault.RATE, Fault.QUOTA, Fault.KEY, Fault.NETWORK])
+def test_nobody_waits_before_another_is_asked(fault):
+    assert step_of(failed(fault), None, links(a="open", high="in"), jitter=1.0).delay_ms == 0
 
 
 def test_without_a_word_the_wait_grows_and_is_capped():
-    def delay(attempt):
-        lost = ended(End.UNREACHABLE, attempt=attempt)
-        return next_step(lost, None, links(a="in"), interruptions_max=99, jitter=1.0).delay_ms
+    patient = {"a": attrs.evolve(ALL["a"], retries=100)}
 
-    assert [delay(n) for n in (1, 2, 3, 50)] == [500, 1000, 2000, 60_000]
+    def here(retried):
+        lost = failed(Fault.NETWORK, retried=retried)
+        return step_of(lost, None, ALONE, providers=patient, jitter=1.0).delay_ms
+
+    def round(rounds):
+        lost = failed(Fault.NETWORK, rounds=rounds, retried=1)
+        return step_of(lost, None, ALONE, jitter=1.0).delay_ms
+
+    assert [here(n) for n in (0, 1, 2, 50)] == [250, 500, 1000, 60_000]
+    assert [round(n) for n in (0, 1, 2, 50)] == [1000, 2000, 4000, 60_000]

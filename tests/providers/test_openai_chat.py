@@ -8,8 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_actors.messages.execution import End, Usage
-from atlas_actors.providers import openai_chat
-from atlas_actors.providers.openai_chat import StreamReader, WireError
+from atlas_actors.providers import openai_chat, wire
+from atlas_actors.providers.openai_chat import StreamReader
+from atlas_actors.providers.wire import Ask, EventReader, WireError
+
+
+class Stream:
+    """The bytes of one answer, read as a transport reads them."""
+
+    def __init__(self):
+        self.events, self.reader = EventReader(), StreamReader()
+
+    def feed(self, data):
+        for event, value in self.events.feed(data):
+            yield from self.reader.read(event, value)
 
 
 def event(value):
@@ -42,10 +54,11 @@ STREAM = (
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
 def test_a_stream_reads_the_same_however_it_is_cut(cuts):
-    reader, texts, last = StreamReader(), [], 0
+    stream, texts, last = Stream(), [], 0
     for cut in [*sorted(cuts), len(STREAM)]:
-        texts += reader.feed(STREAM[last:cut])
+        texts += stream.feed(STREAM[last:cut])
         last = cut
+    reader = stream.reader
     assert "".join(texts) == reader.answer.text == "Grüß Gott 👋"
     assert (reader.done, reader.answer.finish, reader.answer.model) == (True, "stop", "m")
     assert reader.answer.usage == Usage(input=6, cache_read=4, output=3)
@@ -58,25 +71,25 @@ def test_a_stream_reads_the_same_however_it_is_cut(cuts):
         event(b"[]"),
         event({"error": {"message": "overloaded"}}),
         b"data: " + b"[" * 5000 + b"\n\n",
-        b"x" * (openai_chat.LINE_BYTES_MAX + 1),
+        b"x" * (wire.LINE_BYTES_MAX + 1),
     ],
 )
 def test_what_is_not_the_protocol_is_a_named_error(bad):
     with pytest.raises(WireError):
-        list(StreamReader().feed(bad))
+        list(Stream().feed(bad))
 
 
 def test_an_answer_without_end_is_cut():
-    reader = StreamReader()
+    stream = Stream()
     with pytest.raises(WireError, match="longer than"):
         while True:
-            list(reader.feed(chunk("x" * 60_000)))
+            list(stream.feed(chunk("x" * 60_000)))
 
 
 @given(st.binary(max_size=300))
 def test_noise_is_read_or_refused_but_never_crashes(noise):
     try:
-        list(StreamReader().feed(b"data: " + noise + b"\n"))
+        list(Stream().feed(b"data: " + noise + b"\n"))
     except WireError:
         return
 
@@ -93,11 +106,11 @@ def test_noise_is_read_or_refused_but_never_crashes(noise):
     )
 )  # fmt: skip
 def test_json_of_any_shape_is_read_or_refused(value):
-    for read in (openai_chat.answer_of, openai_chat.models_of):
+    for read in (openai_chat.answer_of, wire.models_of):
         with contextlib.suppress(WireError):
             read(json.dumps(value).encode())
     with contextlib.suppress(WireError):
-        list(StreamReader().feed(event(value)))
+        list(Stream().feed(event(value)))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +122,7 @@ def test_json_of_any_shape_is_read_or_refused(value):
     ],
 )  # fmt: skip
 def test_what_a_status_means(status, end):
-    refusal = openai_chat.refusal_of(status, {}, b'{"error": {"message": "why"}}', 0)
+    refusal = wire.refusal_of(status, {}, b'{"error": {"message": "why"}}', 0)
     assert refusal.end is end
     assert refusal.message == f"HTTP {status}: why"
 
@@ -127,13 +140,12 @@ def test_what_a_status_means(status, end):
     ],
 )
 def test_retry_after(value, expected):
-    assert openai_chat.retry_after(value, now_ms=946_684_800_000) == expected
+    assert wire.retry_after(value, now_ms=946_684_800_000) == expected
 
 
 def test_a_request_with_a_schema_asks_for_json_and_the_system_text_never_changes():
-    body = openai_chat.chat_request(
-        model="m", prompt="p", schema={"type": "object"}, answer_tokens_max=5
-    )
+    ask = Ask(model="m", prompt="p", schema={"type": "object"}, answer_tokens_max=5)
+    body = openai_chat.request(ask)
     assert body["response_format"]["json_schema"]["schema"] == {"type": "object"}
-    assert body["messages"][0] == {"role": "system", "content": openai_chat.SYSTEM}
+    assert body["messages"][0] == {"role": "system", "content": wire.SYSTEM}
     assert (body["stream"], body["temperature"], body["max_tokens"]) == (True, 0, 5)

@@ -14,6 +14,7 @@ from atlas_actors.messages.routing import (
     RouteChosen,
     RouteSpent,
 )
+from atlas_actors.providers.prices import shipped
 from atlas_actors.router.actor import Router, tables_of
 from atlas_actors.router.examples import corrections
 from atlas_actors.settings import IntentSettings, RoutingSettings, RuleSettings
@@ -41,6 +42,7 @@ def build(tmp_path, **changes):
         "intent_settings": {},
         "rule_settings": (),
         "providers": load({"ATLAS_HOME": str(tmp_path)}).providers,
+        "prices": shipped(),
         **changes,
     }
     built = Stage(Router, **arguments)

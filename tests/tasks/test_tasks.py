@@ -235,8 +235,15 @@ def test_a_task_that_is_tried_again_waits_for_its_delay_on_its_new_lane(stage):
 
 def test_faults_of_the_way_do_not_use_up_answers(stage):
     id = begin(stage)
-    stage.give(over(id, end=End.UNREACHABLE, state=TaskState.PENDING, lane="a"))
+    fault = {"end": End.UNREACHABLE, "counts": False, "interrupted": True}
+    stage.give(over(id, state=TaskState.PENDING, lane="a", **fault))
     assert (row(stage, id)["answers_asked"], row(stage, id)["interruptions"]) == (0, 1)
+
+
+def test_an_answer_that_counts_is_one_of_those_that_may_be_asked_for(stage):
+    id = begin(stage)
+    stage.give(over(id, end=End.REJECTED, state=TaskState.PENDING, lane="a"))
+    assert (row(stage, id)["answers_asked"], row(stage, id)["interruptions"]) == (1, 0)
 
 
 def test_every_end_leaves_outcomes_with_how_it_was_verified(stage):
