@@ -47,8 +47,8 @@ def lines(task: dict[str, Any]) -> list[str]:
         return [f"workspace {workspace['cwd']} (in place)"]
     return [
         f"workspace {workspace['root']} ({workspace['kind']}, {workspace['state']})",
-        f"changes   {workspace['files']} files, +{workspace['insertions']}"
-        f" -{workspace['deletions']}" + (f" on {workspace['branch']}" if workspace["head"] else ""),
+        f"changes   {_counts(workspace)}"
+        + (f" on {workspace['branch']}" if workspace["head"] else ""),
     ]
 
 
@@ -60,7 +60,12 @@ def hint(task: dict[str, Any]) -> str:
     if not workspace["files"]:
         return "atlas: no file was changed"
     id = task["id"]
+    return f"atlas: {_counts(workspace)}: atlas tasks diff|apply|discard {id}"
+
+
+def _counts(workspace: dict[str, Any]) -> str:
+    files = workspace["files"]
     return (
-        f"atlas: {workspace['files']} files changed, +{workspace['insertions']}"
-        f" -{workspace['deletions']}: atlas tasks diff|apply|discard {id}"
+        f"{files} file{'' if files == 1 else 's'} changed,"
+        f" +{workspace['insertions']} -{workspace['deletions']}"
     )

@@ -121,6 +121,10 @@ class CliBackend:
         for name, text in launch.files.items():
             Path(scratch, name).write_text(text, "utf-8")
         arguments = [part.replace("{scratch}", scratch) for part in launch.arguments]
+        variables = {
+            name: value.replace("{scratch}", scratch) if name == "TMPDIR" else value
+            for name, value in launch.environment.items()
+        }
         reader = self.client.run_reader()
         try:
             process = await anyio.open_process(
@@ -129,7 +133,7 @@ class CliBackend:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=job.folder,
-                env=launch.environment,
+                env=variables,
                 start_new_session=True,
             )
         except OSError as error:

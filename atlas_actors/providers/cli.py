@@ -54,7 +54,7 @@ class Job:
 @attrs.frozen(kw_only=True)
 class Launch:
     """What to start: arguments, variables, what to write to its standard input, and files to put
-    into its scratch folder, named in the arguments as {scratch}/NAME."""
+    into its scratch folder, which {scratch} stands for in arguments and variables."""
 
     arguments: tuple[str, ...]
     environment: Mapping[str, str]

@@ -51,6 +51,7 @@ def launch(job: Job, environment: Mapping[str, str]) -> Launch:
         "approval_policy": "never",
         "check_for_update_on_startup": False,
         "analytics.enabled": False,
+        "sandbox_workspace_write.exclude_slash_tmp": True,  # others' files are there
     }
     if job.base_url:
         settings |= {
@@ -71,7 +72,12 @@ def launch(job: Job, environment: Mapping[str, str]) -> Launch:
         files["schema.json"] = json.dumps(job.ask.schema)
         arguments += ["--output-schema", "{scratch}/schema.json"]
     arguments.append("-")
-    variables = {**passed_on(environment), "HOME": job.home, "CODEX_HOME": job.home}
+    variables = {
+        **passed_on(environment),
+        "HOME": job.home,
+        "CODEX_HOME": job.home,
+        "TMPDIR": "{scratch}",
+    }
     if job.key:
         variables[job.key_as] = job.key
     return Launch(
