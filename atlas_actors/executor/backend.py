@@ -14,7 +14,7 @@ from atlas_actors.errors import CannotStart, Unavailable
 from atlas_actors.executor.cli import CliBackend
 from atlas_actors.executor.embedded import EmbeddedServer
 from atlas_actors.executor.http import call, client_of
-from atlas_actors.executor.keys import hide, key_of
+from atlas_actors.executor.keys import Hider, hide, key_of
 from atlas_actors.executor.work import OnText, Work
 from atlas_actors.messages.execution import Fault
 from atlas_actors.model.file import PULL_CURE, Model, is_verified, selected
@@ -64,10 +64,10 @@ class ServerBackend:
 
     async def ask(self, work: Work, on_text: OnText) -> CallEnd:
         """One request; the key is in nothing that comes back."""
-        ended = await call(self.http, self.codec, work.ask, on_text, self.clock)
-        if not self.key:
-            return ended
-        ended.answer.text = hide(ended.answer.text, self.key)
+        shown = Hider(self.key, on_text)
+        ended = await call(self.http, self.codec, work.ask, shown.feed, self.clock, key=self.key)
+        shown.close()
+        ended.answer.text = hide(ended.answer.text, self.key)  # it may have come in pieces
         return attrs.evolve(ended, error=hide(ended.error, self.key))
 
     async def alive(self) -> str:

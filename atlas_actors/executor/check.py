@@ -9,7 +9,7 @@ from typing import Final
 import anyio
 from anyio.abc import Process
 
-from atlas_actors.executor.process import end_group, feed, stop_reading
+from atlas_actors.executor.process import feed, finish, stop_reading
 from atlas_actors.messages.execution import CheckRun
 
 CHECK_S: Final = 600.0
@@ -39,7 +39,7 @@ async def run_check(
             await _run(process, answer, output)
     finally:
         with anyio.CancelScope(shield=True):
-            await end_group(process)
+            await finish(process)
     said = output.decode("utf-8", "replace")
     if limit.cancelled_caught:
         return CheckRun(code=None, output=f"it did not end in {timeout_s:g} s; {said}")

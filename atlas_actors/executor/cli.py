@@ -17,8 +17,8 @@ from anyio.abc import Process
 
 from atlas_actors.config import Home
 from atlas_actors.errors import Unavailable
-from atlas_actors.executor.keys import hide
-from atlas_actors.executor.process import end_group, feed, stop_reading
+from atlas_actors.executor.keys import Hider, hide, hide_bytes
+from atlas_actors.executor.process import feed, finish, stop_reading
 from atlas_actors.executor.work import OnText, Work
 from atlas_actors.messages.execution import Fault
 from atlas_actors.providers.cli import Client, Job, Totals
@@ -103,10 +103,12 @@ class CliBackend:
                 turns_max=self.settings.turns_max,
                 allow_commands=self.settings.allow_commands,
             )
-            ended = await self._run(job, scratch, on_text)
-        if self.key:
-            ended.answer.text = hide(ended.answer.text, self.key)
-            ended = attrs.evolve(ended, error=hide(ended.error, self.key))
+            if not Path(job.folder).is_dir():
+                return failed(Fault.TASK, f"{job.folder} is not a directory any more")
+            shown = Hider(self.key, on_text)
+            ended = await self._run(job, scratch, shown.feed)
+            shown.close()
+        ended.answer.text = hide(ended.answer.text, self.key)  # it may have come in pieces
         return ended
 
     async def alive(self) -> str:
@@ -148,7 +150,7 @@ class CliBackend:
                     group.start_soon(stop_reading, process, reading)
                     try:
                         async for line in _lines(process):
-                            for text in reader.read(line):
+                            for text in reader.read(hide_bytes(line, self.key)):
                                 on_text(text)
                         await process.wait()
                     except WireError as error:
@@ -156,13 +158,14 @@ class CliBackend:
                 group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
-                await end_group(process)
+                await finish(process)
         if trouble is not None:
             return failed(trouble.fault, str(trouble), reader.answer)
         code = process.returncode
         assert code is not None
         before = self._used.get(reader.session, Totals())
-        ended = reader.end(code, stderr.decode("utf-8", "replace"), before)
+        said = hide_bytes(bytes(stderr), self.key).decode("utf-8", "replace")
+        ended = reader.end(code, said, before)
         self._remember(reader.session, reader.totals)
         return ended
 

@@ -19,6 +19,7 @@ class Connections(httpx.AsyncBaseTransport):
     def __init__(self, make: Callable[[], httpx.AsyncBaseTransport]) -> None:
         self._make = make
         self._idle: list[httpx.AsyncBaseTransport] = []
+        self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send on a connection of its own; it is free again once the answer is closed."""
@@ -39,11 +40,12 @@ class Connections(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close what is idle; what is in use is closed with its answer."""
+        self._closed = True
         while self._idle:
             await self._idle.pop().aclose()
 
     async def _release(self, connection: httpx.AsyncBaseTransport) -> None:
-        if len(self._idle) < IDLE_MAX:
+        if len(self._idle) < IDLE_MAX and not self._closed:
             self._idle.append(connection)
         else:
             await connection.aclose()

@@ -8,6 +8,7 @@ import httpx
 
 from atlas_actors.clock import Clock
 from atlas_actors.executor.connections import Connections
+from atlas_actors.executor.keys import hide_bytes
 from atlas_actors.messages.execution import End, Fault
 from atlas_actors.providers.wire import (
     ANSWER_BYTES_MAX,
@@ -47,8 +48,11 @@ async def call(
     ask: Ask,
     on_text: Callable[[str], None],
     clock: Clock,
+    *,
+    key: str = "",
 ) -> CallEnd:
-    """Ask once and pass text on as it comes. Cancelling it closes the connection."""
+    """Ask once and pass text on as it comes. Cancelling it closes the connection. The key is taken
+    out of what the server says before it is read."""
     reader = codec.reader()
     try:
         content = json.dumps(codec.request(ask), allow_nan=False).encode()
@@ -60,10 +64,10 @@ async def call(
             if response.headers.get("content-encoding", "identity") != "identity":
                 return failed(Fault.SERVER, "the answer is compressed unasked")
             if response.status_code != httpx.codes.OK:
-                return await _refused(response, clock)
+                return await _refused(response, clock, key)
             if response.headers.get("content-type", "").startswith("text/event-stream"):
-                return await _streamed(response, reader, on_text)
-            return await _whole(response, codec, on_text)
+                return await _streamed(response, reader, on_text, key)
+            return await _whole(response, codec, on_text, key)
     except WireError as error:
         return failed(error.fault, str(error), reader.answer)
     except httpx.TimeoutException as error:
@@ -75,12 +79,12 @@ async def call(
 
 
 async def _streamed(
-    response: httpx.Response, reader: Reader, on_text: Callable[[str], None]
+    response: httpx.Response, reader: Reader, on_text: Callable[[str], None], key: str
 ) -> CallEnd:
     events = EventReader()
     async for data in response.aiter_raw():
         for event, value in events.feed(data):
-            for text in reader.read(event, value):
+            for text in reader.read(event, hide_bytes(value, key)):
                 on_text(text)
         if reader.done:
             break
@@ -90,15 +94,17 @@ async def _streamed(
     return CallEnd(end=End.ANSWERED, answer=reader.answer)
 
 
-async def _whole(response: httpx.Response, codec: Codec, on_text: Callable[[str], None]) -> CallEnd:
-    answer = codec.answer_of(await _bounded(response, ANSWER_BYTES_MAX))
+async def _whole(
+    response: httpx.Response, codec: Codec, on_text: Callable[[str], None], key: str
+) -> CallEnd:
+    answer = codec.answer_of(hide_bytes(await _bounded(response, ANSWER_BYTES_MAX), key))
     on_text(answer.text)
     return CallEnd(end=End.ANSWERED, answer=answer)
 
 
-async def _refused(response: httpx.Response, clock: Clock) -> CallEnd:
+async def _refused(response: httpx.Response, clock: Clock, key: str) -> CallEnd:
     try:
-        body = await _bounded(response, ERROR_BODY_BYTES_MAX)
+        body = hide_bytes(await _bounded(response, ERROR_BODY_BYTES_MAX), key)
     except WireError:
         body = b""
     refusal = refusal_of(response.status_code, response.headers, body, clock.now_ms())

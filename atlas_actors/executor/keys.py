@@ -2,16 +2,18 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import anyio
 
 from atlas_actors.errors import Unavailable
+from atlas_actors.executor.process import finish
 from atlas_actors.settings import ProviderSettings
 
 COMMAND_S: Final = 15.0
 KEY_CHARACTERS_MAX: Final = 10_000
+KEY_CHARACTERS_MIN: Final = 4  # shorter, it would be found everywhere
 HIDDEN: Final = "[key]"
 
 
@@ -33,7 +35,43 @@ async def key_of(settings: ProviderSettings, environment: Mapping[str, str] = os
 
 def hide(text: str, key: str) -> str:
     """The text without the key; servers quote what they were sent."""
-    return text.replace(key, HIDDEN) if len(key) >= 4 else text
+    return text.replace(key, HIDDEN) if len(key) >= KEY_CHARACTERS_MIN else text
+
+
+def hide_bytes(data: bytes, key: str) -> bytes:
+    """The same for what has not been read yet: before a limit can cut a key in two."""
+    return data.replace(key.encode(), HIDDEN.encode()) if len(key) >= KEY_CHARACTERS_MIN else data
+
+
+class Hider:
+    """Passes text on as it comes, but for the key, also where it comes in pieces."""
+
+    def __init__(self, key: str, on_text: Callable[[str], None]) -> None:
+        self._key = key if len(key) >= KEY_CHARACTERS_MIN else ""
+        self._on_text = on_text
+        self._held = ""
+
+    def feed(self, text: str) -> None:
+        """Pass on what cannot be the beginning of the key."""
+        if not self._key:
+            self._on_text(text)
+            return
+        text = hide(self._held + text, self._key)
+        longest = min(len(self._key) - 1, len(text))
+        held = next(
+            (size for size in range(longest, 0, -1) if self._key.startswith(text[-size:])), 0
+        )
+        self._held = text[len(text) - held :]
+        self._pass_on(text[: len(text) - held])
+
+    def close(self) -> None:
+        """Nothing more comes: what was held back was no key."""
+        held, self._held = self._held, ""
+        self._pass_on(held)
+
+    def _pass_on(self, text: str) -> None:
+        if text:
+            self._on_text(text)
 
 
 async def _asked(settings: ProviderSettings) -> str:
@@ -41,22 +79,35 @@ async def _asked(settings: ProviderSettings) -> str:
     program = settings.key_command[0]
     cure = f"run it yourself, or correct [providers.{settings.name}] key_command"
     try:
-        with anyio.fail_after(COMMAND_S):
-            done = await anyio.run_process(
-                list(settings.key_command),
-                stdin=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=False,
-            )
+        process = await anyio.open_process(
+            list(settings.key_command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     except OSError as error:
         raise Unavailable(f"key_command {program}: {error.strerror}", cure=cure) from None
-    except TimeoutError:
-        raise Unavailable(
-            f"key_command {program} did not end in {COMMAND_S:g} s", cure=cure
-        ) from None
-    if done.returncode != 0:
-        raise Unavailable(f"key_command {program} ended with {done.returncode}", cure=cure)
-    key = done.stdout.decode("utf-8", "replace").strip()
+    output = bytearray()
+    try:
+        with anyio.move_on_after(COMMAND_S):
+            assert process.stdout is not None
+            async for data in process.stdout:
+                output += data
+                if len(output) > KEY_CHARACTERS_MAX:
+                    break
+            else:
+                await process.wait()
+    finally:
+        ended_by_itself = process.returncode is not None
+        with anyio.CancelScope(shield=True):
+            await finish(process)
+    if len(output) <= KEY_CHARACTERS_MAX:
+        if not ended_by_itself:
+            raise Unavailable(f"key_command {program} did not end in {COMMAND_S:g} s", cure=cure)
+        if process.returncode != 0:
+            raise Unavailable(f"key_command {program} ended with {process.returncode}", cure=cure)
+    key = output.decode("utf-8", "replace").strip()
     if not key:
         raise Unavailable(f"key_command {program} printed nothing", cure=cure)
     return _usable(key, f"the output of {program}")

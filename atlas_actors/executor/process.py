@@ -12,6 +12,18 @@ STOP_S: Final = 3.0
 GRACE_S: Final = 1.0
 
 
+async def finish(process: Process) -> None:
+    """End the group and close its pipes: asyncio closes one that is read to its end."""
+    await end_group(process)
+    if process.stdin is not None:
+        await process.stdin.aclose()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            with anyio.move_on_after(GRACE_S):  # somebody who left the group may hold it
+                async for _ in stream:
+                    pass
+
+
 async def end_group(process: Process) -> None:
     """SIGTERM to the whole group, then SIGKILL; grandchildren too, also when the leader is gone."""
     if not _signal(process.pid, signal.SIGTERM):

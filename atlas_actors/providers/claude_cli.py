@@ -51,7 +51,7 @@ def launch(job: Job, environment: Mapping[str, str]) -> Launch:
     if job.writes and job.allow_commands:
         tools = (*tools, "Bash")
     # A tenth of the request, but few tools, no CLAUDE.md of the project, and no login but a key.
-    bare = not tools and job.key_as == KEY_AS
+    bare = not tools and job.key != "" and job.key_as == KEY_AS
     arguments = [
         "-p",
         *("--output-format", "stream-json", "--verbose", "--include-partial-messages"),
@@ -78,6 +78,7 @@ def launch(job: Job, environment: Mapping[str, str]) -> Launch:
         **passed_on(environment),
         "HOME": job.home,
         "CLAUDE_CONFIG_DIR": f"{job.home}/.claude",
+        "TMPDIR": "{scratch}",
         "CLAUDE_CODE_MAX_RETRIES": str(RETRIES),
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(job.ask.answer_tokens_max),
         **dict.fromkeys(_QUIET, "1"),
@@ -151,8 +152,8 @@ class RunReader:
             return self._ended(
                 END_OF[Fault.CONTEXT], Fault.CONTEXT, said or "the prompt is too long", used
             )
-        if self.answer.finish == "length":
-            self.answer.text = said or self.answer.text
+        if self.answer.finish == "length" and not status:
+            self.answer.text = whole(said_by_model(result) or self.answer.text)
             return self._ended(End.ANSWERED, None, "", used)
         if result.get("is_error"):
             fault = _fault_of_words(said) or fault_of(count(status), {"message": said})
@@ -196,13 +197,19 @@ def totals_of(result: Mapping[str, Any]) -> Totals:
     )
 
 
-def _text_of(result: Mapping[str, Any]) -> str:
+def said_by_model(result: Mapping[str, Any]) -> str:
+    """The answer in a result; an empty text where there are only errors of the client."""
     structured = result.get("structured_output")
     if structured is not None:
-        return json.dumps(structured, ensure_ascii=False)
+        return whole(json.dumps(structured, ensure_ascii=False))
     said = result.get("result")
-    if isinstance(said, str):
-        return whole(said)
+    return whole(said) if isinstance(said, str) else ""
+
+
+def _text_of(result: Mapping[str, Any]) -> str:
+    said = said_by_model(result)
+    if said:
+        return said
     errors = result.get("errors")
     return whole("; ".join(str(error) for error in errors)) if isinstance(errors, list) else ""
 

@@ -14,7 +14,6 @@ PASSED_ON: Final = (
     "LANG",
     "LC_ALL",
     "TZ",
-    "TMPDIR",
     "SHELL",
     "USER",
     "LOGNAME",

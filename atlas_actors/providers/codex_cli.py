@@ -6,6 +6,7 @@ as turn.completed with no usage; an error item is a warning, only turn.failed is
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -32,11 +33,15 @@ LOGIN_FILES: Final[tuple[str, ...]] = ("auth.json",)
 RETRIES: Final = 1
 IDLE_MS: Final = 120_000
 _NO_NETWORK: Final = ("waiting for network", "connection refused", "error sending request")
-_KEY: Final = ("401", "unauthorized", "missing environment variable", "not logged in", "api key")
-_CONTEXT: Final = ("context window", "context length", "context_length")
-_QUOTA: Final = ("usage limit", "quota", "billing")
-_RATE: Final = ("rate limit", "high demand", "429", "try again in", "overloaded")
-_REQUEST: Final = ("400", "invalid request", "not supported", "unexpected status 4")
+# The classes of errors that are only prose, the first that matches; numbers as whole words.
+_PROSE: Final = (
+    (Fault.QUOTA, r"usage limit|quota|billing"),
+    (Fault.CONTEXT, r"context window|context.length"),
+    (Fault.KEY, r"\b40[13]\b|unauthorized|missing environment variable|not logged in|api key"),
+    (Fault.NETWORK, r"waiting for network|connection refused|error sending request"),
+    (Fault.RATE, r"rate limit|high demand|\b429\b|try again in|overloaded"),
+    (Fault.REQUEST, r"\b400\b|invalid request|not supported|unexpected status 4\d\d\b"),
+)
 
 
 def launch(job: Job, environment: Mapping[str, str]) -> Launch:
@@ -162,14 +167,5 @@ def fault_of_words(said: str) -> Fault:
     known = fault_in(low)
     if known is not None:
         return known
-    for marks, fault in (
-        (_QUOTA, Fault.QUOTA),
-        (_CONTEXT, Fault.CONTEXT),
-        (_KEY, Fault.KEY),
-        (_NO_NETWORK, Fault.NETWORK),
-        (_RATE, Fault.RATE),
-        (_REQUEST, Fault.REQUEST),
-    ):
-        if any(mark in low for mark in marks):
-            return fault
-    return Fault.SERVER
+    found = (fault for fault, pattern in _PROSE if re.search(pattern, low))
+    return next(found, Fault.SERVER)

@@ -36,7 +36,7 @@ class Price:
 
     def worst_usd(self, input_tokens: float, output_tokens: float) -> float:
         """The most that a request can cost: all of it written to the cache at the dearest rate."""
-        dearest = max(self.input, self.cache_write, self.cache_write_1h)
+        dearest = max(self.input, self.cache_read, self.cache_write, self.cache_write_1h)
         return (input_tokens * dearest + output_tokens * self.output) / PER
 
     def cost_usd(self, usage: Usage) -> float:
@@ -94,6 +94,8 @@ class PriceTable:
             "cache_write": settings.usd_cache_write,
         }
         given = {key: value for key, value in said.items() if value is not None}
+        if "cache_write" in given:
+            given["cache_write_1h"] = given["cache_write"]
         if not given:
             return known
         return attrs.evolve(known, price=attrs.evolve(known.price, **given), above=())
@@ -114,7 +116,10 @@ def load_prices(override: Path) -> PriceTable:
         return table
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{override}: {error}") from error
-    return attrs.evolve(table, date=mine.date or table.date, models={**table.models, **mine.models})
+    models = {  # a row's other names go with it
+        name: mine.models.get(model.name, model) for name, model in table.models.items()
+    }
+    return attrs.evolve(table, date=mine.date or table.date, models={**models, **mine.models})
 
 
 def switch_saves_usd(context_tokens: float, answer_tokens: float, old: Price, new: Price) -> float:
@@ -131,12 +136,16 @@ def switch_saves_usd(context_tokens: float, answer_tokens: float, old: Price, ne
 
 def _table(value: Mapping[str, Any], file: str) -> PriceTable:
     models: dict[str, Model] = {}
+    strange = set(value) - {"date", "models"}
+    if strange:
+        raise SettingsError(f"{file}: there is no {', '.join(sorted(strange))}")
     rows = value.get("models", {})
     if not isinstance(rows, dict):
         raise SettingsError(f"{file}: models are written as [models.NAME] tables")
     for name, row in rows.items():
-        model = _model(name, row, f"{file}: models.{name}")
-        for known_as in (name, *row.get("aliases", ())):
+        where = f"{file}: models.{name}"
+        model = _model(name, row, where)
+        for known_as in (name, *_aliases(row, where)):
             models[str(known_as)] = model
     return PriceTable(date=str(value.get("date", "")), models=models)
 
@@ -147,14 +156,38 @@ def _model(name: str, row: Any, where: str) -> Model:
     strange = set(row) - {*_KINDS, "aliases", "context", "above"}
     if strange:
         raise SettingsError(f"{where}: there is no {', '.join(sorted(strange))}")
-    above = sorted(row.get("above", ()), key=lambda step: step["tokens"])
     context = row.get("context")
+    if context is not None and not _is_count(context):
+        raise SettingsError(f"{where}.context is {context!r}, but must be a number of tokens")
     return Model(
         name=name,
         price=_price(row, where),
-        context=None if context is None else int(context),
-        above=tuple((int(step["tokens"]), _price(step, where)) for step in above),
+        context=context,
+        above=_above(row.get("above", []), f"{where}.above"),
     )
+
+
+def _aliases(row: Mapping[str, Any], where: str) -> list[str]:
+    aliases = row.get("aliases", [])
+    if not isinstance(aliases, list) or not all(isinstance(one, str) for one in aliases):
+        raise SettingsError(f"{where}.aliases is {aliases!r}, but must be a list of names")
+    return aliases
+
+
+def _above(steps: Any, where: str) -> tuple[tuple[int, Price], ...]:
+    found = []
+    for step in steps if isinstance(steps, list) else [steps]:
+        if not isinstance(step, dict) or not _is_count(step.get("tokens")):
+            raise SettingsError(f"{where}: each row must be a table with a number of tokens")
+        strange = set(step) - {"tokens", *_KINDS}
+        if strange:
+            raise SettingsError(f"{where}: there is no {', '.join(sorted(strange))}")
+        found.append((int(step["tokens"]), _price(step, where)))
+    return tuple(sorted(found, key=lambda row: row[0]))
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _price(row: Mapping[str, Any], where: str) -> Price:

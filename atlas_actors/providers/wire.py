@@ -3,6 +3,7 @@
 import email.utils
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from typing import Any, Final, Protocol
 
 import attrs
@@ -234,10 +235,11 @@ def retry_after(value: str | None, now_ms: int) -> int | None:
         wait_ms = int(float(value) * 1000)
     except (ValueError, OverflowError):
         try:
-            at = email.utils.parsedate_to_datetime(value).timestamp()
+            at = email.utils.parsedate_to_datetime(value)
+            zoned = at if at.tzinfo is not None else at.replace(tzinfo=UTC)  # HTTP has no other
+            wait_ms = int(zoned.timestamp() * 1000) - now_ms
         except (ValueError, OverflowError):
             return None
-        wait_ms = int(at * 1000) - now_ms
     return max(0, min(wait_ms, RETRY_AFTER_MAX_MS))
 
 

@@ -115,6 +115,12 @@ def test_no_file_of_ours_is_open_in_it(tmp_path):
     assert len(json.loads(said.answer.text)) <= 4  # three, and the one that lists them
 
 
+def test_it_has_no_terminal_and_a_group_of_its_own(tmp_path):
+    body = "claude(json.dumps([os.getpid(), os.getpgrp(), os.getsid(0)]))"
+    pid, group, session = json.loads(asked(backend(tmp_path, body)).answer.text)
+    assert (group, session) == (pid, pid)
+
+
 def test_it_works_where_the_work_is(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()

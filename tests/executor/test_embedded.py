@@ -132,8 +132,8 @@ def test_an_answer_of_a_model_whose_file_changed_meanwhile_does_not_count(tmp_pa
         path.write_bytes(b"GGUF spoiled")  # it is loaded, and still answers
         id = submit(house, "Summarise that")
         house.until(lambda: provider(house)["state"] == "parked")
+        house.until(lambda: house.call("task.get", id=id)["state"] == "pending")
         task = house.call("task.get", id=id)
-        assert task["state"] == "pending"
         assert "changed while it was in use" in task["attempts"][0]["error"]
         path.write_bytes(b"GGUF whole")
         house.call("system.retry", part="localai")
@@ -151,7 +151,7 @@ def test_a_process_that_never_starts_parks_the_executor_with_where_to_look(tmp_p
         assert "does not start" in parts["executor.localai"]["reason"]
         assert "embedded.log" in parts["executor.localai"]["cure"]
         assert "the model is broken" in (tmp_path / "log" / "embedded.log").read_text()
-        assert house.call("task.get", id=id)["state"] == "pending"
+        house.until(lambda: house.call("task.get", id=id)["state"] == "pending")
 
 
 def test_stopping_the_tree_ends_the_process(tmp_path):

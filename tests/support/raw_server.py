@@ -91,6 +91,11 @@ class RawServer:
                 if not data:
                     return
                 received += data
+            head, _, body = received.partition(b"\r\n\r\n")
+            _, _, length = head.lower().partition(b"content-length:")
+            missing = int(length.split(b"\r\n", 1)[0] or 0) - len(body)
+            while missing > 0:  # what is unread at the end would turn it into a reset
+                missing -= len(connection.recv(65_536))
             self._script(peer)
         except OSError:
             return  # the client has gone
