@@ -30,9 +30,10 @@ async def end_group(process: Process) -> None:
         return
     with anyio.move_on_after(STOP_S):
         await process.wait()
-        while _signal(process.pid, 0):
-            await anyio.sleep(0.02)
-        return
+        with anyio.move_on_after(GRACE_S):  # the dead count until they are buried
+            while _signal(process.pid, 0):
+                await anyio.sleep(0.02)
+            return
     _signal(process.pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         await process.wait()

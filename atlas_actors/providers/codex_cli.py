@@ -32,7 +32,8 @@ KEY_AS: Final = "CODEX_API_KEY"
 LOGIN_FILES: Final[tuple[str, ...]] = ("auth.json",)
 RETRIES: Final = 1
 IDLE_MS: Final = 120_000
-_NO_NETWORK: Final = ("waiting for network", "connection refused", "error sending request")
+# It retries these without end, whatever its limits.
+_NO_NETWORK: Final = "waiting for network"
 # The classes of errors that are only prose, the first that matches; numbers as whole words.
 _PROSE: Final = (
     (Fault.QUOTA, r"usage limit|quota|billing"),
@@ -128,7 +129,7 @@ class RunReader:
                 self._failure = error_text(value.get("error")) or "the turn failed"
             case "error":
                 self._error = error_text(value)
-                if any(mark in self._error.lower() for mark in _NO_NETWORK):
+                if _NO_NETWORK in self._error.lower():
                     raise WireError(self._error, Fault.NETWORK)
 
     def end(self, code: int, stderr: str, before: Totals) -> CallEnd:

@@ -91,7 +91,8 @@ def test_a_process_that_dies_is_started_again_and_the_daemon_is_unhurt(tmp_path)
 
 def test_a_prompt_that_kills_it_fails_its_task_only(tmp_path):
     model_in(tmp_path)
-    with house_on(tmp_path, ATLAS_TASKS_INTERRUPTIONS_MAX=1) as house:
+    settings = {"ATLAS_TASKS_INTERRUPTIONS_MAX": 1, "ATLAS_PROVIDERS_LOCALAI_BREAKER_S": 0.1}
+    with house_on(tmp_path, **settings) as house:
         deadly = submit(house, "Summarise: die now")
         assert done(house, "Summarise that")["state"] == "completed"
         task = house.call("task.wait", id=deadly, timeout_ms=WAIT_S * 1000)
