@@ -15,12 +15,13 @@ KEY = "sk-planted-0123456789"
 CLIENT = f"""#!{sys.executable}
 import json, os, sys
 prompt = sys.stdin.read()
+session = sys.argv[sys.argv.index("--session-id") + 1]
 with open("pager.py", "a") as file:
     file.write("# fixed\\n")
 def line(**value):
     print(json.dumps(value), flush=True)
-line(type="system", subtype="init", session_id="s", model="claude-opus-5-5")
-line(type="result", subtype="success", is_error=False, result="I fixed it", session_id="s",
+line(type="system", subtype="init", session_id=session, model="claude-opus-5-5")
+line(type="result", subtype="success", is_error=False, result="I fixed it", session_id=session,
      num_turns=2, stop_reason="end_turn", terminal_reason="completed", total_cost_usd=0.25,
      modelUsage={{"claude-opus-5-5": {{"inputTokens": 100, "outputTokens": 10}}}})
 """
