@@ -116,6 +116,7 @@ class ProviderSettings:
     slots: int = _number(1, 1_000, default=4)
     capabilities: tuple[str, ...] | None = None
     context_tokens: int | None = _number(256, 100_000_000, default=None)
+    stream: bool = True
     answer_tokens_max: int = _number(1, 10_000_000, default=4_096)
     deadline_s: float = _number(0.1, 86_400, default=600.0)
     idle_s: float = _number(0.1, 86_400, default=120.0)

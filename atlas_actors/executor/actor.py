@@ -233,6 +233,7 @@ class Executor(AsyncActor):
                 prompt=order.prompt,
                 schema=started.request.schema,
                 answer_tokens_max=self._settings.answer_tokens_max,
+                stream=self._settings.stream,
             ),
             folder=folder,
             writes=order.writes,

@@ -64,6 +64,21 @@ def test_the_routing_commands_run_as_written_with_the_readmes_own_settings(tmp_p
         assert (route["rule"], route["intent"], route["tier"]) == ("cook", "recipe", "cheap")
 
 
+def test_the_cascades_commands_run_as_written(tmp_path):
+    with model_server() as server:
+        server.scripts.put(say("42"))
+        server.scripts.put(say("A parser reads."))
+        url = {"ATLAS_PROVIDERS_LOCALAI_BASE_URL": server.url}
+        with daemon_on(tmp_path / "home", **url) as daemon:
+            told = []
+            for line in commands("Providers and the cascade"):
+                done = daemon.run(*shlex.split(line)[1:], cwd=tmp_path)
+                assert done.returncode == 0, (line, done.stdout, done.stderr)
+                told.append(done.stdout)
+    assert told[:2] == ["42\n", "A parser reads.\n"]
+    assert "localai" in told[3]
+
+
 def test_the_tree_in_the_readme_is_the_tree_that_runs(tmp_path):
     text = (ROOT / "README.md").read_text("utf-8")
     block = re.search(r"```\natlas\n(.*?)```", text, re.DOTALL)[1]

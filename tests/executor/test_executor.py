@@ -131,6 +131,14 @@ def test_an_attempt_is_accepted_before_it_ends(house):
     assert isinstance(house.hear(AttemptAccepted | AttemptEnded), AttemptAccepted)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_server_that_cannot_stream_is_asked_for_the_whole(server, tmp_path, stream):
+    house = House(tmp_path, settings(server.url, stream=stream))
+    house.ended()
+    assert server.requests[0]["stream"] is stream
+    house.tree.stop()
+
+
 def test_a_schema_is_passed_on(house, server):
     house.ended(schema={"type": "object"})
     assert server.requests[0]["response_format"]["type"] == "json_schema"

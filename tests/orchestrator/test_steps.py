@@ -86,6 +86,7 @@ LATE = ended(End.TIMED_OUT, Fault.NETWORK)
         (ANSWERED, FAILED, links(a="in", twin="in", high="in"), AGAIN, End.REJECTED, "high"),
         (ANSWERED, FAILED, links(a="in", twin="in"), AGAIN, End.REJECTED, "twin"),
         (ANSWERED, FAILED, links(a="in", high="out"), AGAIN, End.REJECTED, "a"),
+        (ANSWERED, FAILED, links(a="in", low="in"), AGAIN, End.REJECTED, "a"),
         (
             ended(End.ANSWERED, asked=3),
             FAILED, links(a="in", high="in"), OVER, End.REJECTED, None,
