@@ -238,6 +238,8 @@ class Attempts:
             self._end_early(started, End.OVER_BUDGET, Fault.BUDGET, why)
             return
         self._flights[key] = Flight(started=started, same=same)
+        if self._roster.started(started.lane):
+            self._on_breaker(started.lane)
         if same is not None:
             self._answers.leaders[same] = key
         client = TRANSPORTS[settings.transport].client is not None

@@ -28,6 +28,7 @@ class Breaker:
     opened: int = 0  # times in a row, for waits that grow
     until_s: float = 0.0
     reason: str = ""
+    probing: bool = False  # half open, and its one probe is under way
 
 
 @attrs.frozen(kw_only=True)
@@ -80,6 +81,16 @@ def after_fault(
         until_s=until_s,
         reason=error,
     )
+
+
+def after_start(breaker: Breaker) -> Breaker:
+    """The first request to a half-open one is its probe."""
+    return attrs.evolve(breaker, probing=True) if breaker.state == "half_open" else breaker
+
+
+def after_nothing(breaker: Breaker) -> Breaker:
+    """A request ended without a word of the provider: another may be the probe."""
+    return attrs.evolve(breaker, probing=False)
 
 
 def at(breaker: Breaker, now_s: float) -> Breaker:

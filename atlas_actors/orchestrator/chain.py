@@ -180,6 +180,8 @@ def _verdict(
         return "out", cannot
     if not provider.usable:
         return "waiting", provider.reason
+    if provider.breaker.probing:
+        return "open", "one request tries whether it works again"
     if provider.breaker.state == "open":
         left_s = max(0.0, provider.breaker.until_s - now_s)
         return "open", f"rests for {left_s:.0f} s more: {provider.breaker.reason}"

@@ -23,6 +23,7 @@ class Roster:
     def __init__(self, settings: Mapping[str, ProviderSettings], prices: PriceTable) -> None:
         self.settings = dict(settings)
         self.prices = prices
+        self._former: dict[str, ProviderSettings] = {}  # of who is gone and may still finish
         self.providers = {name: provider_of(table, prices) for name, table in settings.items()}
 
     def report(self, report: ExecutorReported) -> bool:
@@ -42,15 +43,24 @@ class Roster:
         known = self.providers.get(name)
         if known is None:
             return False
-        self.providers[name] = attrs.evolve(known, usable=False, reason=reason)
+        self.providers[name] = attrs.evolve(
+            known, usable=False, reason=reason, breaker=breaker.after_nothing(known.breaker)
+        )
         return True
+
+    def started(self, name: str) -> bool:
+        """An attempt begins at it; whether that changed its breaker."""
+        known = self.providers.get(name)
+        return known is not None and self._set(known, breaker.after_start(known.breaker))
 
     def heard(self, ended: AttemptEnded, now_s: float, jitter: float) -> bool:
         """What the end of an attempt does to the provider's breaker; whether that changed it."""
         known = self.providers.get(ended.provider)
-        if known is None or ended.end is End.CANCELLED:
+        if known is None:
             return False
-        if ended.end is End.ANSWERED:
+        if ended.end is End.CANCELLED:
+            new = breaker.after_nothing(known.breaker)
+        elif ended.end is End.ANSWERED:
             new = breaker.after_answer(known.breaker)
         else:
             settings = self.settings[ended.provider]
@@ -79,6 +89,9 @@ class Roster:
             case "open":
                 reason = f"it rests: {provider.breaker.reason}"
                 return CloseLane(lane=name, reason=reason, reroute=reroute)
+            case "half_open" if provider.breaker.probing:
+                reason = "one request tries whether it works again"
+                return CloseLane(lane=name, reason=reason, reroute=reroute)
             case "half_open":
                 return OpenLane(lane=name, slots=1)
         return OpenLane(lane=name, slots=provider.slots)
@@ -98,6 +111,7 @@ class Roster:
         """Other settings hold now: (who is gone or has changed, who is new)."""
         gone = [name for name, old in self.settings.items() if new.get(name) != old]
         for name in gone:
+            self._former[name] = self.settings[name]
             del self.settings[name], self.providers[name]
         come = [name for name in new if name not in self.settings]
         for name in come:
@@ -115,7 +129,7 @@ class Roster:
 
     def cost_usd(self, ended: AttemptEnded) -> float:
         """What an attempt cost: as the provider states it, else by the table."""
-        settings = self.settings.get(ended.provider)
+        settings = self.settings.get(ended.provider) or self._former.get(ended.provider)
         if ended.cost_usd is not None:
             return round(ended.cost_usd, 6)
         if settings is None or ended.transport.endswith("(embedded)"):
@@ -129,4 +143,5 @@ class Roster:
 
     def _set(self, known: Provider, new: Breaker) -> bool:
         self.providers[known.name] = attrs.evolve(known, breaker=new)
-        return new.state != known.breaker.state or new.until_s != known.breaker.until_s
+        old = known.breaker
+        return (new.state, new.until_s, new.probing) != (old.state, old.until_s, old.probing)

@@ -259,9 +259,24 @@ def test_a_provider_that_says_wait_rests_and_is_probed_by_one(stage):
     stage.clock.advance(7)
     sent = stage.give(BreakerDue(provider="cheap"))
     assert only(OpenLane, sent) == [OpenLane(lane="cheap", slots=1)]
-    probe = started("b")
-    sent = stage.give(probe, answered(probe))
+    probe = started("b", request=Request(prompt="other"))
+    sent = stage.give(probe)
+    assert [lane.lane for lane in only(CloseLane, sent)] == ["cheap"]  # nobody waits behind it
+    sent = stage.give(answered(probe))
     assert only(OpenLane, sent) == [OpenLane(lane="cheap", slots=4)]
+
+
+def test_a_probe_that_is_cancelled_leaves_room_for_another(stage):
+    order = started("a")
+    stage.give(order, failed(order, Fault.RATE, End.BUSY, retry_after_ms=1_000))
+    stage.clock.advance(1)
+    probe = started("b", request=Request(prompt="other"))
+    stage.give(BreakerDue(provider="cheap"), probe)
+    sent = stage.give(
+        AttemptCancelled(task_id="b", attempt=1, lane="cheap"),
+        failed(probe, None, End.CANCELLED),
+    )
+    assert only(OpenLane, sent) == [OpenLane(lane="cheap", slots=1)]
 
 
 def test_every_hop_is_told_with_its_fault_and_where_the_task_goes_next(stage):
