@@ -7,6 +7,7 @@ import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import attrs
 import re2
@@ -159,11 +160,25 @@ def _check_provider(settings: ProviderSettings, origins: Mapping[tuple[str, ...]
             f"{where}: {'.'.join(here)}.capabilities: there is no {', '.join(sorted(strange))}",
             cure=f"of: {', '.join(CAPABILITIES)}",
         )
-    if settings.base_url and not settings.base_url.startswith(("http://", "https://")):
-        raise SettingsError(
-            f"{where}: {'.'.join(here)}.base_url is {settings.base_url!r},"
-            " but must begin with http:// or https://"
-        )
+    problem = _url_problem(settings.base_url)
+    if problem:
+        raise SettingsError(f"{where}: {'.'.join(here)}.base_url {problem}")
+
+
+def _url_problem(url: str) -> str:
+    """What is wrong with the address of a server; it is not shown, it may hold a password."""
+    if not url:
+        return ""
+    if not url.startswith(("http://", "https://")):
+        return "must begin with http:// or https://"
+    try:
+        parts = urlsplit(url)
+        known = parts.hostname is not None and parts.port != 0
+    except ValueError as error:
+        return f"is no address: {error}"
+    if parts.username or parts.password:
+        return "must hold no user or password: a key has key_env or key_command"
+    return "" if known else "names no host"
 
 
 def _check_tiers(config: Config, origins: Mapping[tuple[str, ...], str]) -> None:

@@ -223,7 +223,7 @@ class _Program:
         if isinstance(event, ChildStarted):
             cell = self._directory.cell(self._root_path)
             cell.started_at_s = self._clock.monotonic_s()
-            cell.set_state("running")
+            cell.set_state("running", reason=cell.reason, cure=cell.cure)  # SIGHUP may have come
             logger.info("daemon.ready", socket=str(self._config.home.socket()))
             self._pulse.ready()
         elif isinstance(event, ChildEnded):

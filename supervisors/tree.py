@@ -151,6 +151,7 @@ def executor(daemon: Daemon, settings: ProviderSettings) -> ChildSpec:
         "park",
         home=daemon.config.home,
         settings=settings,
+        prices=daemon.config.prices,
     )
 
 

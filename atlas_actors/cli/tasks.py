@@ -252,11 +252,13 @@ def _request_options(parser: argparse.ArgumentParser) -> None:
         "--in-place", action="store_true", help="work in --cwd itself, not in a worktree or copy"
     )
     parser.add_argument(
-        "--check", metavar="CMD", help="a command that must exit 0; the answer is its input"
+        "--check",
+        metavar="CMD",
+        help="a command that must exit 0, in --cwd or an empty directory; the answer is its input",
     )
     parser.add_argument("--match", metavar="REGEX", help="the answer must match this (RE2)")
     parser.add_argument("--budget", type=float, metavar="USD", help="what it may cost in all")
-    parser.add_argument("--deadline", type=float, metavar="S", help="for all attempts together")
+    parser.add_argument("--deadline", type=float, metavar="S", help="for all of it, waits included")
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:
@@ -339,10 +341,11 @@ def _note_end(task: dict[str, Any]) -> None:
 def _summary(task: dict[str, Any]) -> str:
     last = task["attempts"][-1]
     took = show.duration(last["ended_at_ms"] - last["started_at_ms"])
+    cost_usd = sum(attempt["cost_usd"] for attempt in task["attempts"])
     model = f" ({last['model']})" if last["model"] else ""
     return (
         f"completed by {last['provider']}{model} in {took},"
-        f" cost {show.usd(last['cost_usd'])}, verified by {task['verified_by']}"
+        f" cost {show.usd(cost_usd)}, verified by {task['verified_by']}"
     )
 
 

@@ -1,5 +1,6 @@
 """One provider: runs attempts, each to its end, and says how the provider is."""
 
+import tempfile
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -37,9 +38,10 @@ from atlas_actors.messages.execution import (
 )
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.model.file import is_verified, verify
+from atlas_actors.providers.prices import PriceTable, shipped
 from atlas_actors.providers.wire import Ask, CallEnd, WireError, failed
 from atlas_actors.settings import ProviderSettings
-from atlas_actors.workspace.workspace import collect, prepare
+from atlas_actors.workspace.workspace import collect, discard, prepare
 
 Inbox = RunAttempt | CancelAttempt | ReportExecutor | RetireExecutor
 
@@ -53,8 +55,16 @@ class Executor(AsyncActor):
 
     inbox = Inbox
 
-    def __init__(self, place: Place, *, home: Home, settings: ProviderSettings) -> None:
+    def __init__(
+        self,
+        place: Place,
+        *,
+        home: Home,
+        settings: ProviderSettings,
+        prices: PriceTable | None = None,
+    ) -> None:
         super().__init__(place)
+        self._prices = prices or shipped()
         self._home = home
         self._settings = settings
         self._backend: Backend
@@ -63,6 +73,8 @@ class Executor(AsyncActor):
         self._slots: anyio.CapacityLimiter
         self._retired = False
         self._scopes: dict[tuple[str, int], anyio.CancelScope] = {}
+        self._workspaces: dict[tuple[str, int], Workspace] = {}
+        self._unwanted: set[tuple[str, int]] = set()  # cancelled by a person
         self._begun_s: deque[float] = deque()  # the requests of the last minute
 
     async def on_start_async(self) -> None:
@@ -79,12 +91,23 @@ class Executor(AsyncActor):
         if self._note:
             self.place.cell.degrade(self._note, "start the server, or correct base_url")
             self.spawn(self._look_for_server)
+        if not self._note and self._price_unknown():
+            self.place.cell.degrade(
+                f"the price of {self._backend.model} is not known: its calls count as free",
+                f"set usd_input and usd_output in [providers.{self._settings.name}]",
+            )
         if isinstance(self._backend, EmbeddedBackend):
             model = self._backend.server.model
             if not is_verified(self._home, model):
                 self._checked = False
                 self.spawn(self._check_model)
         self._report()
+
+    def _price_unknown(self) -> bool:
+        """Whether a service that costs money cannot be counted: no budget would hold it."""
+        paid = self._settings.transport != "openai-chat" or bool(self._backend.key)
+        said = self._settings.usd_input is not None or self._settings.usd_output is not None
+        return paid and not said and self._prices.find(self._backend.model) is None
 
     async def on_stop_async(self) -> None:
         """Running attempts are cut: tasks has made them pending before."""
@@ -98,13 +121,19 @@ class Executor(AsyncActor):
             case RunAttempt():
                 return self._on_run_attempt(message)
             case CancelAttempt():
-                scope = self._scopes.get((message.task_id, message.attempt))
-                return scope.cancel() if scope is not None else None
+                return self._on_cancel_attempt((message.task_id, message.attempt))
             case ReportExecutor():
                 return self._report()
             case RetireExecutor():
                 self._retired = True
                 return self._end_if_done()
+
+    def _on_cancel_attempt(self, key: tuple[str, int]) -> None:
+        """Stop it; nobody will decide on what it had begun to change."""
+        scope = self._scopes.get(key)
+        if scope is not None:
+            self._unwanted.add(key)
+            scope.cancel()
 
     def _on_run_attempt(self, order: RunAttempt) -> None:
         started = order.started
@@ -145,6 +174,7 @@ class Executor(AsyncActor):
                 began_s = self.place.clock.monotonic_s()
                 ended, workspace, check = await self._work(order)
         self._scopes.pop(key, None)
+        await self._clean_up(key)
         duration_ms = round((self.place.clock.monotonic_s() - began_s) * 1000)
         logger.info(
             "attempt.ended",
@@ -182,6 +212,18 @@ class Executor(AsyncActor):
         self._end_if_done()
         await self._retire_if_dead(ended)
 
+    async def _clean_up(self, key: tuple[str, int]) -> None:
+        """What a cancelled attempt has left in the person's repository."""
+        workspace = self._workspaces.pop(key, None)
+        unwanted = key in self._unwanted
+        self._unwanted.discard(key)
+        if workspace is None or not unwanted or workspace.kind == "in_place":
+            return
+        try:
+            await self._on_thread(lambda: discard(workspace))
+        except (AtlasError, OSError) as error:
+            logger.warning("workspace.not_discarded", task_id=key[0], error=str(error))
+
     async def _pace(self) -> None:
         """Wait until fewer than requests_per_minute have begun within the last minute."""
         limit = self._settings.requests_per_minute
@@ -208,8 +250,9 @@ class Executor(AsyncActor):
                         in_place=request.in_place,
                     )
                 )
-            except AtlasError as error:
+            except (AtlasError, OSError) as error:
                 return failed(Fault.TASK, str(error)), None, None
+            self._workspaces[order.started.task_id, order.started.attempt] = workspace
         folder = workspace.cwd if workspace else request.cwd
         ended = await self._ask(order, folder)
         if ended.end is not End.ANSWERED:
@@ -218,11 +261,14 @@ class Executor(AsyncActor):
             whole = workspace
             try:
                 workspace = await self._on_thread(lambda: collect(whole))
-            except AtlasError as error:
+            except (AtlasError, OSError) as error:
                 return failed(Fault.TASK, str(error), ended.answer), whole, None
         if request.check is None:
             return ended, workspace, None
-        check = await run_check(request.check, folder or str(self._home.root), ended.answer.text)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty:
+            check = await run_check(
+                request.check, folder or empty, ended.answer.text, key=self._backend.key
+            )
         return ended, workspace, check
 
     async def _ask(self, order: RunAttempt, folder: str | None) -> CallEnd:
@@ -278,7 +324,7 @@ class Executor(AsyncActor):
             await anyio.sleep(LOOK_EVERY_S)
             try:
                 await (await connect(self._settings, self.place.clock)).stop()
-            except (httpx.HTTPError, WireError, Unavailable):
+            except (httpx.HTTPError, httpx.InvalidURL, WireError, Unavailable):
                 continue
             self._retired = True  # ends when idle, and the supervisor starts us anew
             self._end_if_done()

@@ -14,7 +14,7 @@ from atlas_actors.errors import CannotStart, Unavailable
 from atlas_actors.executor.cli import CliBackend
 from atlas_actors.executor.embedded import EmbeddedServer
 from atlas_actors.executor.http import call, client_of
-from atlas_actors.executor.keys import Hider, hide, key_of
+from atlas_actors.executor.keys import Hider, fresh_key, hide, key_of
 from atlas_actors.executor.work import OnText, Work
 from atlas_actors.messages.execution import Fault
 from atlas_actors.model.file import PULL_CURE, Model, is_verified, selected
@@ -33,6 +33,7 @@ class Backend(Protocol):
     transport: str
     model: str
     note: str
+    key: str
 
     @property
     def state(self) -> str:
@@ -64,11 +65,20 @@ class ServerBackend:
 
     async def ask(self, work: Work, on_text: OnText) -> CallEnd:
         """One request; the key is in nothing that comes back."""
+        ended = await self._call(work, on_text)
+        fresh = await fresh_key(self.settings, self.key, ended)
+        if fresh:
+            self.key = fresh
+            self.http.headers.update(self.codec.headers(fresh))
+            ended = await self._call(work, on_text)
+        ended.answer.text = hide(ended.answer.text, self.key)  # it may have come in pieces
+        return attrs.evolve(ended, error=hide(ended.error, self.key))
+
+    async def _call(self, work: Work, on_text: OnText) -> CallEnd:
         shown = Hider(self.key, on_text)
         ended = await call(self.http, self.codec, work.ask, shown.feed, self.clock, key=self.key)
         shown.close()
-        ended.answer.text = hide(ended.answer.text, self.key)  # it may have come in pieces
-        return attrs.evolve(ended, error=hide(ended.error, self.key))
+        return ended
 
     async def alive(self) -> str:
         """A server of the user's may be gone, and another stand in for it; others are the
@@ -96,6 +106,7 @@ class EmbeddedBackend:
     home: Home
     clock: Clock
     transport: str = "openai-chat (embedded)"
+    key: str = ""
 
     @property
     def state(self) -> str:

@@ -9,18 +9,20 @@ from typing import Final
 import anyio
 from anyio.abc import Process
 
+from atlas_actors.executor.keys import hide_bytes
 from atlas_actors.executor.process import feed, finish, stop_reading
 from atlas_actors.messages.execution import CheckRun
 
 CHECK_S: Final = 600.0
 OUTPUT_BYTES_MAX: Final = 4_096
-_SECRET: Final = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+_SECRET: Final = re.compile(r"KEY|TOKEN|SECRET|PASS|CRED|AUTH", re.IGNORECASE)
 
 
 async def run_check(
-    command: Sequence[str], folder: str, answer: str, timeout_s: float = CHECK_S
+    command: Sequence[str], folder: str, answer: str, timeout_s: float = CHECK_S, key: str = ""
 ) -> CheckRun:
-    """Run it in `folder` with the answer as its input. No shell; nothing of it is left running."""
+    """Run it in `folder` with the answer as its input. No shell; nothing of it is left running.
+    The provider's key is neither in its variables nor in what is kept of its output."""
     try:
         process = await anyio.open_process(
             list(command),
@@ -28,7 +30,7 @@ async def run_check(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env=without_secrets(os.environ),
+            env=without_secrets(os.environ, key),
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
@@ -40,15 +42,20 @@ async def run_check(
     finally:
         with anyio.CancelScope(shield=True):
             await finish(process)
-    said = output.decode("utf-8", "replace")
+    said = hide_bytes(bytes(output), key).decode("utf-8", "replace")
     if limit.cancelled_caught:
         return CheckRun(code=None, output=f"it did not end in {timeout_s:g} s; {said}")
     return CheckRun(code=process.returncode, output=said)
 
 
-def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """The person's environment, which their command needs, but for what looks like a secret."""
-    return {name: value for name, value in environment.items() if not _SECRET.search(name)}
+def without_secrets(environment: Mapping[str, str], key: str = "") -> dict[str, str]:
+    """The person's environment, which their command needs, but for what looks like a secret or
+    holds the key."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not _SECRET.search(name) and not (key and key in value)
+    }
 
 
 async def _run(process: Process, answer: str, output: bytearray) -> None:

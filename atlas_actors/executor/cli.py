@@ -17,11 +17,12 @@ from anyio.abc import Process
 
 from atlas_actors.config import Home
 from atlas_actors.errors import Unavailable
-from atlas_actors.executor.keys import Hider, hide, hide_bytes
+from atlas_actors.executor.keys import Hider, fresh_key, hide, hide_bytes
+from atlas_actors.executor.orphans import end_orphans
 from atlas_actors.executor.process import feed, finish, stop_reading
 from atlas_actors.executor.work import OnText, Work
 from atlas_actors.messages.execution import Fault
-from atlas_actors.providers.cli import Client, Job, Totals
+from atlas_actors.providers.cli import MARKER, Client, Job, Totals
 from atlas_actors.providers.wire import CallEnd, WireError, failed
 from atlas_actors.settings import ProviderSettings
 
@@ -63,8 +64,9 @@ class CliBackend:
             )
         own = home.root / "clients" / settings.name
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
-        scratch = home.root / "clients" / "scratch"
+        scratch = home.root / "clients" / f"{settings.name}.scratch"
         scratch.mkdir(mode=0o700, exist_ok=True)
+        end_orphans(scratch)
         where = Path(settings.client_home).expanduser() if settings.client_home else own
         if not key and not any((where / file).is_file() for file in client.LOGIN_FILES):
             raise Unavailable(
@@ -88,7 +90,9 @@ class CliBackend:
         closed = await _closed_port(self.settings.base_url)
         if closed:
             return failed(Fault.NETWORK, closed)
-        with tempfile.TemporaryDirectory(dir=self.scratch, prefix="run-") as scratch:
+        with tempfile.TemporaryDirectory(
+            dir=self.scratch, prefix="run-", ignore_cleanup_errors=True
+        ) as scratch:
             job = Job(
                 ask=work.ask,
                 home=self.home,
@@ -108,6 +112,13 @@ class CliBackend:
             shown = Hider(self.key, on_text)
             ended = await self._run(job, scratch, shown.feed)
             shown.close()
+            fresh = await fresh_key(self.settings, self.key, ended)
+            if fresh:
+                self.key = fresh
+                shown = Hider(self.key, on_text)
+                job = attrs.evolve(job, key=fresh, session=str(uuid.uuid4()))
+                ended = await self._run(job, scratch, shown.feed)
+                shown.close()
         ended.answer.text = hide(ended.answer.text, self.key)  # it may have come in pieces
         return ended
 
@@ -127,6 +138,7 @@ class CliBackend:
             name: value.replace("{scratch}", scratch) if name == "TMPDIR" else value
             for name, value in launch.environment.items()
         }
+        variables[MARKER] = str(self.scratch)
         reader = self.client.run_reader()
         try:
             process = await anyio.open_process(

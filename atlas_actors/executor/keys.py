@@ -9,6 +9,8 @@ import anyio
 
 from atlas_actors.errors import Unavailable
 from atlas_actors.executor.process import finish
+from atlas_actors.messages.execution import Fault
+from atlas_actors.providers.wire import CallEnd
 from atlas_actors.settings import ProviderSettings
 
 COMMAND_S: Final = 15.0
@@ -31,6 +33,17 @@ async def key_of(settings: ProviderSettings, environment: Mapping[str, str] = os
             f"[providers.{settings.name}]",
         )
     return _usable(key, f"the variable {settings.key_env}")
+
+
+async def fresh_key(settings: ProviderSettings, old: str, ended: CallEnd) -> str:
+    """Another key where the old one was refused and a command gives them out; else empty."""
+    if ended.fault is not Fault.KEY or not settings.key_command:
+        return ""
+    try:
+        key = await _asked(settings)
+    except Unavailable:
+        return ""
+    return key if key != old else ""
 
 
 def hide(text: str, key: str) -> str:

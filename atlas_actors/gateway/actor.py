@@ -28,6 +28,7 @@ from atlas_actors.messages.execution import (
     ExecutorReported,
     ProvidersChanged,
     ReportExecutor,
+    ResetBreaker,
 )
 from atlas_actors.messages.routing import CorrectRoute, DecideRoute
 from atlas_actors.messages.supervision import RetryChild
@@ -279,7 +280,13 @@ class Gateway(AsyncActor):
         )
         if cell is None:
             raise NotFound(f"there is no part {part}", cure="scripts/inspect shows them")
-        await self._call(cell.path.rpartition("/")[0], RetryChild(path=cell.path))
+        executor = cell.path.startswith(paths.executor(""))
+        if executor:
+            name = cell.path.removeprefix(paths.executor(""))
+            self.tell(paths.ORCHESTRATOR, ResetBreaker(provider=name))
+            self._flush()
+        if not executor or cell.state != "running":
+            await self._call(cell.path.rpartition("/")[0], RetryChild(path=cell.path))
         return {"part": cell.path, "state": cell.state}
 
     async def _status(self) -> dict[str, Any]:
@@ -290,8 +297,9 @@ class Gateway(AsyncActor):
             "epoch": about.epoch,
             "uptime_ms": round((self.place.clock.monotonic_s() - self._born_s) * 1000),
             "home": str(about.home.root),
-            "degraded": views.degraded(self.place.directory)
-            + views.resting(self._breakers.values()),
+            "degraded": views.with_resting(
+                views.degraded(self.place.directory), self._breakers.values()
+            ),
             "providers": [
                 views.provider(
                     name,

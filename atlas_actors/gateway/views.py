@@ -54,18 +54,21 @@ def degraded(directory: Directory) -> list[dict[str, Any]]:
     ]
 
 
-def resting(breakers: Iterable[BreakerChanged]) -> list[dict[str, Any]]:
-    """Every provider that is not asked for now, as `degraded` shows it."""
-    return [
+def with_resting(
+    parts: list[dict[str, Any]], breakers: Iterable[BreakerChanged]
+) -> list[dict[str, Any]]:
+    """`degraded` with every provider that is not asked for now; a part is named once."""
+    named = {part["part"] for part in parts}
+    return parts + [
         {
             "part": f"executor.{breaker.provider}",
             "state": "resting",
             "reason": f"its breaker is open: {breaker.reason}",
-            "cure": "it is tried again by itself",
+            "cure": f"it is tried again by itself, or: atlas retry {breaker.provider}",
             "retry_at_ms": breaker.until_ms,
         }
         for breaker in breakers
-        if breaker.state == "open"
+        if breaker.state == "open" and f"executor.{breaker.provider}" not in named
     ]
 
 

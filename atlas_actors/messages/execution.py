@@ -69,7 +69,7 @@ class Request:
     provider: str | None = None  # a person's pin: no other provider is used
     in_place: bool = False  # a person's choice: work in `cwd` itself, not in a copy
     budget_usd: float | None = None  # of all attempts together
-    deadline_s: float | None = None  # of all attempts together, from the first one's start
+    deadline_s: float | None = None  # of all attempts and waits together
 
 
 @attrs.frozen(kw_only=True)
@@ -105,7 +105,7 @@ class AttemptStarted:
     last_error: str = ""  # of the attempt before
     progress: Progress = attrs.field(factory=Progress)
     created_ms: int = 0  # of the task
-    begun_ms: int | None = None  # when the first attempt started
+    deadline_ms: int | None = None  # when the time for all attempts is over
     spent_usd: float = 0.0  # by the attempts before
 
 
@@ -211,3 +211,10 @@ class BreakerChanged:
     state: str
     reason: str = ""
     until_ms: int | None = None  # open until then
+
+
+@attrs.frozen(kw_only=True)
+class ResetBreaker:
+    """Order to the orchestrator: a person says that this provider works again."""
+
+    provider: str

@@ -115,6 +115,7 @@ class AttemptOver:
     transport: str | None = None
     usage: Usage = attrs.field(factory=Usage)
     cost_usd: float = 0.0
+    counted_usd: float = 0.0  # against the task's budget: the worst case where nobody knows
     duration_ms: int | None = None
     provider: str | None = None
     lane: str | None = None
@@ -152,6 +153,7 @@ class AttemptLost:
     task_id: str
     attempt: int
     reason: str
+    counted_usd: float = 0.0  # against the task's budget: what it may have cost at the most
 
 
 @attrs.frozen(kw_only=True)

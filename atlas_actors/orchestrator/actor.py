@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from loguru import logger
@@ -18,6 +18,8 @@ from atlas_actors.messages.execution import (
     ExecutorReported,
     ProvidersChanged,
     ReportExecutor,
+    Request,
+    ResetBreaker,
     RetireExecutor,
     RunAttempt,
 )
@@ -43,12 +45,14 @@ from atlas_actors.orchestrator.chain import (
     route_without_router,
     wanted_of,
 )
-from atlas_actors.orchestrator.money import Money, seconds_to_midnight
+from atlas_actors.orchestrator.money import Money, day_of, seconds_to_midnight
 from atlas_actors.orchestrator.roster import Roster
 from atlas_actors.providers.prices import PriceTable
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 from atlas_actors.settings import BudgetSettings, ProviderSettings, RoutingSettings
 from atlas_actors.store_actor import StoreActor
+
+LOOK_S: Final = 300.0
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +83,7 @@ Inbox = (
     | ProvidersChanged
     | BreakerDue
     | DayBegan
+    | ResetBreaker
 )
 
 
@@ -117,6 +122,7 @@ class Orchestrator(StoreActor):
             jitter=jitter,
             on_breaker=self._on_breaker,
         )
+        self._day = day_of(place.clock.now_ms())
         self._asked: dict[str, TaskQueued | DecideRoute] = {}
         self._askers: dict[str, Any] = {}
         self._unreported = set(providers)
@@ -126,15 +132,22 @@ class Orchestrator(StoreActor):
         """Ask every executor how it is, then tasks for what is open."""
         now_ms = self.place.clock.now_ms()
         self._money.load(self.store, now_ms)
-        self.after(seconds_to_midnight(now_ms), DayBegan())
+        self._wait_for_midnight(now_ms)
         for name in self._roster.providers:
             self.monitor(paths.executor(name))
         self.tell(paths.TASKS, LanesWanted())
 
     def on_rollback(self) -> None:
-        """A batch was refused: have tasks say again what is open and what has no lane."""
+        """A batch was refused: forget what it had begun, take back what it had ended, and have
+        tasks say again what is open and what has no lane."""
         self._money.load(self.store, self.place.clock.now_ms())
+        self._asked.clear()
+        self._attempts.take_back()
         self.tell(paths.TASKS, LanesWanted())
+
+    def on_commit(self) -> None:
+        """A batch is on disk."""
+        self._attempts.keep()
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
@@ -171,6 +184,10 @@ class Orchestrator(StoreActor):
                 return self._on_breaker_due(message.provider)
             case DayBegan():
                 return self._on_day_began()
+            case ResetBreaker():
+                if self._roster.reset(message.provider):
+                    self._on_breaker(message.provider)
+                return None
 
     # Routing.
 
@@ -250,14 +267,8 @@ class Orchestrator(StoreActor):
             request = asked.request
             over = self._money.over(settings, request, now_ms, task_usd=request.budget_usd)
             return wanted_of(route, request, over)
-        length = len(asked.text)
-        return Wanted(
-            route=route,
-            pinned=asked.provider,
-            length=length,
-            directory=asked.cwd is not None,
-            over=self._money.over(settings, length, now_ms),
-        )
+        request = Request(prompt=asked.text, cwd=asked.cwd, provider=asked.provider)
+        return wanted_of(route, request, self._money.over(settings, request, now_ms))
 
     def _has_kept(self, route: Route, queued: TaskQueued) -> bool:
         if not self._answers.kept_for_s(queued.request, route):
@@ -301,9 +312,15 @@ class Orchestrator(StoreActor):
 
     def _on_day_began(self) -> None:
         now_ms = self.place.clock.now_ms()
-        self.after(seconds_to_midnight(now_ms), DayBegan())
-        self._money.load(self.store, now_ms)
-        self.tell(paths.TASKS, RouteAgain())
+        self._wait_for_midnight(now_ms)
+        if day_of(now_ms) != self._day:
+            self._day = day_of(now_ms)
+            self._money.load(self.store, now_ms)
+            self.tell(paths.TASKS, RouteAgain())
+
+    def _wait_for_midnight(self, now_ms: int) -> None:
+        """In short steps: a timer does not run while the machine sleeps."""
+        self.after(min(LOOK_S, seconds_to_midnight(now_ms)), DayBegan())
 
     def _on_providers_changed(self, changed: ProvidersChanged) -> None:
         """Settings were reloaded: who is gone or has changed finishes and ends; new ones join."""

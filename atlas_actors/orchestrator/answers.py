@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from atlas_actors.messages.execution import Request
+from atlas_actors.messages.execution import AttemptEnded, AttemptStarted, End, Request
 from atlas_actors.messages.routing import Route
 
 RECENT_MAX: Final = 64
@@ -21,11 +21,10 @@ class Given:
 
     answer: str
     verified_by: str
-    check: str
-    provider: str
-    model: str
-    task_id: str
     at_ms: int
+    provider: str = ""
+    model: str = ""
+    task_id: str = ""
 
 
 class Answers:
@@ -53,6 +52,19 @@ class Answers:
         if _OUTSIDE & set(route.needs) or key_of(request) is None:
             return 0.0
         return self.keep_s.get(route.intent, 0.0)
+
+
+def ended_by(given: Given, started: AttemptStarted, provider: str, transport: str) -> AttemptEnded:
+    """The end of an attempt that needed no call of its own."""
+    return AttemptEnded(
+        started=started,
+        provider=provider,
+        end=End.ANSWERED,
+        answer=given.answer,
+        model=given.model,
+        transport=transport,
+        cost_usd=0.0,
+    )
 
 
 def key_of(request: Request) -> str | None:

@@ -19,11 +19,12 @@ from atlas_actors.messages.execution import (
 )
 from atlas_actors.messages.routing import Link, RouteSpent
 from atlas_actors.messages.supervision import ActorDown
-from atlas_actors.messages.task import AttemptCancelled, AttemptLost, TaskState
+from atlas_actors.messages.task import AttemptCancelled, AttemptLost, RouteAgain, TaskState
 from atlas_actors.orchestrator import records
-from atlas_actors.orchestrator.answers import Answers, Given, key_of
+from atlas_actors.orchestrator.answers import Answers, Given, ended_by, key_of
 from atlas_actors.orchestrator.chain import IN, chain_of, lane_of, wanted_of
 from atlas_actors.orchestrator.check import Verdict, check_answer
+from atlas_actors.orchestrator.flights import Flight, Flights, Key
 from atlas_actors.orchestrator.money import Money
 from atlas_actors.orchestrator.prompt import build_prompt
 from atlas_actors.orchestrator.roster import Roster
@@ -34,7 +35,6 @@ from atlas_actors.store import Store
 # The lane of tasks whose answer is kept already.
 CACHE_LANE: Final = "answer cache"
 CACHE_SLOTS: Final = 64
-Key = tuple[str, int]
 
 
 class Desk(Protocol):
@@ -46,17 +46,6 @@ class Desk(Protocol):
     def tell(self, path: str, message: Any) -> None: ...
 
     def entrust(self, path: str, message: Any) -> None: ...
-
-
-@attrs.define
-class Flight:
-    """An attempt that an executor has or will have, or that waits for one like it."""
-
-    started: AttemptStarted
-    same: str | None = None  # the hash that identical requests share
-    accepted_by: int | None = None  # the executor's incarnation
-    followers: list[AttemptStarted] = attrs.field(factory=list)
-    follows: Key | None = None
 
 
 class Attempts:
@@ -82,9 +71,16 @@ class Attempts:
         self._interruptions_max = interruptions_max
         self._jitter = jitter
         self._on_breaker = on_breaker
-        self._flights: dict[Key, Flight] = {}
-        # Attempts that an earlier incarnation of ours sent; only their executor knows them.
-        self._elsewhere: dict[Key, str] = {}
+        self._flights = Flights()
+
+    def keep(self) -> None:
+        """The batch is on disk."""
+        self._flights.keep()
+
+    def take_back(self) -> None:
+        """The batch was refused, and its mail comes again."""
+        self._flights.take_back()
+        self._answers.leaders.clear()
 
     def start(self, started: AttemptStarted) -> None:
         """Run it, unless its answer is here or on its way."""
@@ -102,9 +98,10 @@ class Attempts:
                 self._share(started, given)
                 return
             leader = self._answers.leaders.get(same)
-            if leader is not None and leader in self._flights:
-                self._flights[leader].followers.append(started)
-                self._flights[key] = Flight(started=started, follows=leader)
+            flight = self._flights.get(leader) if leader is not None else None
+            if flight is not None and leader != key:
+                flight.followers.append(started)
+                self._flights.add(key, Flight(started=started, follows=leader))
                 return
         self._run(started, same)
 
@@ -118,24 +115,24 @@ class Attempts:
         """Check it, count it, say what follows."""
         started = ended.started
         key = (started.task_id, started.attempt)
-        flight = self._flights.pop(key, None)
-        self._elsewhere.pop(key, None)
-        cost_usd = self._settle(key, ended)
+        flight = self._flights.pop(key)
+        self._flights.elsewhere.pop(key, None)
+        cost_usd, counted_usd = self._settle(key, ended)
         now_s = self._desk.place.clock.monotonic_s()
         if self._roster.heard(ended, now_s, self._jitter()):
             self._on_breaker(ended.provider)
         verdict = None
         if ended.end is End.ANSWERED:
             verdict = check_answer(ended, started.route.needs)
-        step = self._next(ended, verdict)
-        self._tell_over(ended, verdict, step, cost_usd)
+        step = self._next(ended, verdict, counted_usd)
+        self._tell_over(ended, verdict, step, cost_usd, counted_usd)
         if flight is not None:
             self._after_flight(flight, ended, verdict, key)
 
     def cancelled(self, cancelled: AttemptCancelled) -> None:
         """The task was cancelled: stop it; who waits for the same answer runs by itself."""
         key = (cancelled.task_id, cancelled.attempt)
-        flight = self._flights.pop(key, None)
+        flight = self._flights.pop(key)
         if flight is not None and flight.follows is not None:
             leader = self._flights.get(flight.follows)
             if leader is not None:
@@ -143,11 +140,13 @@ class Attempts:
             return
         order = CancelAttempt(task_id=cancelled.task_id, attempt=cancelled.attempt)
         self._desk.tell(paths.executor(cancelled.lane), order)
+        self._flights.elsewhere[key] = cancelled.lane  # until its end is told, or its executor's
         if flight is not None:
             self._release_followers(flight, key)
 
     def not_taken(self, started: AttemptStarted, error: str) -> None:
         """The executor gave it back."""
+        self._flights.elsewhere.pop((started.task_id, started.attempt), None)
         if (started.task_id, started.attempt) in self._flights:
             self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error)
 
@@ -158,11 +157,11 @@ class Attempts:
             if flight is not None:
                 flight.accepted_by = report.incarnation
             else:
-                self._elsewhere[key] = report.provider
+                self._flights.elsewhere[key] = report.provider
 
     def executor_down(self, name: str, down: ActorDown) -> None:
         """What it had has ended with it; what is still in its mail has not."""
-        for flight in list(self._flights.values()):
+        for flight in self._flights.all():
             started, accepted_by = flight.started, flight.accepted_by
             if started.lane != name or accepted_by is None or accepted_by > down.incarnation:
                 continue
@@ -170,24 +169,25 @@ class Attempts:
             self._money.lose(self._desk.store, key, self._desk.place.clock.now_ms())
             error = f"the executor ended: {down.error}"
             self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error)
-        for (task_id, attempt), provider in list(self._elsewhere.items()):
+        for (task_id, attempt), provider in list(self._flights.elsewhere.items()):
             if provider == name:
-                del self._elsewhere[task_id, attempt]
+                del self._flights.elsewhere[task_id, attempt]
                 self.give_up(task_id, attempt, f"the executor ended: {down.error}")
 
     def reconcile(self, open_attempts: Sequence[Key]) -> None:
         """All have reported: what is open and in no flight is lost."""
         for key in open_attempts:
-            if key not in self._flights and key not in self._elsewhere:
+            if not self._flights.known(key):
                 self.give_up(*key, "no executor has this attempt")
         for key in self._money.open_attempts():
-            if key not in self._flights and key not in self._elsewhere:
+            if not self._flights.known(key):
                 self._money.lose(self._desk.store, key, self._desk.place.clock.now_ms())
 
     def give_up(self, task_id: str, attempt: int, reason: str) -> None:
         """Nobody will say how it ended."""
-        self._money.lose(self._desk.store, (task_id, attempt), self._desk.place.clock.now_ms())
-        lost = AttemptLost(task_id=task_id, attempt=attempt, reason=reason)
+        now_ms = self._desk.place.clock.now_ms()
+        counted_usd = self._money.lose(self._desk.store, (task_id, attempt), now_ms)
+        lost = AttemptLost(task_id=task_id, attempt=attempt, reason=reason, counted_usd=counted_usd)
         self._desk.tell(paths.TASKS, lost)
 
     def chain(self, started: AttemptStarted) -> tuple[Link, ...]:
@@ -213,12 +213,10 @@ class Attempts:
         settings = self._roster.settings[started.lane]
         prompt = build_prompt(started.request, started.last_error)
         deadline_s = settings.deadline_s
-        total_s = started.request.deadline_s
-        if total_s is not None:
-            begun_ms = started.begun_ms or self._desk.place.clock.now_ms()
-            left_s = total_s - (self._desk.place.clock.now_ms() - begun_ms) / 1000
+        if started.deadline_ms is not None:
+            left_s = (started.deadline_ms - self._desk.place.clock.now_ms()) / 1000
             if left_s <= 0:
-                error = f"the deadline of {total_s:g} s for all attempts is over"
+                error = f"the deadline of {started.request.deadline_s:g} s is over"
                 self._end_early(started, End.TIMED_OUT, Fault.TASK, error)
                 return
             fresh = [link for link in self.chain(started) if link.verdict == IN]
@@ -229,7 +227,7 @@ class Attempts:
             self._desk.store,
             key,
             settings,
-            prompt,
+            started.request,
             self._desk.place.clock.now_ms(),
             task_usd=started.request.budget_usd,
             spent_usd=started.spent_usd,
@@ -237,7 +235,7 @@ class Attempts:
         if why:
             self._end_early(started, End.OVER_BUDGET, Fault.BUDGET, why)
             return
-        self._flights[key] = Flight(started=started, same=same)
+        self._flights.add(key, Flight(started=started, same=same))
         if self._roster.started(started.lane):
             self._on_breaker(started.lane)
         if same is not None:
@@ -249,7 +247,7 @@ class Attempts:
             prompt=prompt,
             deadline_s=deadline_s,
             writes=client and "workspace" in needs and started.request.cwd is not None,
-            budget_usd=settings.usd_per_attempt if client else None,
+            budget_usd=self._money.reserved_usd(key) if client else None,
         )
         # An executor that parks or crashes meanwhile gives it back as a RequestFailed.
         self._desk.entrust(paths.executor(started.lane), order)
@@ -266,20 +264,24 @@ class Attempts:
             )
         )
 
-    def _settle(self, key: Key, ended: AttemptEnded) -> float:
-        """What it cost, in the ledger too; an end without any number counts at its worst case."""
+    def _settle(self, key: Key, ended: AttemptEnded) -> tuple[float, float]:
+        """(what it cost, what counts against the task's budget), in the ledger too. Where a run of
+        a program or a cancelled call does not say, its worst case counts."""
         now_ms = self._desk.place.clock.now_ms()
-        cost_usd = self._roster.cost_usd(ended)
-        if ended.end is End.CANCELLED:
-            self._money.lose(self._desk.store, key, now_ms)
+        cost_usd = counted_usd = self._roster.cost_usd(ended)
+        unknown = ended.estimated and self._roster.is_client(ended.provider)
+        if ended.end is End.CANCELLED or unknown:
+            counted_usd = max(cost_usd, self._money.lose(self._desk.store, key, now_ms))
         else:
             self._money.settle(self._desk.store, key, ended.provider, cost_usd, ended.usage, now_ms)
-        return cost_usd
+        if self._money.came_back():
+            self._desk.tell(paths.TASKS, RouteAgain())
+        return cost_usd, counted_usd
 
-    def _next(self, ended: AttemptEnded, verdict: Verdict | None) -> Next:
+    def _next(self, ended: AttemptEnded, verdict: Verdict | None, counted_usd: float = 0.0) -> Next:
         if verdict is not None and verdict.passed:
             return Next(state=TaskState.COMPLETED, end=End.ANSWERED, lane=ended.provider)
-        spent = ended.started.spent_usd + self._roster.cost_usd(ended)
+        spent = ended.started.spent_usd + counted_usd
         chain = self.chain(attrs.evolve(ended.started, spent_usd=spent))
         step = next_step(
             ended,
@@ -292,21 +294,29 @@ class Attempts:
         )
         if step.lane is None and step.state is TaskState.PENDING:
             lane, waits_for = lane_of(chain)
+            if lane in step.progress.tried:  # it has just said no: until something changes
+                lane = None
             step = attrs.evolve(step, lane=lane, error=waits_for or step.error)
         return step
 
     def _tell_over(
-        self, ended: AttemptEnded, verdict: Verdict | None, step: Next, cost_usd: float
+        self,
+        ended: AttemptEnded,
+        verdict: Verdict | None,
+        step: Next,
+        cost_usd: float,
+        counted_usd: float = 0.0,
     ) -> None:
-        self._desk.tell(paths.TASKS, over_of(ended, verdict, step, cost_usd))
-        over = step.state is not TaskState.PENDING
+        over = over_of(ended, verdict, step, cost_usd, counted_usd)
+        self._desk.tell(paths.TASKS, over)
+        done = step.state is not TaskState.PENDING
         self._desk.tell(
             paths.ROUTER,
             RouteSpent(
                 route_id=ended.started.route.id,
                 cost_usd=cost_usd,
                 duration_ms=ended.duration_ms,
-                success=step.state is TaskState.COMPLETED if over else None,
+                success=step.state is TaskState.COMPLETED if done else None,
             ),
         )
 
@@ -324,7 +334,6 @@ class Attempts:
         given = Given(
             answer=verdict.answer,
             verified_by=verdict.how,
-            check=f"{verdict.how}: {verdict.detail}",
             provider=ended.provider,
             model=ended.model,
             task_id=started.task_id,
@@ -337,14 +346,14 @@ class Attempts:
             until_ms = now_ms + int(keep_s * 1000)
             records.keep_answer(self._desk.store, same, verdict.answer, verdict.how, until_ms)
         for follower in flight.followers:
-            self._flights.pop((follower.task_id, follower.attempt), None)
+            self._flights.pop((follower.task_id, follower.attempt))
             self._share(follower, given)
 
     def _release_followers(self, flight: Flight, key: Key) -> None:
         if flight.same is not None and self._answers.leaders.get(flight.same) == key:
             del self._answers.leaders[flight.same]
         for follower in flight.followers:
-            self._flights.pop((follower.task_id, follower.attempt), None)
+            self._flights.pop((follower.task_id, follower.attempt))
             self.start(follower)
 
     def _share(self, started: AttemptStarted, given: Given) -> None:
@@ -367,29 +376,13 @@ class Attempts:
             )
             self._tell_over(ended, None, self._next(ended, None), 0.0)
             return
-        given = Given(
-            answer=row["answer"],
-            verified_by=row["verified_by"],
-            check=f"{row['verified_by']}: when it was first given",
-            provider=CACHE_LANE,
-            model="",
-            task_id="",
-            at_ms=now_ms,
-        )
+        given = Given(answer=row["answer"], verified_by=row["verified_by"], at_ms=now_ms)
         self._over_without_call(started, given, provider=CACHE_LANE, transport="cache")
 
     def _over_without_call(
         self, started: AttemptStarted, given: Given, *, provider: str, transport: str
     ) -> None:
-        ended = AttemptEnded(
-            started=started,
-            provider=provider,
-            end=End.ANSWERED,
-            answer=given.answer,
-            model=given.model,
-            transport=transport,
-            cost_usd=0.0,
-        )
+        ended = ended_by(given, started, provider, transport)
         verdict = Verdict(
             passed=True, how=given.verified_by, detail="as it was first given", answer=given.answer
         )

@@ -59,8 +59,9 @@ def after_fault(
         case Fault.RATE | Fault.QUOTA | Fault.KEY:
             base_s = {Fault.QUOTA: QUOTA_S, Fault.KEY: KEY_S}.get(fault, policy.open_s / 10)
             wait_s = _wait_s(base_s, breaker.opened, jitter)
-            if retry_after_ms is not None:  # what the provider asks for is a minimum
-                wait_s = min(retry_after_ms / 1000, RETRY_AFTER_CAP_S) * (1 + jitter / 10)
+            if retry_after_ms is not None:  # exact the first time, then a minimum
+                asked_s = min(retry_after_ms / 1000, RETRY_AFTER_CAP_S) * (1 + jitter / 10)
+                wait_s = max(asked_s, wait_s) if breaker.opened else asked_s
         case Fault.SERVER | Fault.NETWORK:
             failures = breaker.failures + 1
             enough = failures >= policy.failures or breaker.state == "half_open"

@@ -13,11 +13,19 @@ from atlas_actors.messages.execution import AttemptEnded, CheckRun, Request
 
 DETAIL_CHARACTERS: Final = 300
 REFUSAL_CHARACTERS: Final = 600
+BRACKETS_MAX: Final = 20
+_AS_JSON: Final = (
+    r"\b(return|output|respond|reply|answer|give|print|produce|extract|convert|format|list|provide"
+    r"|generate|write)\b[^?!\n]{0,200}\b(as|in|only|valid|return|output|with)"
+    r"( (a|an|only|valid|raw|strict|plain|one))* json( (object|array|list|only|format))?"
+    r"\s*([.,:;)]|$|with\b|of\b|matching\b)"
+    r"|\b(return|output|print|reply with|respond with) (only |valid |raw )*json\b"
+)
 _REFUSAL: Final = (
-    r"(i'?m |i am )?(very |so |really )?(sorry|afraid)?[,.;:]? ?(but |that )?"
+    r"(unfortunately,? )?(i'?m |i am )?(very |so |really )?(sorry|afraid)?[,.;:]? ?(but |that )?"
     r"(as an ai[a-z ,-]{0,40}?,? ?)?"
     r"i(( am|'m) (unable|not able) to| (cannot|can't|can not|won't|will not|must decline to))"
-    r" (help( (you|with|in|to|do)\b|[.!]|$)|assist|comply|fulfil|provide|support|engage"
+    r" ((help|assist)( (you|with|in|to|do)\b|[.!]|$)|comply|fulfil|provide|engage in"
     r"|(do|share|create|generate|write) (this|that|such)\b)"
 )
 
@@ -43,11 +51,11 @@ def check_answer(ended: AttemptEnded, needs: Sequence[str] = ()) -> Verdict:
     how = _how(request)
     if ended.finish == "length":
         return _failed(how, "the answer was cut off", answer)
-    if ended.finish == "refusal" or is_refusal(answer):
-        return _failed(how, f"it refused: {_beginning(answer)}", answer)
-    if ended.finish == "denied":
-        return _failed(how, "it was denied every change that it tried", answer)
     changed = ended.workspace is not None and ended.workspace.files > 0
+    if ended.finish == "refusal" or (how == "text" and is_refusal(answer)):
+        return _failed(how, f"it refused: {_beginning(answer)}", answer)
+    if ended.finish == "denied" and ended.workspace is not None and not changed:
+        return _failed(how, "it was denied every change that it tried", answer)
     if not answer.strip() and not changed:
         return _failed(how, "the answer is empty", answer)
     kept = answer.strip()
@@ -58,7 +66,7 @@ def check_answer(ended: AttemptEnded, needs: Sequence[str] = ()) -> Verdict:
             return verdict
         kept = verdict.answer
         details.append(verdict.detail)
-    elif "json" in needs and request.match is None and request.check is None and not changed:
+    elif "json" in needs and how == "text" and not changed and asks_for_json(request.prompt):
         problem = _no_json(answer)
         if problem:
             return _failed(how, problem, answer)
@@ -74,6 +82,11 @@ def check_answer(ended: AttemptEnded, needs: Sequence[str] = ()) -> Verdict:
         details.append(f"{' '.join(request.check)} exited 0")
     detail = ", ".join(details) or "not empty, not cut off, no refusal"
     return Verdict(passed=True, how=how, detail=detail[:DETAIL_CHARACTERS], answer=kept)
+
+
+def asks_for_json(prompt: str) -> bool:
+    """Whether the answer itself is to be JSON; a question about JSON is none."""
+    return re2.search(_AS_JSON, prompt.lower()) is not None
 
 
 def is_refusal(answer: str) -> bool:
@@ -104,13 +117,21 @@ def _no_json(answer: str) -> str:
     """Why an answer that should be JSON is none: whole, in a fence, or from a bracket on."""
     text = without_fence(answer)
     if "```" in text:
-        text = text.split("```", 2)[1].removeprefix("json").strip()
-    starts = [at for at in (text.find("{"), text.find("[")) if at >= 0]
-    try:
-        json.JSONDecoder().raw_decode(text, min(starts, default=0))
-    except (ValueError, RecursionError) as error:
-        return f"JSON was asked for: {error}"
-    return ""
+        text = text.split("```", 2)[1].strip()
+        text = text[4:].strip() if text[:4].lower() == "json" else text
+    starts = [at for at, letter in enumerate(text) if letter in "{["][:BRACKETS_MAX]
+    problem = ""
+    for at in starts or [0]:
+        try:
+            if starts:
+                json.JSONDecoder().raw_decode(text, at)
+            else:
+                json.loads(text)  # a number, a text in quotes: then it must be all of it
+        except (ValueError, RecursionError) as error:
+            problem = problem or f"JSON was asked for: {error}"
+        else:
+            return ""
+    return problem
 
 
 def _run_of(command: tuple[str, ...], run: CheckRun | None) -> str:

@@ -4,6 +4,7 @@ A call is reserved at its worst case before it is made, and settled at what it c
 that was lost counts at its worst case, since nobody knows. A day is a local one.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,7 +13,7 @@ import attrs
 
 from atlas_actors.messages.execution import Request, Usage
 from atlas_actors.orchestrator import records
-from atlas_actors.orchestrator.prompt import characters
+from atlas_actors.orchestrator.prompt import size_bytes
 from atlas_actors.providers.catalog import TRANSPORTS
 from atlas_actors.providers.prices import Model, PriceTable
 from atlas_actors.settings import BudgetSettings, ProviderSettings
@@ -21,6 +22,7 @@ from atlas_actors.store import Store
 # No text has more tokens than half of its bytes, but for the system text and the frame around it.
 BYTES_PER_TOKEN: Final = 2
 FRAME_TOKENS: Final = 1_000
+RUN_USD_MIN: Final = 0.02  # with less, a run of a program comes to nothing
 Attempt = tuple[str, int]
 
 
@@ -59,6 +61,7 @@ class Money:
         self._day_ends_ms = 0
         self._spent: dict[str, Spent] = {}
         self._reserved: dict[Attempt, Reserved] = {}
+        self._refused = False  # somebody was, since money last came back
 
     def load(self, store: Store, now_ms: int) -> None:
         """Read today's sums and open reservations."""
@@ -74,12 +77,17 @@ class Money:
             for row in records.reservations(store)
         }
 
-    def need(self, settings: ProviderSettings, prompt_bytes: int) -> Need:
-        """The worst case of one call."""
+    def need(
+        self, settings: ProviderSettings, prompt_bytes: int, left_usd: float = math.inf
+    ) -> Need:
+        """The worst case of one call. A claude run holds itself to what is left of a task."""
         tokens = prompt_bytes // BYTES_PER_TOKEN + FRAME_TOKENS
         answer = settings.answer_tokens_max
         if TRANSPORTS[settings.transport].client is not None:
-            return Need(usd=settings.usd_per_attempt, tokens=tokens + answer)
+            most = settings.usd_per_attempt
+            if settings.transport == "claude-cli":
+                most = min(most, max(left_usd, min(most, RUN_USD_MIN)))
+            return Need(usd=most, tokens=tokens + answer)
         price = self._model(settings).price_at(tokens)
         return Need(usd=price.worst_usd(tokens, answer), tokens=tokens + answer)
 
@@ -99,23 +107,31 @@ class Money:
         task_usd: float | None = None,
         spent_usd: float = 0.0,
     ) -> dict[str, str]:
-        """Why each provider that would exceed a budget would; `request` may be its length."""
+        """Why each provider that would exceed a budget would; `request` may be its bytes."""
         self._turn(now_ms)
-        length = request if isinstance(request, int) else characters(request)
+        size = request if isinstance(request, int) else size_bytes(request)
         found = {}
+        left_usd = self._task_usd(task_usd) - spent_usd
         for name, settings in providers.items():
-            need = self.need(settings, length)
+            need = self.need(settings, size, left_usd)
             why = self._why_not(settings, need, task_usd, spent_usd)
             if why:
                 found[name] = why
+        self._refused = self._refused or bool(found)
         return found
+
+    def came_back(self) -> bool:
+        """Whether those who were refused should be asked again: a call has ended for less than was
+        set aside. Says so once."""
+        refused, self._refused = self._refused, False
+        return refused
 
     def reserve(
         self,
         store: Store,
         attempt: Attempt,
         settings: ProviderSettings,
-        prompt: str,
+        request: Request,
         now_ms: int,
         *,
         task_usd: float | None,
@@ -123,7 +139,8 @@ class Money:
     ) -> str:
         """Set the worst case of this call aside; or why there is not enough, and then nothing."""
         self._turn(now_ms)
-        need = self.need(settings, len(prompt.encode("utf-8", "replace")))
+        left_usd = self._task_usd(task_usd) - spent_usd
+        need = self.need(settings, size_bytes(request), left_usd)
         why = self._why_not(settings, need, task_usd, spent_usd)
         if why or (not need.usd and settings.tokens_per_day is None):
             return why
@@ -142,13 +159,15 @@ class Money:
         if usd or tokens:
             self._add(store, provider, usd, tokens)
 
-    def lose(self, store: Store, attempt: Attempt, now_ms: int) -> None:
-        """Nobody will say what the call came to: it counts at its worst case."""
+    def lose(self, store: Store, attempt: Attempt, now_ms: int) -> float:
+        """Nobody will say what the call came to: it counts at its worst case, in USD."""
         self._turn(now_ms)
         reserved = self._reserved.pop(attempt, None)
-        if reserved is not None:
-            records.release(store, attempt)
-            self._add(store, reserved.provider, reserved.need.usd, reserved.need.tokens)
+        if reserved is None:
+            return 0.0
+        records.release(store, attempt)
+        self._add(store, reserved.provider, reserved.need.usd, reserved.need.tokens)
+        return reserved.need.usd
 
     def open_attempts(self) -> tuple[Attempt, ...]:
         """The calls that have a reservation."""
@@ -179,9 +198,8 @@ class Money:
                 return f"its {limit} tokens of today: {used} used, this takes up to {need.tokens}"
         if need.usd <= 0:
             return ""
-        most = self.settings.usd_per_task if task_usd is None else task_usd
         bounds = [
-            ("the task's budget", most, spent_usd),
+            ("the task's budget", self._task_usd(task_usd), spent_usd),
             ("today's budget", self.settings.usd_per_day, self._usd(None)),
         ]
         if settings.usd_per_day is not None:
@@ -193,6 +211,14 @@ class Money:
                     f" this may cost up to {_dollars(need.usd)}"
                 )
         return ""
+
+    def _task_usd(self, task_usd: float | None) -> float:
+        return self.settings.usd_per_task if task_usd is None else task_usd
+
+    def reserved_usd(self, attempt: Attempt) -> float:
+        """What was set aside for a call under way."""
+        reserved = self._reserved.get(attempt)
+        return reserved.need.usd if reserved is not None else 0.0
 
     def _usd(self, provider: str | None) -> float:
         spent = sum(row.usd for name, row in self._spent.items() if provider in (None, name))

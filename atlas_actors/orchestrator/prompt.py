@@ -1,6 +1,12 @@
 """Pure: the text that a provider is asked with."""
 
+import json
+from typing import Final
+
 from atlas_actors.messages.execution import Request
+
+# The headers of files, and why an earlier answer was not good enough.
+EXTRA_BYTES: Final = 1_000
 
 
 def build_prompt(request: Request, last_error: str) -> str:
@@ -12,6 +18,19 @@ def build_prompt(request: Request, last_error: str) -> str:
     return "\n\n".join(parts)
 
 
+def size_bytes(request: Request) -> int:
+    """The most bytes that the prompt will have, with what is said of an earlier answer."""
+    texts = [request.prompt, _schema(request)]
+    texts += [part for file in request.files for part in (file.name, file.text)]
+    size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+    return size + EXTRA_BYTES * (1 + len(request.files))
+
+
 def characters(request: Request) -> int:
     """How long the prompt will be, in characters."""
-    return len(request.prompt) + sum(len(file.text) + len(file.name) for file in request.files)
+    files = sum(len(file.text) + len(file.name) for file in request.files)
+    return len(request.prompt) + len(_schema(request)) + files
+
+
+def _schema(request: Request) -> str:
+    return "" if request.schema is None else json.dumps(request.schema)

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 
 import attrs
 
-from atlas_actors.messages.execution import AttemptEnded, BreakerChanged, End, ExecutorReported
+from atlas_actors.messages.execution import (
+    AttemptEnded,
+    BreakerChanged,
+    End,
+    ExecutorReported,
+    Fault,
+)
 from atlas_actors.messages.task import CloseLane, OpenLane
 from atlas_actors.orchestrator import breaker
 from atlas_actors.orchestrator.breaker import Breaker, Policy
@@ -58,7 +64,8 @@ class Roster:
         known = self.providers.get(ended.provider)
         if known is None:
             return False
-        if ended.end is End.CANCELLED:
+        short = ended.end is End.TIMED_OUT and ended.started.request.deadline_s is not None
+        if ended.end is End.CANCELLED or ended.fault in (Fault.BUDGET, Fault.TASK) or short:
             new = breaker.after_nothing(known.breaker)
         elif ended.end is End.ANSWERED:
             new = breaker.after_answer(known.breaker)
@@ -79,6 +86,11 @@ class Roster:
         """Time has passed: whether an open breaker lets a probe through now."""
         known = self.providers.get(name)
         return known is not None and self._set(known, breaker.at(known.breaker, now_s))
+
+    def reset(self, name: str) -> bool:
+        """A person says that it works again; whether that changed its breaker."""
+        known = self.providers.get(name)
+        return known is not None and self._set(known, Breaker())
 
     def lane(self, name: str, *, reroute: bool = True) -> OpenLane | CloseLane:
         """What tasks should know of a provider's lane."""
@@ -136,10 +148,15 @@ class Roster:
             return 0.0
         usage = ended.usage
         model = self.prices.of(settings, ended.model)
-        if TRANSPORTS[settings.transport].client is not None:
+        if self.is_client(ended.provider):
             return model.price.cost_usd(usage)  # a sum of many requests, none of them so long
         prompt = usage.input + usage.cache_read + usage.cache_write
         return model.price_at(prompt).cost_usd(usage)
+
+    def is_client(self, name: str) -> bool:
+        """Whether it is a program, whose runs may end without a word on what they used."""
+        settings = self.settings.get(name) or self._former.get(name)
+        return settings is not None and TRANSPORTS[settings.transport].client is not None
 
     def _set(self, known: Provider, new: Breaker) -> bool:
         self.providers[known.name] = attrs.evolve(known, breaker=new)

@@ -76,7 +76,10 @@ def next_step(
     tried = (*started.progress.tried, ended.provider)
     fresh = [name for name in usable if name not in tried]
     if verdict is not None:
-        lane = _better(ended.provider, fresh, providers, tiers) or ended.provider
+        lane = _better(ended.provider, fresh, providers, tiers)
+        resting = [link.provider for link in chain if link.verdict == "open"]
+        lane = lane or _better(ended.provider, resting, providers, tiers, same=False)
+        lane = lane or ended.provider
         return _again(ended, End.REJECTED, f"rejected: {verdict.detail}", lane)
     error = f"{ended.end}: {ended.error}"
     progress = attrs.evolve(started.progress, tried=tried, retried=0)
@@ -92,9 +95,9 @@ def next_step(
         case Fault.TASK:
             return _failed(ended.end, error)
         case Fault.CONTEXT:
-            return _to_longer(ended, pending, fresh, providers)
+            return _to_longer(ended, pending, chain, providers)
         case Fault.RATE | Fault.QUOTA | Fault.KEY:
-            return pending if fresh else _wait(ended, pending, chain, interruptions_max)
+            return pending if fresh else _wait(ended, pending, chain)
         case Fault.BUDGET:
             return pending
         case Fault.SERVER | Fault.NETWORK if ended.end is not End.TIMED_OUT:
@@ -113,13 +116,19 @@ def next_step(
             lane = fresh[0] if fresh else ended.provider
             return _again(ended, ended.end, error, lane, tried)
         case _ if ended.end is End.CANCELLED:
+            if started.interruptions >= interruptions_max:
+                return _failed(ended.end, error)
             return attrs.evolve(pending, lane=ended.provider, interrupted=True)
         case _:
             return _again(ended, ended.end, error, fresh[0] if fresh else None, tried)
 
 
 def over_of(
-    ended: AttemptEnded, verdict: Verdict | None, step: Next, cost_usd: float
+    ended: AttemptEnded,
+    verdict: Verdict | None,
+    step: Next,
+    cost_usd: float,
+    counted_usd: float = 0.0,
 ) -> AttemptOver:
     """What tasks is told of an attempt and of what follows it."""
     started = ended.started
@@ -141,6 +150,7 @@ def over_of(
         usage=ended.usage,
         estimated=ended.estimated,
         cost_usd=cost_usd,
+        counted_usd=max(cost_usd, counted_usd),
         duration_ms=ended.duration_ms,
         lane=step.lane,
         delay_ms=step.delay_ms,
@@ -179,15 +189,20 @@ def _failed(end: End, error: str) -> Next:
 
 
 def _better(
-    name: str, fresh: Sequence[str], providers: Mapping[str, Provider], tiers: Sequence[str]
+    name: str,
+    fresh: Sequence[str],
+    providers: Mapping[str, Provider],
+    tiers: Sequence[str],
+    *,
+    same: bool = True,
 ) -> str | None:
-    """The first of a higher tier, else another of the same one; never a lesser one."""
+    """The first of a higher tier, else (with `same`) another of its own; never a lesser one."""
     rank = {tier: n for n, tier in enumerate(tiers)}
     mine = rank.get(providers[name].tier, -1) if name in providers else -1
     ranks = {one: rank.get(providers[one].tier, -1) for one in fresh}
     higher = (one for one in fresh if ranks[one] > mine)
-    same = (one for one in fresh if ranks[one] == mine)
-    return next(higher, None) or next(same, None)
+    equal = (one for one in fresh if same and ranks[one] == mine)
+    return next(higher, None) or next(equal, None)
 
 
 def _retry_here(
@@ -207,29 +222,31 @@ def _retry_here(
 
 
 def _to_longer(
-    ended: AttemptEnded, pending: Next, fresh: Sequence[str], providers: Mapping[str, Provider]
+    ended: AttemptEnded, pending: Next, chain: Sequence[Link], providers: Mapping[str, Provider]
 ) -> Next:
+    """The first that takes more and can do it now, else the first that may be waited for."""
     known = providers.get(ended.provider)
     takes = known.context_tokens if known else 0
-    longer = [name for name in fresh if providers[name].context_tokens > takes]
+    more = [
+        link
+        for link in chain
+        if link.verdict in (IN, "waiting", "open")
+        and link.provider not in pending.progress.tried
+        and providers[link.provider].context_tokens > takes
+    ]
+    longer = [link.provider for link in sorted(more, key=lambda link: link.verdict != IN)]
     if not longer:
         return _failed(ended.end, f"{pending.error}; no provider at hand takes more")
     return attrs.evolve(pending, lane=longer[0])
 
 
-def _wait(
-    ended: AttemptEnded, pending: Next, chain: Sequence[Link], interruptions_max: int
-) -> Next:
-    """Nobody else: until the first cooldown is over. A key that stays wrong is given up."""
+def _wait(ended: AttemptEnded, pending: Next, chain: Sequence[Link]) -> Next:
+    """Nobody else: until the first cooldown is over."""
     lane, _ = lane_of(chain)
-    stays = ended.fault is Fault.KEY
-    if stays and ended.started.interruptions >= interruptions_max:
-        return _failed(ended.end, pending.error)
+    if lane is None and any(link.provider == ended.provider for link in chain):
+        lane = ended.provider
     return attrs.evolve(
-        pending,
-        lane=lane or ended.provider,
-        progress=Progress(rounds=ended.started.progress.rounds + 1),
-        interrupted=stays,
+        pending, lane=lane, progress=Progress(rounds=ended.started.progress.rounds + 1)
     )
 
 
@@ -249,7 +266,7 @@ def _next_round(
         lane=usable[0] if usable else ended.provider,
         delay_ms=_delay_ms(ROUND_BASE_MS, rounds - 1, jitter),
         progress=Progress(rounds=rounds),
-        interrupted=True,
+        interrupted=ended.provider in usable,  # one that rests is only tried now and then
     )
 
 

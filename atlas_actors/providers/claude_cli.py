@@ -141,7 +141,8 @@ class RunReader:
         if result is None:
             why = words(stderr) or self._retry
             error = f"it ended with code {code} and no result{': ' + why if why else ''}"
-            return failed(_fault_of_words(why) or Fault.SERVER, error, self.answer)
+            fault = _fault_of_words(why) or Fault.SERVER
+            return failed(fault, error, self.answer, estimated=True)
         said = _text_of(result)
         reason = str(result.get("terminal_reason") or result.get("subtype") or "")
         self.answer.finish = _finish(result, reason)
@@ -164,6 +165,8 @@ class RunReader:
                 End.REFUSED, Fault.REQUEST, f"the run was blocked ({reason or 'no turn'})", used
             )
         self.answer.text = said
+        if result.get("permission_denials"):
+            self.answer.finish = "denied"  # of something; it counts where nothing was changed
         return self._ended(End.ANSWERED, None, "", used)
 
     def _ended(self, end: End, fault: Fault | None, error: str, used: Totals) -> CallEnd:

@@ -27,7 +27,7 @@ PASSED_ON: Final = (
     "SSL_CERT_DIR",
     "NODE_EXTRA_CA_CERTS",
 )
-# Tells our own hook to be silent: this client is ours.
+# Tells our own hook to be silent, and us after a crash whose client it was.
 MARKER: Final = "ATLAS_EXECUTOR"
 STDERR_CHARACTERS: Final = 300
 

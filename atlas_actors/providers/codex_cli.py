@@ -13,7 +13,6 @@ from typing import Any, Final
 from atlas_actors.messages.execution import End, Fault, Usage
 from atlas_actors.providers.cli import Job, Launch, Totals, passed_on, words
 from atlas_actors.providers.wire import (
-    END_OF,
     Answer,
     CallEnd,
     WireError,
@@ -145,7 +144,8 @@ class RunReader:
         said = self._failure or self._error or words(stderr)
         error = said or f"it ended with code {code} and no result"
         fault = fault_of_words(said)
-        return CallEnd(end=END_OF[fault], fault=fault, answer=self.answer, error=error)
+        unknown = not self._completed  # what a failed turn has used is not said
+        return failed(fault, error, self.answer, estimated=unknown)
 
 
 def usage_of(usage: Mapping[str, Any]) -> Usage:

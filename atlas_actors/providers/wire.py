@@ -252,9 +252,17 @@ def models_of(body: bytes) -> list[str]:
     return [whole(id)[:MODEL_CHARACTERS] for id in ids if isinstance(id, str)]
 
 
-def failed(fault: Fault, error: str, answer: Answer | None = None) -> CallEnd:
-    """A call that this fault ended."""
-    return CallEnd(end=END_OF[fault], fault=fault, error=error, answer=answer or Answer())
+def failed(
+    fault: Fault, error: str, answer: Answer | None = None, *, estimated: bool = False
+) -> CallEnd:
+    """A call that this fault ended; `estimated` where it does not say what it used."""
+    return CallEnd(
+        end=END_OF[fault],
+        fault=fault,
+        error=error,
+        answer=answer or Answer(),
+        estimated=estimated,
+    )
 
 
 def object_of(data: bytes) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The queue: accepts work durably, starts it on open lanes, records how each attempt ended."""
 
+import math
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -53,6 +54,7 @@ Inbox = (
 # told again, so few of them keep a storm of restarts from becoming a storm of mail.
 OFFERED_MAX: Final = 64
 PRUNE_ROWS: Final = 1_000
+LOOK_S: Final = 300.0  # a timer does not run while the machine sleeps
 
 
 class Tasks(StoreActor):
@@ -77,6 +79,7 @@ class Tasks(StoreActor):
         self._running: dict[str, int] = {}
         self._offered: set[str] = set()
         self._due_ms: int | None = None
+        self._deadline_ms: float | None = None  # the first of those that wait; None: not known
         self._lanes_changed = False
         self._stale: set[str] = set()  # lanes in which something may be ready to start
 
@@ -108,7 +111,7 @@ class Tasks(StoreActor):
     def on_rollback(self) -> None:
         """Count anew what the refused batch had counted."""
         self._offered.clear()
-        self._due_ms = None
+        self._due_ms = self._deadline_ms = None
         self._stale.update(self._slots)
         self._count_running()
 
@@ -139,10 +142,16 @@ class Tasks(StoreActor):
             case AttemptOver():
                 return self._on_attempt_over(message)
             case AttemptLost():
-                self._interrupt(message.task_id, message.attempt, End.UNREACHABLE, message.reason)
+                self._interrupt(
+                    message.task_id,
+                    message.attempt,
+                    End.UNREACHABLE,
+                    message.reason,
+                    message.counted_usd,
+                )
                 return self._count_running()
             case TaskDue():
-                self._due_ms = None
+                self._due_ms = self._deadline_ms = None
                 self._stale.update(self._slots)  # before_commit looks for what may start
                 return None
 
@@ -157,6 +166,7 @@ class Tasks(StoreActor):
         if self._lanes_changed:
             open_lanes = [name for name, count in self._slots.items() if count]
             records.forget_lanes(self.store, open_lanes)
+        self._expire()
         for lane in self._stale & self._slots.keys():
             self._start_ready(lane)
         self._offer()
@@ -184,6 +194,8 @@ class Tasks(StoreActor):
             )
         id = self._ids.new()
         now_ms = self.place.clock.now_ms()
+        if order.request.deadline_s is not None:
+            self._deadline_ms = None  # it may be the first
         records.add(self.store, id, order, self._settings.attempts_max, now_ms)
         return TaskAccepted(id=id, created=True)
 
@@ -207,6 +219,7 @@ class Tasks(StoreActor):
             raise Conflict(
                 f"task {id} is {row['state']}; only failed or cancelled ones are retried"
             )
+        self._deadline_ms = None
         records.retry(self.store, id, self.place.clock.now_ms())
         return self._changed(id, TaskState.PENDING)
 
@@ -281,17 +294,29 @@ class Tasks(StoreActor):
                     last_error=row["error"] or "",
                     progress=records.progress_of(row),
                     created_ms=row["created_ms"],
-                    begun_ms=row["started_ms"],
+                    deadline_ms=row["deadline_ms"],
                     spent_usd=row["spent_usd"],
                 ),
             )
             self._changed(row["id"], TaskState.IN_PROGRESS)
 
+    def _expire(self) -> None:
+        """Fail what has waited past its deadline, and look again when the next one is."""
+        now_ms = self.place.clock.now_ms()
+        if self._deadline_ms is not None and now_ms < self._deadline_ms:
+            return
+        for id in records.expire(self.store, now_ms):
+            self._changed(id, TaskState.FAILED, "its deadline is over")
+        next_ms = records.next_deadline_ms(self.store)
+        self._deadline_ms = math.inf if next_ms is None else next_ms
+        if next_ms is not None:
+            self.after(min((next_ms - now_ms) / 1000, LOOK_S), TaskDue())
+
     def _wake_when_due(self, lane: str, now_ms: int) -> None:
         due_ms = records.next_due_ms(self.store, lane, now_ms)
         if due_ms is not None and (self._due_ms is None or due_ms < self._due_ms):
             self._due_ms = due_ms
-            self.after((due_ms - now_ms) / 1000, TaskDue())
+            self.after(min((due_ms - now_ms) / 1000, LOOK_S), TaskDue())
 
     def _offer(self) -> None:
         """Tell the orchestrator of tasks without a lane, a bounded number at a time."""
@@ -303,13 +328,16 @@ class Tasks(StoreActor):
                 request = records.request_of(self._find(id))
                 self.tell(paths.ORCHESTRATOR, TaskQueued(task_id=id, request=request))
 
-    def _interrupt(self, id: str, attempt: int, end: End, reason: str) -> None:
+    def _interrupt(
+        self, id: str, attempt: int, end: End, reason: str, counted_usd: float = 0.0
+    ) -> None:
         state = records.interrupt(
             self.store,
             id,
             attempt,
             end,
             reason,
+            counted_usd=counted_usd,
             most=self._settings.interruptions_max,
             now_ms=self.place.clock.now_ms(),
         )

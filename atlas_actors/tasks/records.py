@@ -19,8 +19,9 @@ def add(store: Store, id: str, order: SubmitTask, attempts_max: int, now_ms: int
     request = order.request
     store.run(
         "insert into tasks (id, key, state, priority, prompt, files, cwd, schema, provider,"
-        " budget_usd, attempts_max, due_ms, created_ms, match, command, in_place, deadline_s)"
-        " values (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " budget_usd, attempts_max, due_ms, created_ms, match, command, in_place, deadline_s,"
+        " deadline_ms)"
+        " values (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             id,
             order.key,
@@ -38,6 +39,7 @@ def add(store: Store, id: str, order: SubmitTask, attempts_max: int, now_ms: int
             None if request.check is None else json.dumps(request.check),
             int(request.in_place),
             request.deadline_s,
+            _deadline_ms(request.deadline_s, order.at_ms or now_ms),
         ),
     )
 
@@ -143,7 +145,7 @@ def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
         "update tasks set state = :state, lane = :lane, due_ms = :due_ms, ended_ms = :ended_ms,"
         " answers_asked = answers_asked + :answers, interruptions = interruptions + :interruptions,"
         " result = :result, error = :error, verified_by = :verified_by, waits_for = :waits_for,"
-        " progress = :progress, spent_usd = spent_usd + :cost_usd,"
+        " progress = :progress, spent_usd = spent_usd + :counted_usd,"
         " workspace = coalesce(:workspace, workspace)"
         " where id = :id and state = 'in_progress' and attempt = :attempt and epoch = :epoch",
         {
@@ -154,7 +156,7 @@ def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
             "answers": int(over.counts),
             "interruptions": int(over.interrupted),
             "progress": json.dumps(attrs.asdict(over.progress)),
-            "cost_usd": over.cost_usd,
+            "counted_usd": max(over.cost_usd, over.counted_usd),
             "workspace": _workspace_text(over.workspace),
             "result": over.answer,
             "error": over.error or None,
@@ -189,14 +191,48 @@ def retry(store: Store, id: str, now_ms: int) -> None:
     store.run(
         "update tasks set state = 'pending', routed = 0, lane = null, due_ms = ?, ended_ms = null,"
         " answers_asked = 0, interruptions = 0, error = null, waits_for = '', progress = '{}',"
-        " started_ms = null, spent_usd = 0"
+        " spent_usd = 0,"
+        " deadline_ms = ? + cast(deadline_s * 1000 as integer)"
         " where id = ? and state in ('failed', 'cancelled')",
-        (now_ms, id),
+        (now_ms, now_ms, id),
     )
 
 
+def expire(store: Store, now_ms: int) -> list[str]:
+    """Pending tasks whose time is over have failed; their ids."""
+    rows = store.rows(
+        "update tasks set state = 'failed', ended_ms = ?1, waits_for = '',"
+        " error = 'timed_out: the deadline of ' || deadline_s || ' s is over'"
+        " || iif(waits_for = '', '', '; it waited: ' || waits_for)"
+        " where state = 'pending' and deadline_ms is not null and deadline_ms <= ?1 returning id",
+        (now_ms,),
+    )
+    return [row["id"] for row in rows]
+
+
+def next_deadline_ms(store: Store) -> int | None:
+    """When the next pending task's time is over."""
+    row = store.row(
+        "select min(deadline_ms) as at_ms from tasks"
+        " where deadline_ms is not null and state = 'pending'"
+    )
+    return None if row is None or row["at_ms"] is None else int(row["at_ms"])
+
+
+def _deadline_ms(deadline_s: float | None, from_ms: int) -> int | None:
+    return None if deadline_s is None else from_ms + int(deadline_s * 1000)
+
+
 def interrupt(
-    store: Store, id: str, attempt: int, end: End, reason: str, *, most: int, now_ms: int
+    store: Store,
+    id: str,
+    attempt: int,
+    end: End,
+    reason: str,
+    *,
+    counted_usd: float,
+    most: int,
+    now_ms: int,
 ) -> TaskState | None:
     """An attempt was lost: pending again, flagged, or failed after `most` interruptions.
 
@@ -204,12 +240,22 @@ def interrupt(
     """
     row = store.row(
         "update tasks set interruptions = interruptions + 1, maybe_ran = 1, routed = 0,"
-        " lane = null, due_ms = ?,"
+        " lane = null, due_ms = ?, spent_usd = spent_usd + ?,"
         " state = case when interruptions + 1 > ? then 'failed' else 'pending' end,"
         " ended_ms = case when interruptions + 1 > ? then ? end,"
         " error = case when interruptions + 1 > ? then ? end"
         " where id = ? and attempt = ? and state = 'in_progress' returning state",
-        (now_ms, most, most, now_ms, most, f"interrupted too often; last: {reason}", id, attempt),
+        (
+            now_ms,
+            counted_usd,
+            most,
+            most,
+            now_ms,
+            most,
+            f"interrupted too often; last: {reason}",
+            id,
+            attempt,
+        ),
     )
     if row is None:
         return None

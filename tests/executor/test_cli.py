@@ -3,7 +3,10 @@
 import gc
 import json
 import os
+import signal
 import socket
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from atlas_actors.config import Home
 from atlas_actors.errors import Unavailable
 from atlas_actors.executor import cli, process
 from atlas_actors.executor.cli import CliBackend
+from atlas_actors.executor.orphans import end_orphans
 from atlas_actors.messages.execution import End, Fault, Usage
 from atlas_actors.providers import claude_cli, codex_cli
 from tests.support.clients import KEY, Life, backend, open_files, program, settings, work
@@ -103,7 +107,9 @@ def test_the_environment_is_scrubbed(tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "passed on")
     said = json.loads(asked(backend(tmp_path, "claude(json.dumps(dict(os.environ)))")).answer.text)
     assert "of the caller" not in said.values()
-    assert (said["ATLAS_EXECUTOR"], said["NO_PROXY"]) == ("1", "passed on")
+    assert (said["ATLAS_EXECUTOR"], said["NO_PROXY"]) == (
+        str(tmp_path / "atlas" / "clients" / "x.scratch"), "passed on",
+    )  # fmt: skip
     assert said["HOME"] == str(tmp_path / "atlas" / "clients" / "x")
 
 
@@ -171,7 +177,45 @@ def test_a_schema_is_a_file_that_is_then_gone(tmp_path):
     path, schema = json.loads(asked(client, schema={"type": "object"}).answer.text)
     assert schema == {"type": "object"}
     assert not Path(path).exists()
-    assert list((tmp_path / "atlas" / "clients" / "scratch").iterdir()) == []
+    assert list((tmp_path / "atlas" / "clients" / "x.scratch").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not show the variables")
+def test_what_outlived_a_killed_daemon_is_ended_when_its_executor_starts_again(tmp_path):
+    client = backend(tmp_path, 'claude("four")')
+    (client.scratch / "run-old").mkdir()
+    orphan, stranger = (
+        subprocess.Popen(
+            [sys.executable, "-ISc", "import signal; signal.pause()"],
+            env={"ATLAS_EXECUTOR": where}, start_new_session=True,
+        )
+        for where in (str(client.scratch), str(tmp_path / "another"))
+    )  # fmt: skip
+    try:
+        assert end_orphans(client.scratch) == 1
+        assert orphan.wait(WAIT_S) == -signal.SIGKILL
+        assert stranger.poll() is None
+        assert list(client.scratch.iterdir()) == []
+    finally:
+        for process in (orphan, stranger):
+            process.kill()
+            process.wait(WAIT_S)
+
+
+def test_a_refused_key_that_a_command_has_changed_since_is_taken_up(tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text("new-key-5678")
+    body = """
+        if os.environ["ANTHROPIC_API_KEY"] == "new-key-5678":
+            claude("four")
+        else:
+            claude("401", is_error=True, api_error_status=401)
+    """
+    client = backend(tmp_path, body, key_command=("cat", str(keys)))
+    client.key = "old-key-1234"
+    assert asked(client).answer.text == "four"
+    assert client.key == "new-key-5678"
 
 
 def test_a_session_that_goes_on_is_charged_by_the_difference(tmp_path):

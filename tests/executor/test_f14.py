@@ -269,11 +269,16 @@ def test_f14_a_name_server_that_hangs_is_waited_for_as_long_as_a_connection(monk
         release.wait(WAIT_S)
         raise socket.gaierror
 
+    async def ask():
+        client = client_of("http://model.example", {}, WAIT_S)
+        ended = await call(client, openai_chat, ASK, lambda _: None, SystemClock())
+        release.set()  # the loop's end waits for the thread that asks
+        await client.aclose()
+        return ended
+
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     monkeypatch.setattr(http, "CONNECT_S", 0.2)
-    threading.Timer(1.0, release.set).start()  # the thread that asks cannot be ended
-    ended = asked(openai_chat, "http://model.example")
-    release.set()
+    ended = anyio.run(ask)
     assert (ended.end, ended.error) == (End.TIMED_OUT, "no connection in 0.2 s")
 
 

@@ -13,13 +13,16 @@ from atlas_actors.messages.execution import (
     ExecutorReported,
     Fault,
     Request,
+    ResetBreaker,
     RunAttempt,
     Usage,
 )
-from atlas_actors.messages.routing import Classified, Route
+from atlas_actors.messages.routing import Classified, Classify, Route
+from atlas_actors.messages.supervision import ActorDown, Ending
 from atlas_actors.messages.task import (
     AssignLane,
     AttemptCancelled,
+    AttemptLost,
     AttemptOver,
     CloseLane,
     OpenLane,
@@ -220,7 +223,48 @@ def test_a_task_that_is_pinned_to_what_it_cannot_pay_waits_and_says_so(stage):
 
 
 def test_at_midnight_those_who_wait_for_money_are_routed_again(stage):
+    assert not only(RouteAgain, stage.give(DayBegan()))
+    stage.clock.advance(86_400)
     assert only(RouteAgain, stage.give(DayBegan()))
+
+
+def test_money_that_comes_back_wakes_those_who_wait_for_it(stage):
+    order = started("a", lane="paid", request=Request(prompt="why", budget_usd=0.1))
+    poor = Request(prompt="how", provider="paid", budget_usd=0.0001)
+    stage.give(order, TaskQueued(task_id="b", request=poor))
+    stage.give(Classified(request_id="b", route=ROUTE))
+    assert only(RouteAgain, stage.give(answered(order, usage=Usage(output=1))))
+
+
+def test_mail_of_a_batch_that_the_disk_refused_is_handled_when_it_comes_again(stage):
+    order = started("a")
+    stage.actor.dispatch(order)
+    stage.actor.dispatch(TaskQueued(task_id="b", request=order.request))
+    stage.sent()
+    stage.actor.on_rollback()
+    sent = stage.give(order, TaskQueued(task_id="b", request=order.request))
+    assert [run.started.task_id for run in only(RunAttempt, sent)] == ["a"]
+    assert [asked.request_id for asked in only(Classify, sent)] == ["b"]
+
+
+def test_an_end_that_the_disk_refused_is_not_given_up_before_it_comes_again(stage):
+    order = started("a")
+    stage.give(order)
+    stage.actor.dispatch(answered(order))
+    stage.sent()
+    stage.actor.on_rollback()
+    assert only(AttemptLost, stage.give(TasksStarted(open_attempts=(("a", 1),)))) == []
+    assert only(AttemptOver, stage.give(answered(order)))[0].answer == "because"
+
+
+def test_what_a_cancelled_attempt_had_reserved_is_not_kept_when_its_executor_dies(stage):
+    order = started("a", lane="paid", request=Request(prompt="why"))
+    stage.give(order, AttemptCancelled(task_id="a", attempt=1, lane="paid"))
+    assert stage.actor._money.open_attempts() == (("a", 1),)
+    stage.give(
+        ActorDown(path=paths.executor("paid"), incarnation=1, ending=Ending.CRASHED, error="boom")
+    )
+    assert stage.actor._money.open_attempts() == ()
 
 
 def test_what_an_attempt_cost_is_by_the_table_to_a_millionth(stage):
@@ -232,15 +276,17 @@ def test_what_an_attempt_cost_is_by_the_table_to_a_millionth(stage):
 
 
 def test_a_deadline_for_all_attempts_is_shared_among_those_that_may_follow(stage):
-    order = started("a", request=Request(prompt="why", deadline_s=30.0))
+    deadline_ms = stage.clock.now_ms() + 30_000
+    request = Request(prompt="why", deadline_s=30.0)
+    order = started("a", deadline_ms=deadline_ms, request=request)
     (run,) = only(RunAttempt, stage.give(order))
     assert run.deadline_s == 15.0  # two providers could be asked
 
 
 def test_past_the_deadline_nothing_is_asked_any_more(stage):
-    begun_ms = stage.clock.now_ms()
+    deadline_ms = stage.clock.now_ms() + 30_000
     stage.clock.advance(31)
-    late = started("a", begun_ms=begun_ms, request=Request(prompt="why", deadline_s=30.0))
+    late = started("a", deadline_ms=deadline_ms, request=Request(prompt="why", deadline_s=30.0))
     sent = stage.give(late)
     assert only(RunAttempt, sent) == []
     (over,) = only(AttemptOver, sent)
@@ -277,6 +323,35 @@ def test_a_probe_that_is_cancelled_leaves_room_for_another(stage):
         failed(probe, None, End.CANCELLED),
     )
     assert only(OpenLane, sent) == [OpenLane(lane="cheap", slots=1)]
+
+
+def test_a_provider_that_has_just_said_it_is_too_dear_is_not_asked_again_at_once(tmp_path):
+    stage = stage_on(tmp_path, providers={"paid": TABLES["paid"]})
+    request = Request(prompt="Ж" * 40_000, budget_usd=0.03)
+    order = started("a", lane="paid", request=request)
+    (over,) = only(AttemptOver, stage.give(order))
+    assert (over.fault, over.lane) == (Fault.BUDGET, None)
+    assert over.next_state is TaskState.PENDING
+    stage.stop()
+
+
+def test_what_is_chosen_is_also_paid_for(stage):
+    """Both sides of the same decision measure the same text."""
+    for cents in range(1, 40):
+        request = Request(prompt="Ж" * 40_000, provider="paid", budget_usd=cents / 400)
+        stage.give(TaskQueued(task_id=f"t{cents}", request=request))
+        route = attrs.evolve(ROUTE, id=f"r{cents}")
+        (assigned,) = only(AssignLane, stage.give(Classified(request_id=f"t{cents}", route=route)))
+        sent = stage.give(started(f"t{cents}", lane="paid", request=request))
+        assert bool(only(RunAttempt, sent)) is (assigned.lane == "paid")
+        stage.give(AttemptCancelled(task_id=f"t{cents}", attempt=1, lane="paid"))
+
+
+def test_a_person_can_say_that_a_provider_works_again(stage):
+    order = started("a")
+    stage.give(order, failed(order, Fault.KEY, End.REFUSED))
+    sent = stage.give(ResetBreaker(provider="cheap"))
+    assert only(OpenLane, sent) == [OpenLane(lane="cheap", slots=4)]
 
 
 def test_every_hop_is_told_with_its_fault_and_where_the_task_goes_next(stage):

@@ -21,7 +21,7 @@ CHANGED = Workspace(kind="copy", source="/s", root="/w", cwd="/w", files=1)
 def answered(answer, finish="stop", *, run=None, workspace=None, **asked):
     """An answer to a request of the fields `asked`."""
     started = AttemptStarted(
-        task_id="t", attempt=1, epoch=1, lane="a", request=Request(prompt="p", **asked),
+        task_id="t", attempt=1, epoch=1, lane="a", request=Request(**{"prompt": "p", **asked}),
         route=ROUTE, answers_asked=1, attempts_max=3, interruptions=0,
     )  # fmt: skip
     return AttemptEnded(
@@ -91,9 +91,14 @@ def test_an_answer_that_only_looks_like_a_refusal_counts(answer):
     [("refusal", "it refused"), ("denied", "denied every change")],
 )
 def test_a_provider_that_says_how_it_stopped_is_believed(finish, says):
-    verdict = check_answer(answered("Here it is.", finish))
+    unchanged = attrs.evolve(CHANGED, files=0)
+    verdict = check_answer(answered("Here it is.", finish, workspace=unchanged))
     assert not verdict.passed
     assert says in verdict.detail
+
+
+def test_what_was_denied_something_and_changed_files_all_the_same_counts():
+    assert check_answer(answered("Here it is.", "denied", workspace=CHANGED)).passed
 
 
 def test_changed_files_are_an_answer_without_words_and_no_change_is_none():
@@ -145,8 +150,37 @@ def test_the_requests_own_checks(asked, run, passed, how, says):
     ],
 )
 def test_where_json_was_asked_for_an_answer_without_it_fails(answer, asked, passed):
+    asked = {"prompt": "Extract name and order. Answer with JSON only.", **asked}
     assert check_answer(answered(answer, **asked), ("json",)).passed is passed
     assert check_answer(answered(answer, **asked)).passed
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wanted"),
+    [
+        ("Extract the name as JSON", True),
+        ("list the files in json format", True),
+        ("Return only valid JSON with the keys a and b", True),
+        ("Respond with a JSON object: {name}", True),
+        ("why is JSON slower than protobuf?", False),
+        ("explain errors in json parsing", False),
+        ("write a JSON parser in C", False),
+        ("what is json", False),
+    ],
+)
+def test_a_question_about_json_may_be_answered_in_prose(prompt, wanted):
+    verdict = check_answer(answered("some prose", prompt=prompt), ("json",))
+    assert verdict.passed is not wanted
+
+
+def test_json_after_other_brackets_is_found():
+    prompt = "return json"
+    assert check_answer(answered('Sure [v2]: {"a": 1}', prompt=prompt), ("json",)).passed
+
+
+def test_where_a_person_brought_a_check_it_decides_and_no_guess():
+    assert check_answer(answered("I can't help you.", match="help")).passed
+    assert not check_answer(answered("I can't help you.")).passed
 
 
 def test_the_fence_around_a_checked_answer_is_not_kept():

@@ -1,5 +1,6 @@
 """Budgets: nothing is called that could cost more than is left, and every cent is counted."""
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,7 +44,7 @@ def money(store, **limits):
 
 def reserve(money, store, settings=PROGRAM, attempt=("t", 1), now_ms=NOW_MS, **more):
     fields = {"task_usd": None, "spent_usd": 0.0, **more}
-    return money.reserve(store, attempt, settings, "prompt", now_ms, **fields)
+    return money.reserve(store, attempt, settings, Request(prompt="p"), now_ms, **fields)
 
 
 def test_a_call_that_could_exceed_the_day_is_not_made(store):
@@ -64,8 +65,16 @@ def test_what_a_call_really_cost_makes_room_again(store):
 
 def test_a_task_has_a_budget_of_its_own(store):
     held = money(store)
-    assert "the task's budget of $0.4:" in reserve(held, store, task_usd=0.4)
-    assert "the task's budget of $1:" in reserve(held, store, spent_usd=0.6)
+    codex = attrs.evolve(PROGRAM, transport="codex-cli")
+    assert "the task's budget of $0.4:" in reserve(held, store, codex, task_usd=0.4)
+    assert "the task's budget of $1:" in reserve(held, store, codex, spent_usd=0.6)
+
+
+def test_a_run_of_claude_gets_what_is_left_of_the_task_and_holds_itself_to_it(store):
+    held = money(store)
+    assert reserve(held, store, spent_usd=0.7) == ""
+    assert held.reserved_usd(("t", 1)) == pytest.approx(0.3)
+    assert "the task's budget" in reserve(held, store, attempt=("t", 2), spent_usd=0.99)
 
 
 def test_a_provider_has_limits_of_its_own_in_dollars_and_tokens(store):

@@ -140,7 +140,7 @@ LATE = ended(End.TIMED_OUT, Fault.NETWORK)
         (failed(Fault.QUOTA), None, links(a="open"), AGAIN, End.BUSY, "a"),
         (failed(Fault.KEY), None, links(a="open", high="in"), AGAIN, End.REFUSED, "high"),
         (failed(Fault.KEY), None, links(a="open"), AGAIN, End.REFUSED, "a"),
-        (failed(Fault.KEY, interruptions=10), None, links(a="open"), OVER, End.REFUSED, None),
+        (failed(Fault.KEY, interruptions=10), None, links(a="open"), AGAIN, End.REFUSED, "a"),
         # too long for it: only to who takes more
         (
             failed(Fault.CONTEXT),
@@ -193,10 +193,21 @@ def test_what_uses_up_answers_and_interruptions_and_what_says_nothing_of_quality
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", [Fault.SERVER, Fault.NETWORK, Fault.KEY])
+@pytest.mark.parametrize("fault", [Fault.SERVER, Fault.NETWORK])
 def test_a_round_in_which_all_failed_uses_up_an_interruption(fault):
     step = step_of(failed(fault, retried=1), None, ALONE)
     assert (step.counts, step.interrupted, step.progress) == (False, True, Progress(rounds=1))
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVER, Fault.NETWORK, Fault.KEY, Fault.RATE])
+def test_waiting_for_a_provider_that_rests_uses_up_nothing(fault):
+    step = step_of(failed(fault, retried=1), None, links(a="open"))
+    assert (step.state, step.counts, step.interrupted) == (TaskState.PENDING, False, False)
+
+
+def test_a_better_provider_that_rests_is_waited_for_rather_than_ask_the_same_again():
+    rejected = step_of(ANSWERED, FAILED, links(a="in", high="open"))
+    assert (rejected.state, rejected.lane) == (TaskState.PENDING, "high")
 
 
 def test_who_has_failed_in_this_round_is_not_asked_again_in_it():

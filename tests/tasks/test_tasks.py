@@ -301,6 +301,32 @@ def test_the_counts_equal_the_rows(stage):
     assert sorted(map(str, counted)) == sorted(map(str, real))
 
 
+def test_a_deadline_ends_a_task_that_waits_and_says_for_what(stage):
+    order = SubmitTask(request=Request(prompt="do it", deadline_s=30.0))
+    id = stage.actor.dispatch(order).id
+    waiting = AssignLane(task_id=id, lane=None, route=ROUTE, waits_for="nobody can")
+    stage.give(waiting)
+    stage.clock.advance(29)
+    stage.give(TaskDue())
+    assert row(stage, id)["state"] == "pending"
+    stage.clock.advance(1)
+    stage.give(TaskDue())
+    assert row(stage, id)["state"] == "failed"
+    assert (
+        row(stage, id)["error"]
+        == "timed_out: the deadline of 30.0 s is over; it waited: nobody can"
+    )
+    stage.actor.dispatch(RetryTask(id=id))
+    stage.give()
+    assert row(stage, id)["state"] == "pending"
+
+
+def test_what_a_lost_attempt_may_have_cost_counts_against_the_tasks_budget(stage):
+    id = begin(stage)
+    stage.give(AttemptLost(task_id=id, attempt=1, reason="gone", counted_usd=0.5))
+    assert row(stage, id)["spent_usd"] == 0.5
+
+
 def test_an_unknown_task_is_not_found(stage):
     with pytest.raises(NotFound):
         stage.actor.dispatch(CancelTask(id="nobody"))

@@ -1,0 +1,69 @@
+"""Which attempts are under way, and who waits for the same answer."""
+
+import attrs
+
+from atlas_actors.messages.execution import AttemptStarted
+
+Key = tuple[str, int]
+
+
+@attrs.define
+class Flight:
+    """An attempt that an executor has or will have, or that waits for one like it."""
+
+    started: AttemptStarted
+    same: str | None = None  # the hash that identical requests share
+    accepted_by: int | None = None  # the executor's incarnation
+    followers: list[AttemptStarted] = attrs.field(factory=list)
+    follows: Key | None = None
+
+
+class Flights:
+    """Flights by task and attempt. A batch that the disk refuses can be taken back."""
+
+    def __init__(self) -> None:
+        self._flights: dict[Key, Flight] = {}
+        # Attempts of which only their executor knows: an earlier incarnation of ours sent them, or
+        # their task was cancelled.
+        self.elsewhere: dict[Key, str] = {}
+        self._begun: list[Key] = []
+        self._ended: dict[Key, Flight] = {}
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._flights
+
+    def get(self, key: Key) -> Flight | None:
+        """The flight of an attempt."""
+        return self._flights.get(key)
+
+    def all(self) -> list[Flight]:
+        """Every flight."""
+        return list(self._flights.values())
+
+    def known(self, key: Key) -> bool:
+        """Whether somebody will say how it ended."""
+        return key in self._flights or key in self.elsewhere
+
+    def add(self, key: Key, flight: Flight) -> None:
+        """An attempt is under way."""
+        self._flights[key] = flight
+        self._begun.append(key)
+
+    def pop(self, key: Key) -> Flight | None:
+        """It is over."""
+        flight = self._flights.pop(key, None)
+        if flight is not None and key not in self._begun:
+            self._ended[key] = flight
+        return flight
+
+    def keep(self) -> None:
+        """The batch is on disk."""
+        self._begun.clear()
+        self._ended.clear()
+
+    def take_back(self) -> None:
+        """The batch was refused, and its mail comes again."""
+        for key in self._begun:
+            self._flights.pop(key, None)
+        self._flights.update(self._ended)
+        self.keep()
