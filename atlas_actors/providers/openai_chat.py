@@ -13,6 +13,7 @@ from atlas_actors.providers.wire import (
     Answer,
     Ask,
     WireError,
+    bearer,
     count,
     name_of,
     object_of,
@@ -32,7 +33,7 @@ _FINISH: Final = {
 
 def headers(key: str) -> dict[str, str]:
     """A bearer token, where there is a key."""
-    return {"authorization": f"Bearer {key}"} if key else {}
+    return bearer(key)
 
 
 def request(ask: Ask) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from atlas_actors.providers.wire import (
     Answer,
     Ask,
     WireError,
+    bearer,
     count,
     name_of,
     object_of,
@@ -29,7 +30,7 @@ _INCOMPLETE: Final = {"max_output_tokens": "length", "content_filter": "refusal"
 
 def headers(key: str) -> dict[str, str]:
     """A bearer token, where there is a key."""
-    return {"authorization": f"Bearer {key}"} if key else {}
+    return bearer(key)
 
 
 def request(ask: Ask) -> dict[str, Any]:

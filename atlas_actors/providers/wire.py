@@ -243,6 +243,11 @@ def retry_after(value: str | None, now_ms: int) -> int | None:
     return max(0, min(wait_ms, RETRY_AFTER_MAX_MS))
 
 
+def bearer(key: str) -> dict[str, str]:
+    """A bearer token, where there is a key."""
+    return {"authorization": f"Bearer {key}"} if key else {}
+
+
 def models_of(body: bytes) -> list[str]:
     """The ids of GET /v1/models. Raises WireError."""
     rows = object_of(body).get("data")

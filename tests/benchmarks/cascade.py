@@ -22,7 +22,6 @@ from unittest import mock
 
 import anyio
 import attrs
-import httpx
 
 from atlas_actors.actor import Actor
 from atlas_actors.cell import Fence
@@ -57,7 +56,7 @@ from atlas_actors.store import Store
 from supervisors.child import ChildSpec, SupervisorSpec
 from supervisors.daemon import make_home
 from supervisors.supervisor import Supervisor
-from tests.benchmarks.cascade_peer import measure
+from tests.benchmarks.cascade_peer import bare, measure
 from tests.support.houses import house_on
 from tests.support.trees import Tree
 
@@ -245,19 +244,6 @@ def selection(home: Path, calls: int) -> dict[str, float]:
     store.close()
     taken.sort()
     return {"p50_us": taken[len(taken) // 2], "p99_us": taken[int(len(taken) * 0.99)]}
-
-
-async def bare(url: str, calls: int) -> dict[str, float]:
-    times, began = [], 0.0
-    async with httpx.AsyncClient(trust_env=False) as client:
-        for number in range(calls + 10):
-            if number == 10:
-                began = time.process_time()
-                times.clear()
-            at = time.perf_counter()
-            await client.post(f"{url}/v1/chat/completions", json={"model": "m"})
-            times.append(time.perf_counter() - at)
-    return measure(times, time.process_time() - began)
 
 
 def slow_calls(home: Path, url: str, count: int) -> dict[str, float]:

@@ -22,8 +22,22 @@ def measure(times: list[float], cpu_s: float) -> dict[str, float]:
     }
 
 
-async def main(port: int, calls: int, slow: int) -> dict[str, object]:
+async def bare(url: str, calls: int) -> dict[str, float]:
     import httpx
+
+    times, began = [], 0.0
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for number in range(calls + 10):
+            if number == 10:
+                began = time.process_time()
+                times.clear()
+            at = time.perf_counter()
+            await client.post(f"{url}/v1/chat/completions", json={"model": "m"})
+            times.append(time.perf_counter() - at)
+    return measure(times, time.process_time() - began)
+
+
+async def main(port: int, calls: int, slow: int) -> dict[str, object]:
     import litellm
 
     litellm.suppress_debug_info = True
@@ -60,23 +74,11 @@ async def main(port: int, calls: int, slow: int) -> dict[str, object]:
             times.append(time.perf_counter() - at)
         return measure(times, time.process_time() - began)
 
-    async def bare(count: int) -> dict[str, float]:
-        times = []
-        async with httpx.AsyncClient() as client:
-            for number in range(count + 10):
-                if number == 10:
-                    began = time.process_time()
-                    times.clear()
-                at = time.perf_counter()
-                await client.post(f"{url}/v1/chat/completions", json={"model": "m"})
-                times.append(time.perf_counter() - at)
-        return measure(times, time.process_time() - began)
-
     http = router({"api_base": f"{url}/bad/v1"}, {"api_base": f"{url}/v1"})
     error = "litellm.InternalServerError"
     mocked = router({"mock_response": error}, {"mock_response": "ok"})
     found: dict[str, object] = {"version": getattr(litellm, "__version__", "?")}
-    found["bare"] = await bare(calls)
+    found["bare"] = await bare(url, calls)
     found["http"] = {
         "no fault": await series(http, "good"),
         "first fails": await series(http, "bad2"),
