@@ -56,8 +56,8 @@ from atlas_actors.store import Store
 from supervisors.child import ChildSpec, SupervisorSpec
 from supervisors.daemon import make_home
 from supervisors.supervisor import Supervisor
-from tests.benchmarks.cascade_peer import bare, measure
 from tests.support.houses import house_on
+from tests.support.litellm_peer import bare, measure
 from tests.support.trees import Tree
 
 ROOT = Path(__file__).parents[2]
@@ -286,7 +286,7 @@ def peer(python: str | None, port: int, calls: int, slow: int) -> dict[str, Any]
     if python is None:
         print("LiteLLM: left out; --litellm PYTHON names an interpreter that has it")
         return None
-    script = Path(__file__).with_name("cascade_peer.py")
+    script = ROOT / "tests/support/litellm_peer.py"
     done = subprocess.run(
         [python, str(script), str(port), str(calls), str(slow)],
         capture_output=True, text=True, timeout=900, check=False,

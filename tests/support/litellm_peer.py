@@ -1,6 +1,6 @@
 """The peer of the cascade benchmark: LiteLLM's Router in a process of its own.
 
-usage: python cascade_peer.py PORT CALLS SLOW     prints one JSON object
+usage: python litellm_peer.py PORT CALLS SLOW     prints one JSON object
 """
 
 import asyncio
