@@ -15,6 +15,7 @@ OPEN_CAP_S: Final = 600.0
 QUOTA_S: Final = 900.0
 KEY_S: Final = 600.0
 FLOOR_S: Final = 0.1
+BELIEVED_S: Final = 1.0
 
 State = Literal["closed", "open", "half_open"]
 
@@ -59,9 +60,11 @@ def after_fault(
         case Fault.RATE | Fault.QUOTA | Fault.KEY:
             base_s = {Fault.QUOTA: QUOTA_S, Fault.KEY: KEY_S}.get(fault, policy.open_s / 10)
             wait_s = _wait_s(base_s, breaker.opened, jitter)
-            if retry_after_ms is not None:  # exact the first time, then a minimum
+            if retry_after_ms is not None:
                 asked_s = min(retry_after_ms / 1000, RETRY_AFTER_CAP_S) * (1 + jitter / 10)
-                wait_s = max(asked_s, wait_s) if breaker.opened else asked_s
+                # "At once" is believed once: who says it again and again would be asked for ever.
+                believed = breaker.opened == 0 or asked_s >= BELIEVED_S
+                wait_s = asked_s if believed else wait_s
         case Fault.SERVER | Fault.NETWORK:
             failures = breaker.failures + 1
             enough = failures >= policy.failures or breaker.state == "half_open"

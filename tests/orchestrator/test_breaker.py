@@ -84,6 +84,15 @@ def test_what_the_provider_asks_for_is_the_wait_within_bounds(header_ms, waits_s
     assert breaker.until_s - 100.0 == pytest.approx(waits_s)
 
 
+def test_at_once_is_believed_once():
+    breaker, waits = Breaker(), []
+    for _ in range(4):
+        now_s = breaker.until_s
+        breaker = fault(at(breaker, now_s), Fault.RATE, retry_after_ms=0, now_s=now_s)
+        waits.append(breaker.until_s - now_s)
+    assert waits == pytest.approx([0.1, 3.0, 6.0, 12.0])
+
+
 def test_a_second_429_while_it_is_open_can_only_lengthen_the_wait():
     breaker = fault(Breaker(), Fault.RATE, retry_after_ms=60_000)
     assert fault(breaker, Fault.RATE, retry_after_ms=1_000) == breaker
