@@ -139,7 +139,8 @@ def _run_of(command: tuple[str, ...], run: CheckRun | None) -> str:
     if run is None:
         return f"{name} was not run"
     what = "did not run" if run.code is None else f"exited {run.code}"
-    return f"{name} {what}: {' '.join(run.output.split())[-DETAIL_CHARACTERS // 2 :]}"
+    said = " ".join(run.output.split())[-DETAIL_CHARACTERS // 2 :]
+    return f"{name} {what}{': ' if said else ''}{said}"
 
 
 def _beginning(answer: str) -> str:

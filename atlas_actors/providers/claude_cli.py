@@ -104,6 +104,7 @@ class RunReader:
         self.session = ""
         self._result: dict[str, Any] | None = None
         self._retry = ""
+        self._worked = False  # the model has answered at least once
 
     def read(self, line: bytes) -> Iterator[str]:
         """The text as the main agent writes it; what it did in between is not shown."""
@@ -111,6 +112,7 @@ class RunReader:
             value = object_of(line)
         except WireError:
             return  # a warning in prose; what counts is the result
+        self._worked = self._worked or value.get("type") in ("stream_event", "assistant")
         match value.get("type"):
             case "system" if value.get("subtype") == "init":
                 self.session = name_of(value.get("session_id"))
@@ -142,7 +144,7 @@ class RunReader:
             why = words(stderr) or self._retry
             error = f"it ended with code {code} and no result{': ' + why if why else ''}"
             fault = _fault_of_words(why) or Fault.SERVER
-            return failed(fault, error, self.answer, estimated=True)
+            return failed(fault, error, self.answer, estimated=self._worked)
         said = _text_of(result)
         reason = str(result.get("terminal_reason") or result.get("subtype") or "")
         self.answer.finish = _finish(result, reason)

@@ -104,6 +104,7 @@ class RunReader:
         self.session = ""
         self._messages: list[str] = []
         self._completed = False
+        self._worked = False  # the model has answered at least once
         self._failure: str | None = None
         self._error = ""
 
@@ -113,10 +114,12 @@ class RunReader:
             value = object_of(line)
         except WireError:
             return  # a warning in prose
+        kind = part(value, "item").get("type")
+        self._worked = self._worked or kind not in (None, "error")
         match value.get("type"):
             case "thread.started":
                 self.session = name_of(value.get("thread_id"))
-            case "item.completed" if part(value, "item").get("type") == "agent_message":
+            case "item.completed" if kind == "agent_message":
                 text = part(value, "item").get("text")
                 if isinstance(text, str) and text:
                     self._messages.append(whole(text))
@@ -144,7 +147,7 @@ class RunReader:
         said = self._failure or self._error or words(stderr)
         error = said or f"it ended with code {code} and no result"
         fault = fault_of_words(said)
-        unknown = not self._completed  # what a failed turn has used is not said
+        unknown = self._worked and not self._completed  # a failed turn does not say what it used
         return failed(fault, error, self.answer, estimated=unknown)
 
 

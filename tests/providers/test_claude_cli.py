@@ -403,3 +403,8 @@ def test_lines_of_any_shape_end_somehow(value, key, code):
         assert end.error.encode("utf-8") is not None
         assert end.answer.text.encode("utf-8") is not None
         assert (end.end is End.ANSWERED) == (end.error == "" and end.fault is None)
+
+
+def test_a_run_that_was_cut_off_after_work_does_not_say_what_it_used():
+    assert end_of(delta("Let me look."), code=143).estimated
+    assert not end_of(code=1).estimated

@@ -301,3 +301,12 @@ def test_lines_of_any_shape_end_somehow(value, key, code):
         assert end.error.encode("utf-8") is not None
         assert end.answer.text.encode("utf-8") is not None
         assert (end.end is End.ANSWERED) == (end.error == "" and end.fault is None)
+
+
+def test_a_turn_that_failed_before_the_model_answered_has_used_nothing():
+    assert not end_of(error("high demand"), failed("high demand"), code=1).estimated
+
+
+def test_what_a_turn_used_that_failed_after_work_is_not_known():
+    work = item(type="command_execution", command="ls")
+    assert end_of(work, failed("high demand"), code=1).estimated
