@@ -53,6 +53,7 @@ from atlas_actors.settings import BudgetSettings, ProviderSettings, RoutingSetti
 from atlas_actors.store_actor import StoreActor
 
 LOOK_S: Final = 300.0
+MONEY_S: Final = 2.0  # those who wait for money are not routed anew after each call
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +66,11 @@ class BreakerDue:
 @attrs.frozen(kw_only=True)
 class DayBegan:
     """What we tell ourselves at midnight: there is money again."""
+
+
+@attrs.frozen(kw_only=True)
+class MoneyCameBack:
+    """What we tell ourselves a moment after a call has ended for which others wait."""
 
 
 Inbox = (
@@ -83,6 +89,7 @@ Inbox = (
     | ProvidersChanged
     | BreakerDue
     | DayBegan
+    | MoneyCameBack
     | ResetBreaker
 )
 
@@ -121,6 +128,7 @@ class Orchestrator(StoreActor):
             interruptions_max=interruptions_max,
             jitter=jitter,
             on_breaker=self._on_breaker,
+            on_money=lambda: self.after(MONEY_S, MoneyCameBack()),
         )
         self._day = day_of(place.clock.now_ms())
         self._asked: dict[str, TaskQueued | DecideRoute] = {}
@@ -184,6 +192,8 @@ class Orchestrator(StoreActor):
                 return self._on_breaker_due(message.provider)
             case DayBegan():
                 return self._on_day_began()
+            case MoneyCameBack():
+                return self.tell(paths.TASKS, RouteAgain())
             case ResetBreaker():
                 if self._roster.reset(message.provider):
                     self._on_breaker(message.provider)
@@ -236,6 +246,8 @@ class Orchestrator(StoreActor):
             wait_for_budget=self._money.settings.when_over == "wait",
         )
         lane, waits_for = lane_of(chain)
+        if lane is None and any(link.verdict == "over budget" for link in chain):
+            self._money.refuse()
         estimated_usd = self._roster.estimate_usd(
             lane, wanted.length / CHARACTERS_PER_TOKEN, classified.route.answer_tokens
         )

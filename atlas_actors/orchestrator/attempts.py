@@ -19,7 +19,7 @@ from atlas_actors.messages.execution import (
 )
 from atlas_actors.messages.routing import Link, RouteSpent
 from atlas_actors.messages.supervision import ActorDown
-from atlas_actors.messages.task import AttemptCancelled, AttemptLost, RouteAgain, TaskState
+from atlas_actors.messages.task import AttemptCancelled, AttemptLost, TaskState
 from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.answers import Answers, Given, ended_by, key_of
 from atlas_actors.orchestrator.chain import IN, chain_of, lane_of, wanted_of
@@ -62,6 +62,7 @@ class Attempts:
         interruptions_max: int,
         jitter: Callable[[], float],
         on_breaker: Callable[[str], None],
+        on_money: Callable[[], None],
     ) -> None:
         self._desk = desk
         self._roster = roster
@@ -71,6 +72,7 @@ class Attempts:
         self._interruptions_max = interruptions_max
         self._jitter = jitter
         self._on_breaker = on_breaker
+        self._on_money = on_money
         self._flights = Flights()
 
     def keep(self) -> None:
@@ -275,7 +277,7 @@ class Attempts:
         else:
             self._money.settle(self._desk.store, key, ended.provider, cost_usd, ended.usage, now_ms)
         if self._money.came_back():
-            self._desk.tell(paths.TASKS, RouteAgain())
+            self._on_money()
         return cost_usd, counted_usd
 
     def _next(self, ended: AttemptEnded, verdict: Verdict | None, counted_usd: float = 0.0) -> Next:
@@ -296,6 +298,8 @@ class Attempts:
             lane, waits_for = lane_of(chain)
             if lane in step.progress.tried:  # it has just said no: until something changes
                 lane = None
+            if lane is None:
+                self._money.refuse()
             step = attrs.evolve(step, lane=lane, error=waits_for or step.error)
         return step
 

@@ -117,12 +117,14 @@ class Money:
             why = self._why_not(settings, need, task_usd, spent_usd)
             if why:
                 found[name] = why
-        self._refused = self._refused or bool(found)
         return found
 
+    def refuse(self) -> None:
+        """Somebody waits for money that is not there."""
+        self._refused = True
+
     def came_back(self) -> bool:
-        """Whether those who were refused should be asked again: a call has ended for less than was
-        set aside. Says so once."""
+        """A call has ended: whether somebody waits for what it may have left. Says so once."""
         refused, self._refused = self._refused, False
         return refused
 

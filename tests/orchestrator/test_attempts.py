@@ -31,7 +31,7 @@ from atlas_actors.messages.task import (
     TasksStarted,
     TaskState,
 )
-from atlas_actors.orchestrator.actor import BreakerDue, DayBegan, Orchestrator
+from atlas_actors.orchestrator.actor import BreakerDue, DayBegan, MoneyCameBack, Orchestrator
 from atlas_actors.orchestrator.attempts import CACHE_LANE
 from atlas_actors.providers.prices import shipped
 from atlas_actors.settings import BudgetSettings, ProviderSettings, RoutingSettings
@@ -229,11 +229,20 @@ def test_at_midnight_those_who_wait_for_money_are_routed_again(stage):
 
 
 def test_money_that_comes_back_wakes_those_who_wait_for_it(stage):
-    order = started("a", lane="paid", request=Request(prompt="why", budget_usd=0.1))
-    poor = Request(prompt="how", provider="paid", budget_usd=0.0001)
-    stage.give(order, TaskQueued(task_id="b", request=poor))
-    stage.give(Classified(request_id="b", route=ROUTE))
-    assert only(RouteAgain, stage.give(answered(order, usage=Usage(output=1))))
+    later = []
+    stage.actor.after = lambda _, message: later.append(message)
+    rich, poor = Request(prompt="why"), Request(prompt="how", provider="paid", budget_usd=0.0001)
+    for task_id, request in (("a", rich), ("b", poor)):
+        stage.give(TaskQueued(task_id=task_id, request=request))
+        order = started(task_id, lane="paid", request=rich)
+        stage.give(Classified(request_id=task_id, route=ROUTE))
+        if task_id == "a":
+            stage.give(order, answered(order, usage=Usage(output=1)))
+            assert MoneyCameBack() not in later  # nobody waits for it
+    other = started("c", lane="paid", request=Request(prompt="else"))
+    stage.give(other, answered(other, usage=Usage(output=1)))
+    assert MoneyCameBack() in later
+    assert only(RouteAgain, stage.give(MoneyCameBack()))
 
 
 def test_mail_of_a_batch_that_the_disk_refused_is_handled_when_it_comes_again(stage):
