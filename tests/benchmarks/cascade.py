@@ -170,6 +170,7 @@ class Cascade:
         started = AttemptStarted(
             task_id=id, attempt=1, epoch=1, lane=lane, request=Request(prompt=f"say {id}"),
             route=ROUTE, answers_asked=1, attempts_max=9, interruptions=0,
+            progress=Progress(tried=("bad1",) if lane == "bad2" else ()),
         )  # fmt: skip
         self.waiting[id] = (started, done)
         self.desk.tell(started)
@@ -190,7 +191,7 @@ class Cascade:
 class Mock:
     """A backend without a network."""
 
-    transport, model, note, state = "mock", "m", "", "ready"
+    transport, model, note, key, state = "mock", "m", "", "", "ready"
 
     def __init__(self, good: bool) -> None:
         self.good = good
