@@ -4,6 +4,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import anyio
 import httpx
@@ -75,6 +76,7 @@ class Executor(AsyncActor):
         self._scopes: dict[tuple[str, int], anyio.CancelScope] = {}
         self._workspaces: dict[tuple[str, int], Workspace] = {}
         self._unwanted: set[tuple[str, int]] = set()  # cancelled by a person
+        self._locks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         self._begun_s: deque[float] = deque()  # the requests of the last minute
 
     async def on_start_async(self) -> None:
@@ -219,10 +221,17 @@ class Executor(AsyncActor):
         self._unwanted.discard(key)
         if workspace is None or not unwanted or workspace.kind == "in_place":
             return
-        try:
-            await self._on_thread(lambda: discard(workspace))
-        except (AtlasError, OSError) as error:
-            logger.warning("workspace.not_discarded", task_id=key[0], error=str(error))
+        async with self._lock_of(key[0]):
+            if any(task_id == key[0] for task_id, _ in self._scopes):
+                return  # it was tried again meanwhile, and works in there
+            try:
+                await self._on_thread(lambda: discard(workspace))
+            except (AtlasError, OSError) as error:
+                logger.warning("workspace.not_discarded", task_id=key[0], error=str(error))
+
+    def _lock_of(self, task_id: str) -> anyio.Lock:
+        """Making and discarding a task's workspace do not overlap."""
+        return self._locks.setdefault(task_id, anyio.Lock())
 
     async def _pace(self) -> None:
         """Wait until fewer than requests_per_minute have begun within the last minute."""
@@ -242,14 +251,15 @@ class Executor(AsyncActor):
         workspace: Workspace | None = None
         if order.writes and request.cwd is not None:
             try:
-                workspace = await self._on_thread(
-                    lambda: prepare(
-                        self._home.workspaces,
-                        order.started.task_id,
-                        request.cwd or "",
-                        in_place=request.in_place,
+                async with self._lock_of(order.started.task_id):
+                    workspace = await self._on_thread(
+                        lambda: prepare(
+                            self._home.workspaces,
+                            order.started.task_id,
+                            request.cwd or "",
+                            in_place=request.in_place,
+                        )
                     )
-                )
             except (AtlasError, OSError) as error:
                 return failed(Fault.TASK, str(error)), None, None
             self._workspaces[order.started.task_id, order.started.attempt] = workspace

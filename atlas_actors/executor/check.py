@@ -9,13 +9,13 @@ from typing import Final
 import anyio
 from anyio.abc import Process
 
-from atlas_actors.executor.keys import hide_bytes
+from atlas_actors.executor.keys import RAW_KEY_MIN, hide
 from atlas_actors.executor.process import feed, finish, stop_reading
 from atlas_actors.messages.execution import CheckRun
 
 CHECK_S: Final = 600.0
 OUTPUT_BYTES_MAX: Final = 4_096
-_SECRET: Final = re.compile(r"KEY|TOKEN|SECRET|PASS|CRED|AUTH", re.IGNORECASE)
+_SECRET: Final = re.compile(r"KEY|TOKEN|SECRET|PASS|CRED|AUTH(?!OR|_SOCK)", re.IGNORECASE)
 
 
 async def run_check(
@@ -38,11 +38,12 @@ async def run_check(
     output = bytearray()
     try:
         with anyio.move_on_after(timeout_s) as limit:
-            await _run(process, answer, output)
+            # More than is kept in the end: a key must not be cut before it is found.
+            await _run(process, answer, output, OUTPUT_BYTES_MAX + len(key))
     finally:
         with anyio.CancelScope(shield=True):
             await finish(process)
-    said = hide_bytes(bytes(output), key).decode("utf-8", "replace")
+    said = hide(output.decode("utf-8", "replace"), key)[-OUTPUT_BYTES_MAX:]
     if limit.cancelled_caught:
         return CheckRun(code=None, output=f"it did not end in {timeout_s:g} s; {said}")
     return CheckRun(code=process.returncode, output=said)
@@ -54,11 +55,16 @@ def without_secrets(environment: Mapping[str, str], key: str = "") -> dict[str, 
     return {
         name: value
         for name, value in environment.items()
-        if not _SECRET.search(name) and not (key and key in value)
+        if not _SECRET.search(name) and not (key and _holds(value, key))
     }
 
 
-async def _run(process: Process, answer: str, output: bytearray) -> None:
+def _holds(value: str, key: str) -> bool:
+    """A short key would be found in many a path."""
+    return key == value or (len(key) >= RAW_KEY_MIN and key in value)
+
+
+async def _run(process: Process, answer: str, output: bytearray, kept: int) -> None:
     assert process.stdout is not None
     async with anyio.create_task_group() as group:
         group.start_soon(feed, process, answer)
@@ -66,6 +72,6 @@ async def _run(process: Process, answer: str, output: bytearray) -> None:
             group.start_soon(stop_reading, process, reading)
             async for data in process.stdout:
                 output += data
-                del output[:-OUTPUT_BYTES_MAX]
+                del output[:-kept]
             await process.wait()
         group.cancel_scope.cancel()

@@ -15,6 +15,7 @@ from atlas_actors.settings import ProviderSettings
 
 COMMAND_S: Final = 15.0
 KEY_CHARACTERS_MAX: Final = 10_000
+RAW_KEY_MIN: Final = 16
 KEY_CHARACTERS_MIN: Final = 4  # shorter, it would be found everywhere
 HIDDEN: Final = "[key]"
 
@@ -52,8 +53,9 @@ def hide(text: str, key: str) -> str:
 
 
 def hide_bytes(data: bytes, key: str) -> bytes:
-    """The same for what has not been read yet: before a limit can cut a key in two."""
-    return data.replace(key.encode(), HIDDEN.encode()) if len(key) >= KEY_CHARACTERS_MIN else data
+    """The same for what has not been read yet, before a limit can cut a key in two; a short key
+    could be a part of what holds the text together, and is left to `hide`."""
+    return data.replace(key.encode(), HIDDEN.encode()) if len(key) >= RAW_KEY_MIN else data
 
 
 class Hider:

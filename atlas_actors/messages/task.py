@@ -66,6 +66,8 @@ class TaskQueued:
 
     task_id: str
     request: Request
+    progress: Progress = attrs.field(factory=Progress)
+    spent_usd: float = 0.0
 
 
 @attrs.frozen(kw_only=True)

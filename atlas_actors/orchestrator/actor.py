@@ -128,8 +128,9 @@ class Orchestrator(StoreActor):
             interruptions_max=interruptions_max,
             jitter=jitter,
             on_breaker=self._on_breaker,
-            on_money=lambda: self.after(MONEY_S, MoneyCameBack()),
+            on_money=self._on_money,
         )
+        self._money_is_back = False
         self._day = day_of(place.clock.now_ms())
         self._asked: dict[str, TaskQueued | DecideRoute] = {}
         self._askers: dict[str, Any] = {}
@@ -193,6 +194,7 @@ class Orchestrator(StoreActor):
             case DayBegan():
                 return self._on_day_began()
             case MoneyCameBack():
+                self._money_is_back = False
                 return self.tell(paths.TASKS, RouteAgain())
             case ResetBreaker():
                 if self._roster.reset(message.provider):
@@ -245,7 +247,8 @@ class Orchestrator(StoreActor):
             now_s=self.place.clock.monotonic_s(),
             wait_for_budget=self._money.settings.when_over == "wait",
         )
-        lane, waits_for = lane_of(chain)
+        tried = asked.progress.tried if isinstance(asked, TaskQueued) else ()
+        lane, waits_for = lane_of(chain, tried)
         if lane is None and any(link.verdict == "over budget" for link in chain):
             self._money.refuse()
         estimated_usd = self._roster.estimate_usd(
@@ -277,7 +280,13 @@ class Orchestrator(StoreActor):
         settings = self._roster.settings
         if isinstance(asked, TaskQueued):
             request = asked.request
-            over = self._money.over(settings, request, now_ms, task_usd=request.budget_usd)
+            over = self._money.over(
+                settings,
+                request,
+                now_ms,
+                task_usd=request.budget_usd,
+                spent_usd=asked.spent_usd,
+            )
             return wanted_of(route, request, over)
         request = Request(prompt=asked.text, cwd=asked.cwd, provider=asked.provider)
         return wanted_of(route, request, self._money.over(settings, request, now_ms))
@@ -317,6 +326,12 @@ class Orchestrator(StoreActor):
         logger.info("breaker.changed", provider=name, state=fact.state)
         self._tell_lane(name)
         self.tell(paths.GATEWAY, fact)
+
+    def _on_money(self) -> None:
+        """Those who wait for money are asked again in a moment, once for many calls."""
+        if not self._money_is_back:
+            self._money_is_back = True
+            self.after(MONEY_S, MoneyCameBack())
 
     def _on_breaker_due(self, name: str) -> None:
         if self._roster.due(name, self.place.clock.monotonic_s()):

@@ -16,6 +16,7 @@ from atlas_actors.messages.execution import (
     ExecutorReported,
     Fault,
     RunAttempt,
+    Usage,
 )
 from atlas_actors.messages.routing import Link, RouteSpent
 from atlas_actors.messages.supervision import ActorDown
@@ -102,7 +103,8 @@ class Attempts:
             leader = self._answers.leaders.get(same)
             flight = self._flights.get(leader) if leader is not None else None
             if flight is not None and leader != key:
-                flight.followers.append(started)
+                if started not in flight.followers:  # told again after a refused batch
+                    flight.followers.append(started)
                 self._flights.add(key, Flight(started=started, follows=leader))
                 return
         self._run(started, same)
@@ -137,7 +139,7 @@ class Attempts:
         flight = self._flights.pop(key)
         if flight is not None and flight.follows is not None:
             leader = self._flights.get(flight.follows)
-            if leader is not None:
+            if leader is not None and flight.started in leader.followers:
                 leader.followers.remove(flight.started)
             return
         order = CancelAttempt(task_id=cancelled.task_id, attempt=cancelled.attempt)
@@ -148,8 +150,11 @@ class Attempts:
 
     def not_taken(self, started: AttemptStarted, error: str) -> None:
         """The executor gave it back."""
-        self._flights.elsewhere.pop((started.task_id, started.attempt), None)
-        if (started.task_id, started.attempt) in self._flights:
+        key = (started.task_id, started.attempt)
+        if self._flights.elsewhere.pop(key, None) is not None:  # cancelled, and never begun
+            now_ms = self._desk.place.clock.now_ms()
+            self._money.settle(self._desk.store, key, started.lane, 0.0, Usage(), now_ms)
+        if key in self._flights:
             self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error)
 
     def reported(self, report: ExecutorReported) -> None:
@@ -167,10 +172,8 @@ class Attempts:
             started, accepted_by = flight.started, flight.accepted_by
             if started.lane != name or accepted_by is None or accepted_by > down.incarnation:
                 continue
-            key = (started.task_id, started.attempt)
-            self._money.lose(self._desk.store, key, self._desk.place.clock.now_ms())
             error = f"the executor ended: {down.error}"
-            self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error)
+            self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error, begun=True)
         for (task_id, attempt), provider in list(self._flights.elsewhere.items()):
             if provider == name:
                 del self._flights.elsewhere[task_id, attempt]
@@ -254,7 +257,9 @@ class Attempts:
         # An executor that parks or crashes meanwhile gives it back as a RequestFailed.
         self._desk.entrust(paths.executor(started.lane), order)
 
-    def _end_early(self, started: AttemptStarted, end: End, fault: Fault, error: str) -> None:
+    def _end_early(
+        self, started: AttemptStarted, end: End, fault: Fault, error: str, *, begun: bool = False
+    ) -> None:
         self.ended(
             AttemptEnded(
                 started=started,
@@ -262,7 +267,8 @@ class Attempts:
                 end=end,
                 fault=fault,
                 error=error,
-                cost_usd=0.0 if fault in (Fault.BUDGET, Fault.TASK) else None,
+                cost_usd=None if begun else 0.0,
+                estimated=begun,
             )
         )
 
@@ -271,12 +277,12 @@ class Attempts:
         a program or a cancelled call does not say, its worst case counts."""
         now_ms = self._desk.place.clock.now_ms()
         cost_usd = counted_usd = self._roster.cost_usd(ended)
-        unknown = ended.estimated and self._roster.is_client(ended.provider)
-        if ended.end is End.CANCELLED or unknown:
+        silent = ended.usage == Usage() or self._roster.is_client(ended.provider)
+        if ended.end is End.CANCELLED or (ended.estimated and silent):
             counted_usd = max(cost_usd, self._money.lose(self._desk.store, key, now_ms))
         else:
             self._money.settle(self._desk.store, key, ended.provider, cost_usd, ended.usage, now_ms)
-        if self._money.came_back():
+        if ended.fault is not Fault.BUDGET and self._money.came_back():
             self._on_money()
         return cost_usd, counted_usd
 
@@ -295,7 +301,7 @@ class Attempts:
             tiers=self._tiers,
         )
         if step.lane is None and step.state is TaskState.PENDING:
-            lane, waits_for = lane_of(chain)
+            lane, waits_for = lane_of(chain, step.progress.tried)
             if lane in step.progress.tried:  # it has just said no: until something changes
                 lane = None
             if lane is None:

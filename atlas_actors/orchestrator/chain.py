@@ -141,9 +141,16 @@ def chain_of(
     return tuple(links)
 
 
-def lane_of(chain: Sequence[Link]) -> tuple[str | None, str]:
-    """The provider to wait for, and why the task cannot start at once (empty when it can)."""
-    usable = next((link for link in chain if link.verdict == IN), None)
+def lane_of(chain: Sequence[Link], tried: Sequence[str] = ()) -> tuple[str | None, str]:
+    """The provider to wait for, and why the task cannot start at once (empty when it can).
+
+    Who was `tried` for this task comes after who was not, even if those have to rest a while.
+    """
+    fresh = [link for link in chain if link.provider not in tried]
+    usable = next((link for link in fresh if link.verdict == IN), None)
+    resting = next((link for link in fresh if link.verdict == "open"), None)
+    if usable is None and (resting is None or not tried):
+        usable = next((link for link in chain if link.verdict == IN), None)
     if usable is not None:
         return usable.provider, ""
     waiting = next((link for link in chain if link.verdict in ("waiting", "open")), None)

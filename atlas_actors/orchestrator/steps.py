@@ -79,8 +79,14 @@ def next_step(
         lane = _better(ended.provider, fresh, providers, tiers)
         resting = [link.provider for link in chain if link.verdict == "open"]
         lane = lane or _better(ended.provider, resting, providers, tiers, same=False)
-        lane = lane or ended.provider
-        return _again(ended, End.REJECTED, f"rejected: {verdict.detail}", lane)
+        again = lane is None  # nobody better: the same once more
+        return _again(
+            ended,
+            End.REJECTED,
+            f"rejected: {verdict.detail}",
+            lane or ended.provider,
+            started.progress.tried if again else tried,
+        )
     error = f"{ended.end}: {ended.error}"
     progress = attrs.evolve(started.progress, tried=tried, retried=0)
     pending = Next(

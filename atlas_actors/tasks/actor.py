@@ -255,6 +255,7 @@ class Tasks(StoreActor):
             return
         self._running[before["lane"]] -= 1
         self._stale |= {lane for lane in (before["lane"], over.lane) if lane is not None}
+        self._deadline_ms = None  # it may wait again, and for how long
         for outcome in outcomes_of(before, over, now_ms):
             self.tell(paths.OUTCOMES, outcome)
         logger.info(
@@ -325,8 +326,14 @@ class Tasks(StoreActor):
         for id in records.unrouted(self.store, OFFERED_MAX):
             if id not in self._offered:
                 self._offered.add(id)
-                request = records.request_of(self._find(id))
-                self.tell(paths.ORCHESTRATOR, TaskQueued(task_id=id, request=request))
+                row = self._find(id)
+                queued = TaskQueued(
+                    task_id=id,
+                    request=records.request_of(row),
+                    progress=records.progress_of(row),
+                    spent_usd=row["spent_usd"],
+                )
+                self.tell(paths.ORCHESTRATOR, queued)
 
     def _interrupt(
         self, id: str, attempt: int, end: End, reason: str, counted_usd: float = 0.0
@@ -342,6 +349,7 @@ class Tasks(StoreActor):
             now_ms=self.place.clock.now_ms(),
         )
         self._stale.update(self._slots)
+        self._deadline_ms = None
         if state is not None:
             logger.warning("task.interrupted", task_id=id, attempt=attempt, reason=reason)
             self._changed(id, state, reason)

@@ -164,3 +164,29 @@ def test_no_shell_reads_the_command(tmp_path):
     run = anyio.run(run_check, (f"{sys.executable} -V; touch x",), str(tmp_path), "")
     assert run.code is None
     assert not Path(tmp_path, "x").exists()
+
+
+LONG = "sk-0123456789-abcdef"
+
+
+@pytest.mark.parametrize(
+    ("environment", "key", "kept"),
+    [
+        ({"PATH": "/usr/local/bin"}, "local", {"PATH"}),
+        ({"HAIKU": LONG}, LONG, set()),
+        ({"HEADER": f"Bearer {LONG}"}, LONG, set()),
+        ({"SHORT": "local"}, "local", set()),
+        ({"GIT_AUTHOR_NAME": "n", "SSH_AUTH_SOCK": "/s", "MY_AUTH": "x"}, "",
+         {"GIT_AUTHOR_NAME", "SSH_AUTH_SOCK"}),
+    ],
+)  # fmt: skip
+def test_what_of_the_environment_a_check_sees(environment, key, kept):
+    assert set(without_secrets(environment, key)) == kept
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", range(4_070, 4_100, 10))
+def test_no_half_of_a_key_is_left_where_the_output_was_cut(tmp_path, more):
+    body = f"import sys; sys.stdout.write({LONG!r} + 'x' * {more})"
+    ran = anyio.run(run_check, (sys.executable, "-c", body), str(tmp_path), "", 60.0, LONG)
+    assert not [at for at in range(len(LONG) - 5) if LONG[at : at + 5] in ran.output]

@@ -164,3 +164,10 @@ def test_a_slow_command_says_so(monkeypatch):
 )
 def test_what_is_hidden(text, key, hidden):
     assert hide(text, key) == hidden
+
+
+def test_a_short_key_does_not_tear_what_is_still_to_be_read():
+    body = b'{"created": 1761234000, "text": "1234"}'
+    long = "sk-0123456789-abcdef"
+    assert keys.hide_bytes(body, "1234") == body
+    assert long.encode() not in keys.hide_bytes(b"x " + long.encode(), long)

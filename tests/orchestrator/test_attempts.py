@@ -5,6 +5,7 @@ import pytest
 
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
+    AttemptAccepted,
     AttemptEnded,
     AttemptStarted,
     BreakerChanged,
@@ -12,6 +13,7 @@ from atlas_actors.messages.execution import (
     End,
     ExecutorReported,
     Fault,
+    Progress,
     Request,
     ResetBreaker,
     RunAttempt,
@@ -361,6 +363,40 @@ def test_a_person_can_say_that_a_provider_works_again(stage):
     stage.give(order, failed(order, Fault.KEY, End.REFUSED))
     sent = stage.give(ResetBreaker(provider="cheap"))
     assert only(OpenLane, sent) == [OpenLane(lane="cheap", slots=4)]
+
+
+def test_a_task_that_was_routed_again_does_not_go_back_to_who_has_just_failed_it(stage):
+    resting = started("x", lane="paid", request=Request(prompt="x"))
+    stage.give(resting, failed(resting, Fault.RATE, End.BUSY, retry_after_ms=9_000))
+    queued = TaskQueued(
+        task_id="a", request=Request(prompt="why"), progress=Progress(tried=("cheap",))
+    )
+    stage.give(queued)
+    (assigned,) = only(AssignLane, stage.give(Classified(request_id="a", route=ROUTE)))
+    assert assigned.lane == "paid"
+    stage.give(attrs.evolve(queued, task_id="b", progress=Progress(tried=("cheap", "paid"))))
+    (assigned,) = only(AssignLane, stage.give(Classified(request_id="b", route=ROUTE)))
+    assert assigned.lane == "cheap"  # all have: from the beginning
+
+
+def test_what_a_task_has_spent_counts_when_it_is_routed_again(stage):
+    request = Request(prompt="why", provider="paid", budget_usd=0.03)
+    for spent_usd, lane in ((0.0, "paid"), (0.02, None)):
+        id = f"t{spent_usd}"
+        stage.give(TaskQueued(task_id=id, request=request, spent_usd=spent_usd))
+        (assigned,) = only(AssignLane, stage.give(Classified(request_id=id, route=ROUTE)))
+        assert assigned.lane == lane
+
+
+def test_a_crash_of_an_executor_counts_at_the_worst_case_for_the_task_too(stage):
+    order = started("a", lane="paid")
+    accepted = AttemptAccepted(task_id="a", attempt=1, provider="paid", incarnation=1)
+    down = ActorDown(
+        path=paths.executor("paid"), incarnation=1, ending=Ending.CRASHED, error="boom"
+    )
+    (over,) = only(AttemptOver, stage.give(order, accepted, down))
+    assert over.counted_usd > 0.02
+    assert over.cost_usd == 0.0
 
 
 def test_every_hop_is_told_with_its_fault_and_where_the_task_goes_next(stage):
