@@ -22,7 +22,7 @@ from atlas_actors.settings import (
     ProviderSettings,
     RetentionSettings,
     RoutingSettings,
-    RuleSettings,
+    Rule,
     SocketSettings,
     TaskSettings,
 )
@@ -92,7 +92,7 @@ class Config:
     providers: dict[str, ProviderSettings]
     prices: PriceTable
     intents: dict[str, IntentSettings] = attrs.field(factory=dict)
-    rules: tuple[RuleSettings, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
 def home_from(environment: Mapping[str, str]) -> Home:
@@ -197,11 +197,11 @@ def _check_tiers(config: Config, origins: Mapping[tuple[str, ...], str]) -> None
                 )
 
 
-def _rules(rows: Any, file: str) -> tuple[RuleSettings, ...]:
+def _rules(rows: Any, file: str) -> tuple[Rule, ...]:
     if not isinstance(rows, list):
         raise SettingsError(f"{file}: rules are written as [[rules]] tables")
     found = tuple(
-        _structure(RuleSettings, row, ("rules", str(number)), {("rules", str(number)): file})
+        _structure(Rule, row, ("rules", str(number)), {("rules", str(number)): file})
         for number, row in enumerate(rows, 1)
     )
     if len({rule.id for rule in found}) < len(found):

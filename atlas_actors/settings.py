@@ -79,8 +79,10 @@ class IntentSettings:
 
 
 @attrs.frozen(kw_only=True)
-class RuleSettings:
-    """[[rules]]: a Layer 1 rule of the user's."""
+class Rule:
+    """[[rules]], and those that Atlas ships. It decides when `pattern` (anchored) matches or one of
+    `words` (a word or two in a row) is in the ask, `unless` does not match, and the ask is not
+    longer than `words_max` (0: any length). `whole`: on the ask with what politely leads to it."""
 
     id: str
     intent: str

@@ -28,7 +28,7 @@ from atlas_actors.router.decide import Decision, Tables, decide, explain
 from atlas_actors.router.pins import pinned_by
 from atlas_actors.router.sessions import INHERITING, Offer, Session, Settled, settle
 from atlas_actors.router.trust import LAYER2_SURE, Lived, Record, Trust
-from atlas_actors.settings import IntentSettings, ProviderSettings, RoutingSettings, RuleSettings
+from atlas_actors.settings import IntentSettings, ProviderSettings, RoutingSettings, Rule
 from atlas_actors.store_actor import StoreActor
 
 Inbox = (
@@ -49,7 +49,7 @@ class Router(StoreActor):
         database: Path,
         settings: RoutingSettings,
         intent_settings: Mapping[str, IntentSettings],
-        rule_settings: tuple[RuleSettings, ...],
+        rule_settings: tuple[Rule, ...],
         providers: Mapping[str, ProviderSettings],
         prices: PriceTable,
     ) -> None:
@@ -251,7 +251,7 @@ class Router(StoreActor):
 def tables_of(
     settings: RoutingSettings,
     intent_settings: Mapping[str, IntentSettings],
-    rule_settings: tuple[RuleSettings, ...],
+    rule_settings: tuple[Rule, ...],
 ) -> Tables:
     """The shipped tables with the user's additions. Raises SettingsError."""
     trained = classify.shipped()

@@ -15,8 +15,9 @@ from atlas_actors.router.classify import Classification, Classifier, classify
 from atlas_actors.router.features import core_of, features_of
 from atlas_actors.router.intents import Intent
 from atlas_actors.router.normalise import Ask, normalise
-from atlas_actors.router.patterns import Rule, RuleBook
+from atlas_actors.router.patterns import RuleBook
 from atlas_actors.router.trust import Trust
+from atlas_actors.settings import Rule
 
 EVIDENCE: Final = 4
 AUTONOMOUS: Final = "r:autonomous"

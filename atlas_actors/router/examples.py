@@ -14,7 +14,8 @@ from atlas_actors.router import patterns
 from atlas_actors.router.classify import NOTHING
 from atlas_actors.router.features import core_of, features_of
 from atlas_actors.router.normalise import normalise
-from atlas_actors.router.patterns import Rule, RuleBook
+from atlas_actors.router.patterns import RuleBook
+from atlas_actors.settings import Rule
 from atlas_actors.store import Reader
 
 FOLDS: Final = 5

@@ -8,8 +8,9 @@ import re2
 
 from atlas_actors.router.features import core_of, features_of
 from atlas_actors.router.normalise import normalise
-from atlas_actors.router.patterns import Rule, RuleBook
+from atlas_actors.router.patterns import RuleBook
 from atlas_actors.router.trust import Trust
+from atlas_actors.settings import Rule
 
 PROGRAM_MAX: Final = 5_000  # instructions of a compiled pattern; the shipped ones have under 1,200
 

@@ -8,33 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import attrs
 import re2
 
-from atlas_actors.settings import RuleSettings
+from atlas_actors.settings import Rule
 
 RULES_FILE: Final = Path(__file__).with_name("rules.toml")
 SLASH_FILE: Final = Path(__file__).with_name("slash.toml")
 MATCHED_CHARACTERS: Final = 500
 SLASH_RULE: Final = "slash-command"
 _SLASH: Final = re.compile(r"/([a-z][a-z0-9_:.-]{0,63})(?=\s|$)")
-
-
-@attrs.frozen(kw_only=True)
-class Rule:
-    """One rule. It decides when `pattern` (anchored) matches or one of `words` (a word or two in a
-    row) is in the ask, `unless` does not match, and the ask is not longer than `words_max` (0: any
-    length). `whole`: on the ask with what politely leads to it."""
-
-    id: str
-    intent: str
-    example: str
-    counter: str = ""
-    pattern: str = ""
-    words: tuple[str, ...] = ()
-    unless: str = ""
-    whole: bool = False
-    words_max: int = 0
 
 
 class RuleBook:
@@ -114,9 +96,9 @@ def shipped() -> tuple[Rule, ...]:
     return tuple(Rule(**{**row, "words": tuple(row.get("words", ()))}) for row in table["rule"])
 
 
-def with_overrides(settings: Sequence[RuleSettings]) -> tuple[Rule, ...]:
+def with_overrides(settings: Sequence[Rule]) -> tuple[Rule, ...]:
     """The user's rules first, then the shipped ones; the same id replaces, in its place."""
-    own = {rule.id: Rule(**attrs.asdict(rule)) for rule in settings}
+    own = {rule.id: rule for rule in settings}
     ids = {rule.id for rule in shipped()}
     added = [rule for id, rule in own.items() if id not in ids]
     return (*added, *(own.get(rule.id, rule) for rule in shipped()))

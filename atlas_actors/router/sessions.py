@@ -11,11 +11,11 @@ from typing import Final
 import attrs
 
 from atlas_actors.providers.prices import Price, switch_saves_usd
+from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 from atlas_actors.router.decide import Decision
 
 INHERITING: Final = frozenset({"continue", "chat"})
 CACHE_MS: Final = 300_000  # providers forget a prompt's cache after about five minutes
-CHARACTERS_PER_TOKEN: Final = 4
 _DIRECTIVE: Final = re.compile(
     r"(?:^|\n)\s*(?:please )?(?:"
     r"(?:use|with|via) @?(\S+?)(?:[:,]|\s+(?:for (?:this|that|it)|please|here)\b|\s*(?:\n|$))"

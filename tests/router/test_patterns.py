@@ -5,9 +5,9 @@ import pytest
 from atlas_actors.router import intents, patterns
 from atlas_actors.router.decide import decide
 from atlas_actors.router.lint import findings
-from atlas_actors.router.patterns import Rule, RuleBook, shipped, with_overrides
+from atlas_actors.router.patterns import RuleBook, shipped, with_overrides
 from atlas_actors.router.trust import Lived, Record, Trust
-from atlas_actors.settings import RuleSettings
+from atlas_actors.settings import Rule
 
 
 def book_decides(rules, text):
@@ -78,8 +78,8 @@ def test_a_rule_for_short_asks_leaves_long_ones_alone():
 
 def test_the_users_rules_come_first_and_replace_by_id():
     own = [
-        RuleSettings(id="mine", intent="plan", pattern="^sketch", example="sketch the flow"),
-        RuleSettings(id="fix", intent="plan", pattern="^fix", example="fix it"),
+        Rule(id="mine", intent="plan", pattern="^sketch", example="sketch the flow"),
+        Rule(id="fix", intent="plan", pattern="^fix", example="fix it"),
     ]
     rules = with_overrides(own)
     assert rules[0].id == "mine"

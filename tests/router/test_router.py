@@ -17,7 +17,7 @@ from atlas_actors.messages.routing import (
 from atlas_actors.providers.prices import shipped
 from atlas_actors.router.actor import Router, tables_of
 from atlas_actors.router.examples import corrections
-from atlas_actors.settings import IntentSettings, RoutingSettings, RuleSettings
+from atlas_actors.settings import IntentSettings, RoutingSettings, Rule
 from atlas_actors.store import Reader
 from atlas_actors.store_actor import PruneDue
 from tests.support.stages import Stage
@@ -125,7 +125,7 @@ def test_a_users_rule_survives_layer_2_on_an_intent_that_it_never_learned(tmp_pa
     stage = build(
         tmp_path,
         intent_settings={"recipe": IntentSettings(name="recipe", tier="cheap")},
-        rule_settings=(RuleSettings(id="cook", intent="recipe", pattern="^cook",
+        rule_settings=(Rule(id="cook", intent="recipe", pattern="^cook",
                                     example="cook a soup"),),
     )  # fmt: skip
     for _ in range(30):
@@ -220,7 +220,7 @@ def test_the_users_intents_and_rules_are_used(tmp_path):
         tmp_path,
         intent_settings={"recipe": IntentSettings(name="recipe", tier="cheap"),
                          "docs": IntentSettings(name="docs", tier="free")},
-        rule_settings=(RuleSettings(id="cook", intent="recipe", pattern="^cook",
+        rule_settings=(Rule(id="cook", intent="recipe", pattern="^cook",
                                     example="cook a soup"),),
     )  # fmt: skip
     found = route(stage, "cook a soup")
@@ -230,7 +230,7 @@ def test_the_users_intents_and_rules_are_used(tmp_path):
 
 
 def test_a_rule_for_an_unknown_intent_is_a_faulty_setting():
-    rule = RuleSettings(id="cook", intent="recipe", pattern="^cook", example="cook a soup")
+    rule = Rule(id="cook", intent="recipe", pattern="^cook", example="cook a soup")
     with pytest.raises(SettingsError, match=r"rules\.cook.*recipe"):
         tables_of(SETTINGS, {}, (rule,))
 
