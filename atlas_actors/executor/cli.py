@@ -109,16 +109,12 @@ class CliBackend:
             )
             if not Path(job.folder).is_dir():
                 return failed(Fault.TASK, f"{job.folder} is not a directory any more")
-            shown = Hider(self.key, on_text)
-            ended = await self._run(job, scratch, shown.feed)
-            shown.close()
+            ended = await self._call(job, scratch, on_text)
             fresh = await fresh_key(self.settings, self.key, ended)
             if fresh:
                 self.key = fresh
-                shown = Hider(self.key, on_text)
                 job = attrs.evolve(job, key=fresh, session=str(uuid.uuid4()))
-                ended = await self._run(job, scratch, shown.feed)
-                shown.close()
+                ended = await self._call(job, scratch, on_text)
         ended.answer.text = hide(ended.answer.text, self.key)  # it may have come in pieces
         return ended
 
@@ -128,6 +124,12 @@ class CliBackend:
 
     async def stop(self) -> None:
         """Runs end with the tasks that wait for them."""
+
+    async def _call(self, job: Job, scratch: str, on_text: OnText) -> CallEnd:
+        shown = Hider(self.key, on_text)
+        ended = await self._run(job, scratch, shown.feed)
+        shown.close()
+        return ended
 
     async def _run(self, job: Job, scratch: str, on_text: OnText) -> CallEnd:
         launch = self.client.launch(job, os.environ)

@@ -38,14 +38,9 @@ from atlas_actors.messages.task import (
 from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.answers import Answers, key_of
 from atlas_actors.orchestrator.attempts import CACHE_LANE, CACHE_SLOTS, Attempts
-from atlas_actors.orchestrator.chain import (
-    Wanted,
-    chain_of,
-    lane_of,
-    route_without_router,
-    wanted_of,
-)
+from atlas_actors.orchestrator.chain import lane_of, route_without_router
 from atlas_actors.orchestrator.money import Money, day_of, seconds_to_midnight
+from atlas_actors.orchestrator.prompt import characters
 from atlas_actors.orchestrator.roster import Roster
 from atlas_actors.providers.prices import PriceTable
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
@@ -114,7 +109,6 @@ class Orchestrator(StoreActor):
         jitter: Callable[[], float] = random.random,
     ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
-        self._tiers = settings.tiers
         self._ids = Ids(place.clock)
         self._roster = Roster(providers, prices)
         self._money = Money(budget, prices)
@@ -239,20 +233,17 @@ class Orchestrator(StoreActor):
         asked = self._asked.pop(classified.request_id, None)
         if asked is None:
             return
-        wanted = self._wanted(classified.route, asked)
-        chain = chain_of(
-            wanted,
-            self._roster.providers,
-            self._tiers,
-            now_s=self.place.clock.monotonic_s(),
-            wait_for_budget=self._money.settings.when_over == "wait",
-        )
-        tried = asked.progress.tried if isinstance(asked, TaskQueued) else ()
+        if isinstance(asked, TaskQueued):
+            request, tried, spent_usd = asked.request, asked.progress.tried, asked.spent_usd
+        else:
+            request = Request(prompt=asked.text, cwd=asked.cwd, provider=asked.provider)
+            tried, spent_usd = (), 0.0
+        chain = self._attempts.chain(classified.route, request, spent_usd)
         lane, waits_for = lane_of(chain, tried)
         if lane is None and any(link.verdict == "over budget" for link in chain):
             self._money.refuse()
         estimated_usd = self._roster.estimate_usd(
-            lane, wanted.length / CHARACTERS_PER_TOKEN, classified.route.answer_tokens
+            lane, characters(request) / CHARACTERS_PER_TOKEN, classified.route.answer_tokens
         )
         if isinstance(asked, TaskQueued) and self._has_kept(classified.route, asked):
             lane, waits_for, estimated_usd = CACHE_LANE, "", 0.0
@@ -274,22 +265,6 @@ class Orchestrator(StoreActor):
         asker = self._askers.pop(classified.request_id, None)
         if asker is not None:
             asker.set(route)
-
-    def _wanted(self, route: Route, asked: TaskQueued | DecideRoute) -> Wanted:
-        now_ms = self.place.clock.now_ms()
-        settings = self._roster.settings
-        if isinstance(asked, TaskQueued):
-            request = asked.request
-            over = self._money.over(
-                settings,
-                request,
-                now_ms,
-                task_usd=request.budget_usd,
-                spent_usd=asked.spent_usd,
-            )
-            return wanted_of(route, request, over)
-        request = Request(prompt=asked.text, cwd=asked.cwd, provider=asked.provider)
-        return wanted_of(route, request, self._money.over(settings, request, now_ms))
 
     def _has_kept(self, route: Route, queued: TaskQueued) -> bool:
         if not self._answers.kept_for_s(queued.request, route):

@@ -49,9 +49,10 @@ class Answers:
 
     def kept_for_s(self, request: Request, route: Route) -> float:
         """How long an answer of this kind may be given again; 0 for never."""
-        if _OUTSIDE & set(route.needs) or key_of(request) is None:
+        seconds = self.keep_s.get(route.intent, 0.0)
+        if not seconds or _OUTSIDE & set(route.needs) or key_of(request) is None:
             return 0.0
-        return self.keep_s.get(route.intent, 0.0)
+        return seconds
 
 
 def ended_by(given: Given, started: AttemptStarted, provider: str, transport: str) -> AttemptEnded:

@@ -15,10 +15,11 @@ from atlas_actors.messages.execution import (
     End,
     ExecutorReported,
     Fault,
+    Request,
     RunAttempt,
     Usage,
 )
-from atlas_actors.messages.routing import Link, RouteSpent
+from atlas_actors.messages.routing import Link, Route, RouteSpent
 from atlas_actors.messages.supervision import ActorDown
 from atlas_actors.messages.task import AttemptCancelled, AttemptLost, TaskState
 from atlas_actors.orchestrator import records
@@ -30,7 +31,6 @@ from atlas_actors.orchestrator.money import Money
 from atlas_actors.orchestrator.prompt import build_prompt
 from atlas_actors.orchestrator.roster import Roster
 from atlas_actors.orchestrator.steps import Next, attempt_deadline_s, next_step, over_of
-from atlas_actors.providers.catalog import TRANSPORTS
 from atlas_actors.store import Store
 
 # The lane of tasks whose answer is kept already.
@@ -195,18 +195,17 @@ class Attempts:
         lost = AttemptLost(task_id=task_id, attempt=attempt, reason=reason, counted_usd=counted_usd)
         self._desk.tell(paths.TASKS, lost)
 
-    def chain(self, started: AttemptStarted) -> tuple[Link, ...]:
-        """Who could do it now."""
-        request = started.request
+    def chain(self, route: Route, request: Request, spent_usd: float = 0.0) -> tuple[Link, ...]:
+        """Who could do it now, with what the task has spent in account."""
         over = self._money.over(
             self._roster.settings,
             request,
             self._desk.place.clock.now_ms(),
             task_usd=request.budget_usd,
-            spent_usd=started.spent_usd,
+            spent_usd=spent_usd,
         )
         return chain_of(
-            wanted_of(started.route, request, over),
+            wanted_of(route, request, over),
             self._roster.providers,
             self._tiers,
             now_s=self._desk.place.clock.monotonic_s(),
@@ -224,7 +223,8 @@ class Attempts:
                 error = f"the deadline of {started.request.deadline_s:g} s is over"
                 self._end_early(started, End.TIMED_OUT, Fault.TASK, error)
                 return
-            fresh = [link for link in self.chain(started) if link.verdict == IN]
+            chain = self.chain(started.route, started.request, started.spent_usd)
+            fresh = [link for link in chain if link.verdict == IN]
             more = min(len(fresh) - 1, started.attempts_max - started.answers_asked)
             deadline_s = attempt_deadline_s(deadline_s, left_s, more)
         key = (started.task_id, started.attempt)
@@ -245,7 +245,7 @@ class Attempts:
             self._on_breaker(started.lane)
         if same is not None:
             self._answers.leaders[same] = key
-        client = TRANSPORTS[settings.transport].client is not None
+        client = self._roster.is_client(started.lane)
         needs = started.route.needs
         order = RunAttempt(
             started=started,
@@ -289,8 +289,8 @@ class Attempts:
     def _next(self, ended: AttemptEnded, verdict: Verdict | None, counted_usd: float = 0.0) -> Next:
         if verdict is not None and verdict.passed:
             return Next(state=TaskState.COMPLETED, end=End.ANSWERED, lane=ended.provider)
-        spent = ended.started.spent_usd + counted_usd
-        chain = self.chain(attrs.evolve(ended.started, spent_usd=spent))
+        started = ended.started
+        chain = self.chain(started.route, started.request, started.spent_usd + counted_usd)
         step = next_step(
             ended,
             verdict,

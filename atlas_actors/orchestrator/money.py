@@ -101,15 +101,15 @@ class Money:
     def over(
         self,
         providers: Mapping[str, ProviderSettings],
-        request: Request | int,
+        request: Request,
         now_ms: int,
         *,
         task_usd: float | None = None,
         spent_usd: float = 0.0,
     ) -> dict[str, str]:
-        """Why each provider that would exceed a budget would; `request` may be its bytes."""
+        """Why each provider that would exceed a budget would."""
         self._turn(now_ms)
-        size = request if isinstance(request, int) else size_bytes(request)
+        size = size_bytes(request)
         found = {}
         left_usd = self._task_usd(task_usd) - spent_usd
         for name, settings in providers.items():

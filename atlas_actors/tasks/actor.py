@@ -255,7 +255,8 @@ class Tasks(StoreActor):
             return
         self._running[before["lane"]] -= 1
         self._stale |= {lane for lane in (before["lane"], over.lane) if lane is not None}
-        self._deadline_ms = None  # it may wait again, and for how long
+        if before["deadline_ms"] is not None:
+            self._deadline_ms = None  # it may wait again, and for how long
         for outcome in outcomes_of(before, over, now_ms):
             self.tell(paths.OUTCOMES, outcome)
         logger.info(

@@ -90,7 +90,7 @@ def test_a_provider_has_limits_of_its_own_in_dollars_and_tokens(store):
 def test_what_is_free_is_never_over_a_budget(store):
     held = money(store, usd_per_day=0.0)
     assert reserve(held, store, FREE) == ""
-    assert set(held.over(TABLES, 10, NOW_MS)) == {"paid", "program"}
+    assert set(held.over(TABLES, Request(prompt="why"), NOW_MS)) == {"paid", "program"}
 
 
 def test_reservations_and_sums_survive_a_restart(store):
