@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -177,15 +178,23 @@ class Cascade:
         return done
 
     def series(self, lane: str, calls: int) -> dict[str, float]:
-        times, began = [], 0.0
-        for number in range(calls + 10):
-            if number == 10:
-                began = time.process_time()
-                times.clear()
-            at = time.perf_counter()
-            assert self.begin(f"{lane}{number}", lane).wait(60)
-            times.append(time.perf_counter() - at)
-        return measure(times, time.process_time() - began)
+        return timed(calls, lambda number: self.call(f"{lane}{number}", lane))
+
+    def call(self, id: str, lane: str) -> None:
+        assert self.begin(id, lane).wait(60)
+
+
+def timed(calls: int, act: Callable[[int], None]) -> dict[str, float]:
+    """One call after the other, the first ten of them to warm up."""
+    times, began = [], 0.0
+    for number in range(calls + 10):
+        if number == 10:
+            began = time.process_time()
+            times.clear()
+        at = time.perf_counter()
+        act(number)
+        times.append(time.perf_counter() - at)
+    return measure(times, time.process_time() - began)
 
 
 class Mock:
@@ -269,17 +278,13 @@ def road(home: Path, calls: int) -> dict[str, float]:
     """submit and wait through the socket, one call after the other."""
     with house_on(home) as house, Client(house.home) as client:
         house.until(lambda: house.cell("executors/executor.good").state == "running")
-        times, began = [], 0.0
-        for number in range(calls + 10):
-            if number == 10:
-                began = time.process_time()
-                times.clear()
-            at = time.perf_counter()
+
+        def act(number: int) -> None:
             id = client.call("task.submit", prompt=f"explain {number}", provider="good")["id"]
             task = client.call("task.wait", id=id, timeout_ms=60_000)
             assert task["state"] == "completed", task
-            times.append(time.perf_counter() - at)
-        return measure(times, time.process_time() - began)
+
+        return timed(calls, act)
 
 
 def peer(python: str | None, port: int, calls: int, slow: int) -> dict[str, Any] | None:

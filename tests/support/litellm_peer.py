@@ -9,6 +9,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Awaitable, Callable
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # no download
 
@@ -22,19 +23,26 @@ def measure(times: list[float], cpu_s: float) -> dict[str, float]:
     }
 
 
+async def timed(calls: int, act: Callable[[int], Awaitable[object]]) -> dict[str, float]:
+    """One call after the other, the first ten of them to warm up."""
+    times, began = [], 0.0
+    for number in range(calls + 10):
+        if number == 10:
+            began = time.process_time()
+            times.clear()
+        at = time.perf_counter()
+        await act(number)
+        times.append(time.perf_counter() - at)
+    return measure(times, time.process_time() - began)
+
+
 async def bare(url: str, calls: int) -> dict[str, float]:
     import httpx
 
-    times, began = [], 0.0
     async with httpx.AsyncClient(trust_env=False) as client:
-        for number in range(calls + 10):
-            if number == 10:
-                began = time.process_time()
-                times.clear()
-            at = time.perf_counter()
-            await client.post(f"{url}/v1/chat/completions", json={"model": "m"})
-            times.append(time.perf_counter() - at)
-    return measure(times, time.process_time() - began)
+        return await timed(
+            calls, lambda _: client.post(f"{url}/v1/chat/completions", json={"model": "m"})
+        )
 
 
 async def main(port: int, calls: int, slow: int) -> dict[str, object]:
@@ -63,16 +71,11 @@ async def main(port: int, calls: int, slow: int) -> dict[str, object]:
         )
 
     async def series(route: litellm.Router, model: str) -> dict[str, float]:
-        times, began = [], 0.0
-        for number in range(calls + 10):
-            if number == 10:
-                began = time.process_time()
-                times.clear()
-            at = time.perf_counter()
+        def ask(number: int) -> Awaitable[object]:
             messages = [{"role": "user", "content": f"say {number}"}]
-            await route.acompletion(model=model, messages=messages)
-            times.append(time.perf_counter() - at)
-        return measure(times, time.process_time() - began)
+            return route.acompletion(model=model, messages=messages)
+
+        return await timed(calls, ask)
 
     http = router({"api_base": f"{url}/bad/v1"}, {"api_base": f"{url}/v1"})
     error = "litellm.InternalServerError"
