@@ -89,6 +89,7 @@ class Executor(AsyncActor):
             spawn=self.spawn,
             on_change=self._on_backend_change,
         )
+        self.spawn(self._close_at_the_end)
         self._note = self._backend.note
         if self._note:
             self.place.cell.degrade(self._note, "start the server, or correct base_url")
@@ -115,7 +116,14 @@ class Executor(AsyncActor):
         """Running attempts are cut: tasks has made them pending before."""
         for scope in self._scopes.values():
             scope.cancel()
-        await self._backend.stop()
+
+    async def _close_at_the_end(self) -> None:
+        """However we end, a crash too: no connection is left to the garbage collector."""
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._backend.stop()
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
