@@ -1,0 +1,113 @@
+"""Between executors, clients, the orchestrator and handoffs: work that stopped half-way."""
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Session:
+    """A session of a client program that can be gone on with, in the folder that it began in."""
+
+    provider: str
+    id: str
+    folder: str
+
+
+@attrs.frozen(kw_only=True)
+class Checkpoint:
+    """How far a piece of work has come; each list is oldest first."""
+
+    goal: str = ""
+    done: tuple[str, ...] = ()  # steps taken, each a line
+    next_steps: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # paths that were changed
+    sessions: tuple[Session, ...] = ()
+    last_output: str = ""  # the end of what was said last
+
+
+@attrs.frozen(kw_only=True)
+class SaveCheckpoint:
+    """Order to handoffs: this attempt has come this far; the newest counts."""
+
+    task_id: str
+    attempt: int
+    provider: str
+    cwd: str | None
+    checkpoint: Checkpoint
+
+
+@attrs.frozen(kw_only=True)
+class TakeHandoff:
+    """Ask handoffs: what an earlier attempt of this task, or the handoff that the task was made
+    for, has left; the answer is a HandoffTaken. The same attempt gets the same answer again."""
+
+    task_id: str
+    attempt: int
+    handoff_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class HandoffTaken:
+    """Answer to TakeHandoff; None: there is nothing to go on with."""
+
+    task_id: str
+    attempt: int
+    checkpoint: Checkpoint | None = None
+
+
+@attrs.frozen(kw_only=True)
+class WorkEnded:
+    """Fact for handoffs: this task has ended; a completed one leaves nothing to go on with."""
+
+    task_id: str
+    completed: bool
+
+
+@attrs.frozen(kw_only=True)
+class SaveHandoff:
+    """Ask handoffs: keep what a client's session has left; the answer is a HandoffSaved.
+
+    The same (client, session) replaces what was open of it.
+    """
+
+    client: str
+    session: str
+    cwd: str | None
+    checkpoint: Checkpoint
+
+
+@attrs.frozen(kw_only=True)
+class HandoffSaved:
+    """Answer to SaveHandoff: committed."""
+
+    id: str
+
+
+@attrs.frozen(kw_only=True)
+class ClaimHandoff:
+    """Ask handoffs: a person goes on with it now, once; the answer is a HandoffClaimed."""
+
+    id: str
+
+
+@attrs.frozen(kw_only=True)
+class HandoffClaimed:
+    """Answer to ClaimHandoff; `task_id` is of the task that left it, None for a client's."""
+
+    id: str
+    task_id: str | None
+    cwd: str | None
+    checkpoint: Checkpoint
+
+
+@attrs.frozen(kw_only=True)
+class ReleaseHandoff:
+    """Order to handoffs: the claim came to nothing; it is open again."""
+
+    id: str
+
+
+@attrs.frozen(kw_only=True)
+class DropHandoff:
+    """Ask handoffs: nobody will go on with it; the answer is a HandoffSaved with its id."""
+
+    id: str
