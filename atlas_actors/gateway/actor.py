@@ -13,13 +13,13 @@ from loguru import logger
 from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
 from atlas_actors.config import Home
-from atlas_actors.errors import Busy, Conflict, DeadlinePassed, NotFound, Unavailable
-from atlas_actors.gateway import costs, routes, views, workspaces
+from atlas_actors.errors import Busy, Conflict, NotFound, Unavailable
+from atlas_actors.gateway import views, workspaces
 from atlas_actors.gateway.connection import Connection, Notify
+from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.follow import Follower, Followers
-from atlas_actors.gateway.methods import describe, method_for
+from atlas_actors.gateway.methods import GROUPS, describe, method_for
 from atlas_actors.gateway.peer import uid_of
-from atlas_actors.gateway.requests import change_of_pins, outcome_of, submission_of
 from atlas_actors.gateway.rpc import INVALID_REQUEST, Call, RpcError, error_line
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
@@ -30,9 +30,8 @@ from atlas_actors.messages.execution import (
     ReportExecutor,
     ResetBreaker,
 )
-from atlas_actors.messages.routing import CorrectRoute, DecideRoute
 from atlas_actors.messages.supervision import RetryChild
-from atlas_actors.messages.task import CancelTask, RetryTask, SettleWorkspace, TaskChanged
+from atlas_actors.messages.task import SettleWorkspace, TaskChanged
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.providers.prices import PriceTable
 from atlas_actors.settings import BudgetSettings, ProviderSettings, SocketSettings
@@ -40,9 +39,6 @@ from atlas_actors.settings import BudgetSettings, ProviderSettings, SocketSettin
 Inbox = TaskChanged | AnswerGrew | ExecutorReported | ProvidersChanged | BreakerChanged
 FINAL_STATES: Final = frozenset({"completed", "failed", "cancelled"})
 WAIT_MS: Final = 60_000
-LIST_ROWS: Final = 50
-# Views are read on threads, so that a slow disk does not hold up the loop.
-READERS_MAX: Final = 8
 
 
 @attrs.frozen(kw_only=True)
@@ -84,11 +80,18 @@ class Gateway(AsyncActor):
         self._reports: dict[str, ExecutorReported] = {}
         self._followers = Followers()
         self._connections = 0
-        self._readers: anyio.CapacityLimiter
+        self._door: Door
 
     async def on_start_async(self) -> None:
         """Open the socket, readable and writable by its owner only."""
-        self._readers = anyio.CapacityLimiter(READERS_MAX)
+        self._door = Door(
+            home=self._about.home,
+            providers=self._providers,
+            tiers=self._tiers,
+            prices=self._prices,
+            answer_s=self._settings.answer_s,
+            ask=self.call,
+        )
         socket = self._about.home.socket()
         socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         listener = await anyio.create_unix_listener(socket, mode=0o600, backlog=512)
@@ -125,6 +128,7 @@ class Gateway(AsyncActor):
                     for name, breaker in self._breakers.items()
                     if name in self._providers and old.get(name) == self._providers[name]
                 }
+                self._door.providers = self._providers
                 return None
 
     async def _listen(self, listener: Listener[SocketStream]) -> None:
@@ -176,86 +180,29 @@ class Gateway(AsyncActor):
                 return describe()
             case "system.retry":
                 return await self._retry_part(params["part"])
-            case "route.decide":
-                route = await self._call(paths.ORCHESTRATOR, DecideRoute(**params))
-                return attrs.asdict(route)
-            case "route.correct":
-                return attrs.asdict(
-                    await self._call(
-                        paths.ROUTER, CorrectRoute(route_id=params["id"], intent=params["intent"])
-                    )
-                )
-            case "route.list":
-                limit = params.get("limit", LIST_ROWS)
-                return {"routes": await self._read(routes.newest, limit)}
-            case "route.stats":
-                return await self._read(routes.stats)
-            case "route.pin":
-                pins = await self._call(paths.ROUTER, change_of_pins(params))
-                return {"pins": [attrs.asdict(pin) for pin in pins]}
-            case "task.submit":
-                accepted = await self._call(paths.TASKS, submission_of(params, self._providers))
-                return {"id": accepted.id, "created": accepted.created}
-            case "task.get":
-                return await self._read(views.task, params["id"])
-            case "task.list":
-                limit, before = params.get("limit", LIST_ROWS), params.get("before")
-                return {"tasks": await self._read(views.tasks, params.get("state"), limit, before)}
             case "task.wait":
                 return await self._follow(params, None)
             case "task.follow":
                 return await self._follow(params, notify)
-            case "task.cancel":
-                return _changed(await self._call(paths.TASKS, CancelTask(id=params["id"])))
-            case "task.retry":
-                return _changed(await self._call(paths.TASKS, RetryTask(id=params["id"])))
-            case "task.diff":
-                return await self._read(workspaces.diff, params["id"])
             case "task.apply":
                 return await self._settle(params["id"], workspaces.apply)
             case "task.discard":
                 return await self._settle(params["id"], workspaces.discard)
-            case "cost.stats":
-                best = costs.best_of(self._providers, self._tiers, self._prices)
-                by, since_ms = params.get("by", "day"), params.get("since_ms", 0)
-                return await self._read(costs.stats, by, since_ms, best, self._prices.date)
-            case "outcome.record":
-                recorded = await self._call(paths.OUTCOMES, outcome_of(params))
-                return {"id": recorded.id}
-            case "outcome.stats":
-                return {"rates": await self._read(views.rates)}
-        raise AssertionError(f"{call.method} is described but not answered")
-
-    async def _call(self, path: str, message: Any) -> Any:
-        return await self.call(path, message, self._settings.answer_s)
-
-    async def _read(self, view: Any, *arguments: Any) -> Any:
-        """A view of a state file, read on a thread. Raises DeadlinePassed."""
-        try:
-            with anyio.fail_after(self._settings.answer_s):
-                return await anyio.to_thread.run_sync(
-                    view,
-                    self._about.home.state,
-                    *arguments,
-                    abandon_on_cancel=True,
-                    limiter=self._readers,
-                )
-        except TimeoutError:
-            raise DeadlinePassed(
-                f"reading took longer than {self._settings.answer_s:g} s"
-            ) from None
+            case _:
+                group = call.method.partition(".")[0]
+                return await GROUPS[group](self._door, call.method, params)
 
     async def _follow(self, params: dict[str, Any], notify: Notify | None) -> Any:
         """Wait until a task has ended or the time is over, passing on what happens."""
         id = params["id"]
         with self._followers.follow(id) as follower:
-            state = await self._read(views.state_of, id)
+            state = await self._door.read(views.state_of, id)
             with anyio.move_on_after(params.get("timeout_ms", WAIT_MS) / 1000):
                 while state not in FINAL_STATES:
                     state = await _pass_on(follower, notify, state)
                 if notify is not None:
                     await _pass_on_rest(follower, notify)
-        return await self._read(views.task, id)
+        return await self._door.read(views.task, id)
 
     async def _settle(self, id: str, act: Callable[[Path, str], Workspace]) -> dict[str, Any]:
         """Act on a task's changes, then have it recorded; one at a time for each task."""
@@ -264,7 +211,7 @@ class Gateway(AsyncActor):
         self._settling.add(id)
         try:
             workspace = await anyio.to_thread.run_sync(act, self._about.home.state, id)
-            await self._call(paths.TASKS, SettleWorkspace(id=id, workspace=workspace))
+            await self._door.call(paths.TASKS, SettleWorkspace(id=id, workspace=workspace))
         finally:
             self._settling.discard(id)
         return workspaces.settled(id, workspace)
@@ -286,7 +233,7 @@ class Gateway(AsyncActor):
             self.tell(paths.ORCHESTRATOR, ResetBreaker(provider=name))
             self._flush()
         if not executor or cell.state != "running":
-            await self._call(cell.path.rpartition("/")[0], RetryChild(path=cell.path))
+            await self._door.call(cell.path.rpartition("/")[0], RetryChild(path=cell.path))
         return {"part": cell.path, "state": cell.state}
 
     async def _status(self) -> dict[str, Any]:
@@ -318,7 +265,7 @@ class Gateway(AsyncActor):
     async def _read_or_none(self, view: Any) -> Any:
         """Status answers with what it has; the part that is missing is in `degraded`."""
         try:
-            return await self._read(view)
+            return await self._door.read(view)
         except Unavailable as error:
             logger.warning("gateway.view_missing", error=error.message)
             return None
@@ -347,10 +294,6 @@ def _notification(event: TaskChanged | AnswerGrew) -> tuple[str, dict[str, Any]]
             "waits_for": event.waits_for,
         }
     return "task.text", {"id": event.task_id, "attempt": event.attempt, "text": event.text}
-
-
-def _changed(fact: TaskChanged) -> dict[str, str]:
-    return {"id": fact.id, "state": str(fact.state)}
 
 
 def _name(path: str) -> str:
