@@ -18,6 +18,7 @@ from atlas_actors.providers.prices import PriceTable, load_prices
 from atlas_actors.settings import (
     BudgetSettings,
     DaemonSettings,
+    GroupSettings,
     IntentSettings,
     ProviderSettings,
     RetentionSettings,
@@ -78,6 +79,10 @@ class Home:
         return runtime / f"atlas-{os.getuid()}-{key}" / name
 
 
+# The sections of which there may be any number.
+_NAMED: Final = ("providers.NAME", "intents.NAME", "groups.NAME", "[rules]")
+
+
 @attrs.frozen(kw_only=True)
 class Config:
     """All settings, checked."""
@@ -92,6 +97,7 @@ class Config:
     providers: dict[str, ProviderSettings]
     prices: PriceTable
     intents: dict[str, IntentSettings] = attrs.field(factory=dict)
+    groups: dict[str, GroupSettings] = attrs.field(factory=dict)
     rules: tuple[Rule, ...] = ()
 
 
@@ -113,7 +119,7 @@ def load(environment: Mapping[str, str]) -> Config:
     _merge_variables(tables, environment, origins)
     sections: dict[str, Any] = {}
     for field in attrs.fields(Config):
-        if field.name in ("home", "providers", "prices", "intents", "rules"):
+        if field.name in ("home", "providers", "prices", "intents", "groups", "rules"):
             continue
         kind = typing.get_type_hints(Config)[field.name]
         sections[field.name] = _structure(kind, tables.pop(field.name), (field.name,), origins)
@@ -125,17 +131,22 @@ def load(environment: Mapping[str, str]) -> Config:
         name: _structure(IntentSettings, _named(table, name), ("intents", name), origins)
         for name, table in _section(tables.pop("intents", {}), "intents", origins).items()
     }
+    groups = {
+        name: _structure(GroupSettings, _named(table, name), ("groups", name), origins)
+        for name, table in _section(tables.pop("groups", {}), "groups", origins).items()
+    }
     rules = _rules(tables.pop("rules", []), str(file))
     for unknown in tables:
         raise SettingsError(
             f"{origins.get((unknown,), file)}: there is no section [{unknown}]",
-            cure=f"one of: {', '.join([*sections, 'providers.NAME', 'intents.NAME', '[rules]'])}",
+            cure=f"one of: {', '.join([*sections, *_NAMED])}",
         )
     config = Config(
         home=home,
         providers=providers,
         prices=load_prices(home.prices),
         intents=intents,
+        groups=groups,
         rules=rules,
         **sections,
     )

@@ -44,7 +44,18 @@ class TaskSettings:
     pending_max: int = _number(1, 10**9)
     attempts_max: int = _number(1, 100)
     interruptions_max: int = _number(1, 10_000)
+    ageing_s: float = _number(1, 864_000, default=3_600.0)
+    kept_max: int = _number(1, 10**9, default=100_000)
     retention_days: float = _number(0.01, 36_500)
+
+
+@attrs.frozen(kw_only=True)
+class GroupSettings:
+    """[groups.NAME]: what tasks of a group share."""
+
+    name: str
+    slots: int = _number(1, 1_000, default=1)
+    per_minute: int = _number(0, 1_000_000, default=0)
 
 
 @attrs.frozen(kw_only=True)

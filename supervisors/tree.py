@@ -112,6 +112,7 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 "escalate",
                 database=config.home.state / "tasks.db",
                 settings=config.tasks,
+                groups=config.groups,
                 epoch=daemon.about.epoch,
             ),
             _absent("scheduler", "submits work at its time"),

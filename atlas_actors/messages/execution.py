@@ -50,10 +50,12 @@ class Usage:
 
 @attrs.frozen(kw_only=True)
 class File:
-    """A file's text as it was when the request was made."""
+    """A file's text as it was when the request was made; a long one is kept aside by its hash."""
 
     name: str
     text: str
+    sha256: str = ""  # then `text` is empty and the content is a file of this name
+    bytes: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +109,8 @@ class AttemptStarted:
     created_ms: int = 0  # of the task
     deadline_ms: int | None = None  # when the time for all attempts is over
     spent_usd: float = 0.0  # by the attempts before
+    goes_on: bool = False  # with what an interrupted attempt has left
+    handoff_id: str | None = None  # of the handoff that the task was made for
 
 
 @attrs.frozen(kw_only=True)

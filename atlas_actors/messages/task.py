@@ -1,6 +1,7 @@
 """Between whoever wants work done, the queue and the orchestrator."""
 
 from enum import StrEnum
+from typing import Any
 
 import attrs
 
@@ -20,6 +21,16 @@ class TaskState(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
+class Unique:
+    """One task at a time for a key: among those in `states`, made within `period_s`."""
+
+    key: str
+    states: tuple[str, ...] = ("pending", "in_progress")
+    period_s: float | None = None  # None: whenever it was made
+    replace: bool = False  # a pending one gets the new request, priority and due time
+
+
+@attrs.frozen(kw_only=True)
 class SubmitTask:
     """Ask tasks: accept this work; the answer, a TaskAccepted, comes after the commit."""
 
@@ -28,14 +39,94 @@ class SubmitTask:
     priority: str = "normal"  # low, normal, high, urgent
     at_ms: int | None = None
     max_attempts: int | None = None
+    unique: Unique | None = None
+    after: tuple[str, ...] = ()  # ids or keys of tasks that end before it begins
+    if_dead: str = "fail"  # when one of those fails or is cancelled: fail, skip, run
+    group: str | None = None  # shares the limits of [groups.NAME]
+    origin: str = "person"  # person, schedule, generated, handoff, import
+    handoff_id: str | None = None  # of the handoff that it goes on with
 
 
 @attrs.frozen(kw_only=True)
 class TaskAccepted:
-    """Answer to SubmitTask: committed."""
+    """Answer to SubmitTask: committed. Not `created`: the key is of a task that was there."""
 
     id: str
     created: bool
+    replaced: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class SubmitTasks:
+    """Ask tasks: accept all of these, each for itself; the answer is a TasksAccepted.
+
+    They may come `after` one another by key, in any order.
+    """
+
+    orders: tuple[SubmitTask, ...]
+
+
+@attrs.frozen(kw_only=True)
+class TaskRefused:
+    """Within a TasksAccepted: why one of the orders was not accepted."""
+
+    error: str
+
+
+@attrs.frozen(kw_only=True)
+class TasksAccepted:
+    """Answer to SubmitTasks, one result for each order, in their order."""
+
+    results: tuple[TaskAccepted | TaskRefused, ...]
+
+
+@attrs.frozen(kw_only=True)
+class ImportTasks:
+    """Ask tasks: take over tasks as `task.export` gives them; known ids are left as they are.
+
+    The answer is a TasksImported.
+    """
+
+    tasks: tuple[dict[str, Any], ...]
+
+
+@attrs.frozen(kw_only=True)
+class TasksImported:
+    """Answer to ImportTasks: how many were new."""
+
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class PruneTasks:
+    """Ask tasks: delete some of those that ended before `before_ms`; answered by TasksPruned."""
+
+    before_ms: int
+    states: tuple[str, ...] = ("completed", "failed", "cancelled")
+
+
+@attrs.frozen(kw_only=True)
+class TasksPruned:
+    """Answer to PruneTasks; there may be more."""
+
+    count: int
+    more: bool
+
+
+@attrs.frozen(kw_only=True)
+class LookAtTasks:
+    """Ask tasks: look for what an event has missed; the answer is a TasksLooked."""
+
+
+@attrs.frozen(kw_only=True)
+class TasksLooked:
+    """Answer to LookAtTasks: what there is, and what that look has begun."""
+
+    pending: int
+    in_progress: int
+    offered: int
+    started: int
+    expired: int
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +177,7 @@ class OpenLane:
 
     lane: str
     slots: int
+    per_minute: int = 0  # attempts that may begin in a minute; 0: any number
 
 
 @attrs.frozen(kw_only=True)
@@ -160,11 +252,18 @@ class AttemptLost:
 
 @attrs.frozen(kw_only=True)
 class TaskChanged:
-    """Fact for the gateway: a task is in this state now."""
+    """Fact for the gateway: a task is in this state now.
+
+    `before` is the state that it left, `spent_ms` the time that it was in it.
+    """
 
     id: str
     state: TaskState
     waits_for: str = ""
+    before: str = ""
+    spent_ms: int = 0
+    lane: str | None = None
+    attempt: int = 0
 
 
 @attrs.frozen(kw_only=True)

@@ -94,7 +94,7 @@ class Roster:
 
     def lane(self, name: str, *, reroute: bool = True) -> OpenLane | CloseLane:
         """What tasks should know of a provider's lane."""
-        provider = self.providers[name]
+        provider, per_minute = self.providers[name], self.settings[name].requests_per_minute
         if not provider.usable:
             return CloseLane(lane=name, reason=provider.reason, reroute=reroute)
         match provider.breaker.state:
@@ -105,8 +105,8 @@ class Roster:
                 reason = "one request tries whether it works again"
                 return CloseLane(lane=name, reason=reason, reroute=reroute)
             case "half_open":
-                return OpenLane(lane=name, slots=1)
-        return OpenLane(lane=name, slots=provider.slots)
+                return OpenLane(lane=name, slots=1, per_minute=per_minute)
+        return OpenLane(lane=name, slots=provider.slots, per_minute=per_minute)
 
     def fact(self, name: str, now_s: float, now_ms: int) -> BreakerChanged:
         """The state of a breaker, for people."""

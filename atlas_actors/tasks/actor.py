@@ -1,6 +1,7 @@
 """The queue: accepts work durably, starts it on open lanes, records how each attempt ended."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -8,38 +9,56 @@ from loguru import logger
 
 from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
-from atlas_actors.errors import Busy, Conflict, NotFound
+from atlas_actors.errors import AtlasError, Conflict, NotFound
 from atlas_actors.messages import paths
-from atlas_actors.messages.execution import AttemptStarted, End
+from atlas_actors.messages.execution import End
 from atlas_actors.messages.task import (
     AssignLane,
-    AttemptCancelled,
     AttemptLost,
     AttemptOver,
     CancelTask,
     CloseLane,
+    ImportTasks,
     LanesWanted,
+    LookAtTasks,
     OpenLane,
+    PruneTasks,
     RetryTask,
     RouteAgain,
     SettleWorkspace,
     SubmitTask,
-    TaskAccepted,
+    SubmitTasks,
     TaskChanged,
     TaskDue,
-    TaskQueued,
+    TaskRefused,
+    TasksAccepted,
+    TasksImported,
+    TasksLooked,
+    TasksPruned,
     TasksStarted,
     TaskState,
 )
-from atlas_actors.settings import TaskSettings
+from atlas_actors.settings import GroupSettings, TaskSettings
+from atlas_actors.store import Row
 from atlas_actors.store_actor import StoreActor
-from atlas_actors.tasks import records
+from atlas_actors.tasks import claims, dependencies, records
+from atlas_actors.tasks.endings import Endings
+from atlas_actors.tasks.groups import Groups
+from atlas_actors.tasks.intake import Intake
+from atlas_actors.tasks.lanes import Lanes
+from atlas_actors.tasks.limits import Limits
+from atlas_actors.tasks.offers import Offers
 from atlas_actors.tasks.outcome import outcomes_of
+from atlas_actors.tasks.transfer import columns_of
 
 Inbox = (
     SubmitTask
+    | SubmitTasks
+    | ImportTasks
     | CancelTask
     | RetryTask
+    | PruneTasks
+    | LookAtTasks
     | AssignLane
     | OpenLane
     | CloseLane
@@ -50,11 +69,9 @@ Inbox = (
     | AttemptLost
     | TaskDue
 )
-# Tasks without a lane that the orchestrator is told of at a time; each of its restarts has them
-# told again, so few of them keep a storm of restarts from becoming a storm of mail.
-OFFERED_MAX: Final = 64
 PRUNE_ROWS: Final = 1_000
 LOOK_S: Final = 300.0  # a timer does not run while the machine sleeps
+JUMP_MS: Final = 2_000  # the wall clock differs so much from the monotonic one: it was set
 
 
 class Tasks(StoreActor):
@@ -66,94 +83,117 @@ class Tasks(StoreActor):
     inbox = Inbox
     schema = Path(__file__).with_name("schema")
     durable: ClassVar[frozenset[type]] = frozenset(
-        {SubmitTask, CancelTask, RetryTask, SettleWorkspace}
+        {SubmitTask, SubmitTasks, ImportTasks, CancelTask, RetryTask, SettleWorkspace}
     )
 
-    def __init__(self, place: Place, *, database: Path, settings: TaskSettings, epoch: int) -> None:
+    def __init__(
+        self,
+        place: Place,
+        *,
+        database: Path,
+        settings: TaskSettings,
+        epoch: int,
+        groups: Mapping[str, GroupSettings] | None = None,
+    ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
         self._settings = settings
         self._epoch = epoch
-        self._ids = Ids(place.clock)
-        self._slots: dict[str, int] = {}
-        self._reasons: dict[str, str] = {}  # why a lane is closed
-        self._running: dict[str, int] = {}
-        self._offered: set[str] = set()
-        self._due_ms: int | None = None
-        self._deadline_ms: float | None = None  # the first of those that wait; None: not known
-        self._lanes_changed = False
-        self._stale: set[str] = set()  # lanes in which something may be ready to start
+        self._limits = Limits(self)
+        self._offers = Offers(self)
+        self._groups = Groups(self, self._limits, groups or {}, ageing_s=settings.ageing_s)
+        self._lanes = Lanes(
+            self,
+            self._limits,
+            epoch=epoch,
+            ageing_s=settings.ageing_s,
+            on_start=lambda: self._offers.routed(-1),
+        )
+        self._endings = Endings(
+            self,
+            self._lanes,
+            self._groups,
+            self._offers,
+            interruptions_max=settings.interruptions_max,
+        )
+        self._intake = Intake(self, settings, Ids(place.clock), self._groups, self._endings)
+        self._wake_at_s = math.inf
+        self._clock_gap_ms = 0.0  # between the wall clock and the monotonic one
 
     def on_start(self) -> None:
         """Rescue what an older life of the daemon left in progress, then offer what waits."""
-        for row in records.running(self.store):
+        self._clock_gap_ms = self._gap_ms()
+        now_ms = self.place.clock.now_ms()
+        for row in claims.running(self.store):
             if row["epoch"] != self._epoch:
-                self._interrupt(
-                    row["id"],
-                    row["attempt"],
-                    End.UNREACHABLE,
-                    "the daemon died during this attempt",
-                )
-        records.forget_routes(self.store)
-        self._count_running()
+                reason = "the daemon died during this attempt"
+                self._endings.interrupt(row["id"], row["attempt"], End.UNREACHABLE, reason)
+        claims.forget_routes(self.store)
+        records.clamp_delays(self.store, now_ms)
+        self._lanes.count_running()
         self._report_started()
-        self._offer()
+        self._groups.touch_all()
+        self._groups.release_ready()
+        self._offers.offer()
 
     def on_stop(self) -> None:
         """What runs now will not be ended by us: it is pending again."""
-        for row in records.running(self.store):
-            self._interrupt(
-                row["id"],
-                row["attempt"],
-                End.CANCELLED,
-                "the daemon was stopped during this attempt",
-            )
+        for row in claims.running(self.store):
+            reason = "the daemon was stopped during this attempt"
+            self._endings.interrupt(row["id"], row["attempt"], End.CANCELLED, reason)
 
     def on_rollback(self) -> None:
         """Count anew what the refused batch had counted."""
-        self._offered.clear()
-        self._due_ms = self._deadline_ms = None
-        self._stale.update(self._slots)
-        self._count_running()
+        self._wake_at_s = math.inf
+        self._endings.deadlines_changed()
+        self._offers.forget()
+        self._offers.count()
+        self._limits.forget()
+        self._lanes.touch_all()
+        self._lanes.count_running()
+        self._groups.touch_all()
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
         match message:
             case SubmitTask():
-                return self._on_submit(message)
+                return self._intake.accept(message)
+            case SubmitTasks():
+                return self._on_submit_tasks(message)
+            case ImportTasks():
+                return self._on_import(message)
             case CancelTask():
-                return self._on_cancel(message.id)
+                return self._endings.cancel(self._find(message.id))
             case RetryTask():
                 return self._on_retry(message.id)
+            case PruneTasks(before_ms=before_ms, states=states):
+                count = records.prune(self.store, before_ms, PRUNE_ROWS, states)
+                return TasksPruned(count=count, more=count >= PRUNE_ROWS)
+            case LookAtTasks():
+                return self._on_look()
             case AssignLane():
                 return self._on_assign_lane(message)
-            case OpenLane():
-                return self._on_lane(message.lane, message.slots, "", reroute=True)
-            case CloseLane():
-                return self._on_lane(message.lane, 0, message.reason, reroute=message.reroute)
+            case OpenLane() | CloseLane():
+                return self._lanes.order(message)
             case LanesWanted():  # the orchestrator is new: it knows neither lanes nor offers
-                self._slots.clear()
-                self._offered.clear()
+                self._lanes.forget()
+                self._offers.forget()
                 return self._report_started()
             case RouteAgain():
-                self._lanes_changed = True
-                return None
+                return self._lanes.route_again()
             case SettleWorkspace():
                 return self._on_settle_workspace(message)
             case AttemptOver():
                 return self._on_attempt_over(message)
             case AttemptLost():
-                self._interrupt(
+                return self._endings.interrupt(
                     message.task_id,
                     message.attempt,
                     End.UNREACHABLE,
                     message.reason,
                     message.counted_usd,
                 )
-                return self._count_running()
             case TaskDue():
-                self._due_ms = self._deadline_ms = None
-                self._stale.update(self._slots)  # before_commit looks for what may start
-                return None
+                return self._touch_all()
 
     def is_durable(self, message: Any) -> bool:
         """A failed attempt that is followed by another is a claim; the end of the task is work."""
@@ -163,55 +203,69 @@ class Tasks(StoreActor):
 
     def before_commit(self) -> None:
         """Fill free slots and offer what has no lane, once for all mail of a batch."""
-        if self._lanes_changed:
-            open_lanes = [name for name, count in self._slots.items() if count]
-            records.forget_lanes(self.store, open_lanes)
-        self._expire()
-        for lane in self._stale & self._slots.keys():
-            self._start_ready(lane)
-        self._offer()
+        self._notice_clock()
+        self._offers.routed(-self._lanes.forget_closed())
+        self._endings.expire()
+        self._groups.release_ready()
+        self._lanes.start_ready()
+        self._offers.offer()
+        if self._endings.count >= PRUNE_ROWS:
+            self._endings.count = 0
+            records.prune_beyond(self.store, self._settings.kept_max, 2 * PRUNE_ROWS)
 
     def on_commit(self) -> None:
         """What memory held back for the case that the disk refuses."""
-        self._lanes_changed = False
-        self._stale.clear()
+        self._lanes.keep()
+        self._groups.keep()
 
-    def _report_started(self) -> None:
-        open_attempts = tuple((row["id"], row["attempt"]) for row in records.running(self.store))
-        self.tell(paths.ORCHESTRATOR, TasksStarted(open_attempts=open_attempts))
+    def prune(self, before_ms: int) -> bool:
+        """Delete tasks that ended before then, with their attempts."""
+        return records.prune(self.store, before_ms, PRUNE_ROWS) >= PRUNE_ROWS
 
-    def _on_submit(self, order: SubmitTask) -> TaskAccepted:
-        if order.key is not None:
-            known = records.id_of_key(self.store, order.key)
-            if known is not None:
-                return TaskAccepted(id=known, created=False)
-        pending = records.pending_count(self.store)
-        if pending >= self._settings.pending_max:
-            raise Busy(
-                f"{pending} tasks are pending, the limit",
-                retry_after_ms=5_000,
-                cure="wait, cancel some, or raise [tasks] pending_max",
-            )
-        id = self._ids.new()
-        now_ms = self.place.clock.now_ms()
-        if order.request.deadline_s is not None:
-            self._deadline_ms = None  # it may be the first
-        records.add(self.store, id, order, self._settings.attempts_max, now_ms)
-        return TaskAccepted(id=id, created=True)
+    # What the parts of this room use.
 
-    def _on_cancel(self, id: str) -> TaskChanged:
-        row = self._find(id)
-        if row["state"] not in ("pending", "in_progress"):
-            raise Conflict(f"task {id} is {row['state']} already")
-        records.cancel(self.store, id, self.place.clock.now_ms())
-        if row["state"] == "in_progress":
-            self._running[row["lane"]] -= 1
-            self._stale.add(row["lane"])
-            self.tell(
-                paths.ORCHESTRATOR,
-                AttemptCancelled(task_id=id, attempt=row["attempt"], lane=row["lane"]),
-            )
-        return self._changed(id, TaskState.CANCELLED)
+    def wake(self, delay_s: float) -> None:
+        """Look again then, or earlier if that was wanted."""
+        at_s = self.place.clock.monotonic_s() + min(delay_s, LOOK_S)
+        if at_s < self._wake_at_s:
+            self._wake_at_s = at_s
+            self.after(min(delay_s, LOOK_S), TaskDue())
+
+    def changed(self, row: Row, state: TaskState, before: str, waits_for: str = "") -> TaskChanged:
+        """Tell of a task that has come from `before` into a state; `row` is of before."""
+        fact = TaskChanged(
+            id=row["id"],
+            state=state,
+            waits_for=waits_for,
+            before=before,
+            spent_ms=max(0, row.get("waited_ms", self.place.clock.now_ms() - row["since_ms"])),
+            lane=row.get("lane"),
+            attempt=row.get("attempt") or 0,
+        )
+        self.tell(paths.GATEWAY, fact)
+        return fact
+
+    # Orders of people.
+
+    def _on_submit_tasks(self, message: SubmitTasks) -> TasksAccepted:
+        order, wrong = dependencies.in_order(message.orders)
+        results: dict[int, Any] = {n: TaskRefused(error=str(why)) for n, why in wrong.items()}
+        for n in order:
+            try:
+                with self.store.savepoint():
+                    results[n] = self._intake.accept(message.orders[n])
+            except AtlasError as error:
+                results[n] = TaskRefused(error=str(error))
+        return TasksAccepted(results=tuple(results[n] for n in range(len(message.orders))))
+
+    def _on_import(self, message: ImportTasks) -> TasksImported:
+        now_ms, count = self.place.clock.now_ms(), 0
+        for task in message.tasks:
+            columns, attempts = columns_of(task, now_ms)
+            count += records.take_over(self.store, columns, attempts)
+        self._endings.deadlines_changed()
+        self._groups.touch_all()
+        return TasksImported(count=count)
 
     def _on_retry(self, id: str) -> TaskChanged:
         row = self._find(id)
@@ -219,44 +273,63 @@ class Tasks(StoreActor):
             raise Conflict(
                 f"task {id} is {row['state']}; only failed or cancelled ones are retried"
             )
-        self._deadline_ms = None
-        records.retry(self.store, id, self.place.clock.now_ms())
-        return self._changed(id, TaskState.PENDING)
+        needs = dependencies.waits_for(self.store, id)
+        blocked = dependencies.check_retry(needs, row["if_dead"], id)
+        self._endings.deadlines_changed()
+        records.retry(self.store, id, blocked, self.place.clock.now_ms())
+        self._groups.touch(row["group_name"])
+        return self.changed(row, TaskState.PENDING, row["state"])
 
     def _on_settle_workspace(self, order: SettleWorkspace) -> TaskChanged:
         row = self._find(order.id)
-        if row["state"] in ("pending", "in_progress"):
+        if row["state"] in dependencies.UNFINISHED:
             raise Conflict(f"task {order.id} is {row['state']}: its work is not over")
         records.set_workspace(self.store, order.id, order.workspace)
         return TaskChanged(id=order.id, state=TaskState(row["state"]))
 
-    def _on_assign_lane(self, order: AssignLane) -> None:
-        self._offered.discard(order.task_id)
-        if order.lane is not None:
-            self._stale.add(order.lane)
-        if records.assign_lane(self.store, order.task_id, order.lane, order.route, order.waits_for):
-            self._changed(order.task_id, TaskState.PENDING, order.waits_for)
+    def _on_look(self) -> TasksLooked:
+        """What an event may have missed: everything is looked at."""
+        self._touch_all()
+        self._offers.count()
+        expired = self._endings.expire()
+        self._groups.release_ready()
+        started = self._lanes.start_ready()
+        return TasksLooked(
+            pending=records.count_of(self.store, "pending"),
+            in_progress=records.count_of(self.store, "in_progress"),
+            offered=self._offers.offer(),
+            started=started,
+            expired=expired,
+        )
 
-    def _on_lane(self, lane: str, slots: int, reason: str, *, reroute: bool) -> None:
-        """A lane opened or closed: whoever waits elsewhere may be better off now."""
-        before = (bool(self._slots.get(lane, 0)), self._reasons.get(lane, ""))
-        self._slots[lane], self._reasons[lane] = slots, reason
-        self._stale.add(lane)
-        changed = before != (bool(slots), reason)
-        self._lanes_changed = self._lanes_changed or (reroute and changed)
+    # Orders of the orchestrator.
+
+    def _report_started(self) -> None:
+        open_attempts = tuple((row["id"], row["attempt"]) for row in claims.running(self.store))
+        self.tell(paths.ORCHESTRATOR, TasksStarted(open_attempts=open_attempts))
+
+    def _on_assign_lane(self, order: AssignLane) -> None:
+        self._offers.answered(order.task_id)
+        self._lanes.touch(order.lane)
+        id, waits_for = order.task_id, order.waits_for
+        before = claims.assign_lane(self.store, id, order.lane, order.route, waits_for)
+        if before is not None:
+            self._offers.routed(1 - before["routed"])
+            fact = TaskChanged(id=id, state=TaskState.PENDING, waits_for=waits_for, lane=order.lane)
+            self.tell(paths.GATEWAY, fact)
 
     def _on_attempt_over(self, over: AttemptOver) -> None:
         now_ms = self.place.clock.now_ms()
         before = records.find(self.store, over.task_id)
-        if before is None or not records.end_attempt(self.store, over, now_ms):
+        if before is None or not claims.end_attempt(self.store, over, now_ms):
             logger.warning(
                 "task.late_end_refused", task_id=over.task_id, attempt=over.attempt, end=over.end
             )
             return
-        self._running[before["lane"]] -= 1
-        self._stale |= {lane for lane in (before["lane"], over.lane) if lane is not None}
+        self._lanes.freed(before["lane"])
+        self._lanes.touch(over.lane)
         if before["deadline_ms"] is not None:
-            self._deadline_ms = None  # it may wait again, and for how long
+            self._endings.deadlines_changed()  # it may wait again, and for how long
         for outcome in outcomes_of(before, over, now_ms):
             self.tell(paths.OUTCOMES, outcome)
         logger.info(
@@ -266,106 +339,35 @@ class Tasks(StoreActor):
             end=str(over.end),
             next_state=str(over.next_state),
         )
-        self._changed(over.task_id, over.next_state, over.error)
+        self.changed(before, over.next_state, "in_progress", over.error)
+        if over.next_state is TaskState.PENDING:
+            self._offers.routed(1)
+        else:
+            self._endings.settle(before, over.next_state)
 
-    def prune(self, before_ms: int) -> bool:
-        """Delete tasks that ended before then, with their attempts."""
-        return records.prune(self.store, before_ms, PRUNE_ROWS) >= PRUNE_ROWS
+    # What follows from all of it.
 
-    def _start_ready(self, lane: str) -> None:
-        now_ms = self.place.clock.now_ms()
-        while self._running.get(lane, 0) < self._slots[lane]:
-            row = records.next_ready(self.store, lane, now_ms)
-            if row is None:
-                self._wake_when_due(lane, now_ms)
-                return
-            records.start_attempt(self.store, row["id"], lane, self._epoch, now_ms)
-            self._running[lane] = self._running.get(lane, 0) + 1
-            self.tell(
-                paths.ORCHESTRATOR,
-                AttemptStarted(
-                    task_id=row["id"],
-                    attempt=row["attempt"] + 1,
-                    epoch=self._epoch,
-                    lane=lane,
-                    request=records.request_of(row),
-                    route=records.route_of(row),
-                    answers_asked=row["answers_asked"] + 1,
-                    attempts_max=row["attempts_max"],
-                    interruptions=row["interruptions"],
-                    last_error=row["error"] or "",
-                    progress=records.progress_of(row),
-                    created_ms=row["created_ms"],
-                    deadline_ms=row["deadline_ms"],
-                    spent_usd=row["spent_usd"],
-                ),
-            )
-            self._changed(row["id"], TaskState.IN_PROGRESS)
+    def _touch_all(self) -> None:
+        self._wake_at_s = math.inf
+        self._endings.deadlines_changed()
+        self._lanes.touch_all()
+        self._groups.touch_all()
 
-    def _expire(self) -> None:
-        """Fail what has waited past its deadline, and look again when the next one is."""
-        now_ms = self.place.clock.now_ms()
-        if self._deadline_ms is not None and now_ms < self._deadline_ms:
+    def _gap_ms(self) -> float:
+        return self.place.clock.now_ms() - self.place.clock.monotonic_s() * 1000
+
+    def _notice_clock(self) -> None:
+        """The wall clock was set, or the machine slept: what is left of a time is left still."""
+        jump_ms = self._gap_ms() - self._clock_gap_ms
+        if abs(jump_ms) < JUMP_MS:
             return
-        for id in records.expire(self.store, now_ms):
-            self._changed(id, TaskState.FAILED, "its deadline is over")
-        next_ms = records.next_deadline_ms(self.store)
-        self._deadline_ms = math.inf if next_ms is None else next_ms
-        if next_ms is not None:
-            self.after(min((next_ms - now_ms) / 1000, LOOK_S), TaskDue())
+        self._clock_gap_ms += jump_ms
+        logger.warning("tasks.clock_jumped", by_ms=round(jump_ms))
+        records.shift_deadlines(self.store, round(jump_ms))
+        records.clamp_delays(self.store, self.place.clock.now_ms())
+        self._touch_all()
 
-    def _wake_when_due(self, lane: str, now_ms: int) -> None:
-        due_ms = records.next_due_ms(self.store, lane, now_ms)
-        if due_ms is not None and (self._due_ms is None or due_ms < self._due_ms):
-            self._due_ms = due_ms
-            self.after(min((due_ms - now_ms) / 1000, LOOK_S), TaskDue())
-
-    def _offer(self) -> None:
-        """Tell the orchestrator of tasks without a lane, a bounded number at a time."""
-        if len(self._offered) >= OFFERED_MAX:
-            return
-        for id in records.unrouted(self.store, OFFERED_MAX):
-            if id not in self._offered:
-                self._offered.add(id)
-                row = self._find(id)
-                queued = TaskQueued(
-                    task_id=id,
-                    request=records.request_of(row),
-                    progress=records.progress_of(row),
-                    spent_usd=row["spent_usd"],
-                )
-                self.tell(paths.ORCHESTRATOR, queued)
-
-    def _interrupt(
-        self, id: str, attempt: int, end: End, reason: str, counted_usd: float = 0.0
-    ) -> None:
-        state = records.interrupt(
-            self.store,
-            id,
-            attempt,
-            end,
-            reason,
-            counted_usd=counted_usd,
-            most=self._settings.interruptions_max,
-            now_ms=self.place.clock.now_ms(),
-        )
-        self._stale.update(self._slots)
-        self._deadline_ms = None
-        if state is not None:
-            logger.warning("task.interrupted", task_id=id, attempt=attempt, reason=reason)
-            self._changed(id, state, reason)
-
-    def _changed(self, id: str, state: TaskState, waits_for: str = "") -> TaskChanged:
-        fact = TaskChanged(id=id, state=state, waits_for=waits_for)
-        self.tell(paths.GATEWAY, fact)
-        return fact
-
-    def _count_running(self) -> None:
-        self._running.clear()
-        for row in records.running(self.store):
-            self._running[row["lane"]] = self._running.get(row["lane"], 0) + 1
-
-    def _find(self, id: str) -> dict[str, Any]:
+    def _find(self, id: str) -> Row:
         row = records.find(self.store, id)
         if row is None:
             raise NotFound(f"there is no task {id}", cure="atlas tasks lists them")

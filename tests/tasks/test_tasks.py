@@ -26,7 +26,8 @@ from atlas_actors.messages.task import (
 )
 from atlas_actors.settings import TaskSettings
 from atlas_actors.store_actor import PruneDue
-from atlas_actors.tasks.actor import OFFERED_MAX, Tasks
+from atlas_actors.tasks.actor import Tasks
+from atlas_actors.tasks.offers import OFFERED_MAX
 from tests.support.stages import Stage
 
 SETTINGS = TaskSettings(pending_max=1000, attempts_max=3, interruptions_max=2, retention_days=1)
@@ -296,7 +297,7 @@ def test_the_counts_equal_the_rows(stage):
     id = begin(stage)
     submit(stage)
     stage.give(over(id))
-    counted = stage.actor.store.rows("select state, tasks from counts where tasks > 0")
+    counted = stage.actor.store.rows("select state, tasks from inspect_counts where tasks > 0")
     real = stage.actor.store.rows("select state, count(*) as tasks from tasks group by state")
     assert sorted(map(str, counted)) == sorted(map(str, real))
 

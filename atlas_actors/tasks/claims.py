@@ -1,0 +1,251 @@
+"""The SQL of tasks.db for lanes and attempts: offer, assign, begin, end, interrupt."""
+
+import json
+from typing import Any, Final
+
+import attrs
+
+from atlas_actors.messages.execution import End
+from atlas_actors.messages.routing import Route
+from atlas_actors.messages.task import AttemptOver, TaskState
+from atlas_actors.store import Row, Store
+from atlas_actors.tasks.rows import workspace_text
+
+_PRIORITIES: Final = (3, 2, 1, 0)
+_OFFER: Final = " union all ".join(
+    "select * from (select * from tasks where state = 'pending' and routed = 0 and blocked = 0"  # noqa: S608
+    f" and held = 0 and priority = {priority} and due_ms <= :now_ms order by due_ms, id"
+    " limit :count)"
+    for priority in _PRIORITIES
+)
+_HEADS: Final = " union all ".join(
+    "select * from (select id, priority, due_ms from tasks where state = 'pending' and routed = 1"  # noqa: S608
+    f" and lane = :lane and priority = {priority} and due_ms <= :now_ms order by due_ms, id"
+    " limit :count)"
+    for priority in _PRIORITIES
+)
+_DUE_IN_LANE: Final = " union all ".join(
+    "select min(due_ms) as due_ms from tasks where state = 'pending' and routed = 1"  # noqa: S608
+    f" and lane = :lane and priority = {priority} and due_ms > :now_ms"
+    for priority in _PRIORITIES
+)
+_DUE_UNROUTED: Final = " union all ".join(
+    "select min(due_ms) as due_ms from tasks where state = 'pending' and routed = 0"  # noqa: S608
+    f" and blocked = 0 and held = 0 and priority = {priority} and due_ms > :now_ms"
+    for priority in _PRIORITIES
+)
+# These ends say that the work was cut off, not that it was done badly.
+_CUT_OFF: Final = frozenset(
+    str(end) for end in (End.UNREACHABLE, End.TIMED_OUT, End.CANCELLED, End.BUSY, End.OVER_BUDGET)
+)
+
+
+def unrouted(store: Store, count: int, now_ms: int) -> list[Row]:
+    """The rows of the first tasks that are due and have no lane, the most urgent first."""
+    return store.rows(f"select * from ({_OFFER}) limit :count", {"count": count, "now_ms": now_ms})  # noqa: S608
+
+
+def routed_count(store: Store) -> int:
+    """How many pending tasks wait for a provider, or for anybody."""
+    row = store.row("select count(*) as n from tasks where state = 'pending' and routed = 1")
+    return 0 if row is None else int(row["n"])
+
+
+def forget_routes(store: Store) -> int:
+    """Every pending task is to be routed anew."""
+    return store.run(
+        "update tasks set routed = 0, lane = null where state = 'pending' and routed = 1"
+    )
+
+
+def forget_lanes(store: Store, open_lanes: list[str]) -> int:
+    """Pending tasks that wait for none of these lanes are to be routed anew."""
+    return store.run(
+        "update tasks set routed = 0, lane = null where state = 'pending' and routed = 1"
+        " and (lane is null or lane not in (select value from json_each(?)))",
+        (json.dumps(open_lanes),),
+    )
+
+
+def assign_lane(
+    store: Store, id: str, lane: str | None, route: Route, waits_for: str
+) -> Row | None:
+    """Let a pending task wait for a provider: whether it was routed before; None: not pending."""
+    before = store.row("select routed from tasks where id = ? and state = 'pending'", (id,))
+    if before is not None:
+        store.run(
+            "update tasks set routed = 1, lane = ?, route = ?, waits_for = ?"
+            " where id = ? and state = 'pending'",
+            (lane, json.dumps(attrs.asdict(route)), waits_for, id),
+        )
+    return before
+
+
+def heads(store: Store, lane: str, count: int, now_ms: int) -> list[Row]:
+    """Of each priority the first `count` that are ready on a lane: id, priority, due_ms."""
+    return store.rows(_HEADS, {"lane": lane, "count": count, "now_ms": now_ms})
+
+
+def next_due_ms(store: Store, lane: str | None, now_ms: int) -> int | None:
+    """When the next delayed task of a lane (None: of none yet) becomes due."""
+    sql = _DUE_UNROUTED if lane is None else _DUE_IN_LANE
+    found = store.rows(sql, {"now_ms": now_ms, **({} if lane is None else {"lane": lane})})
+    return min((row["due_ms"] for row in found if row["due_ms"] is not None), default=None)
+
+
+def start_attempt(store: Store, id: str, lane: str, epoch: int, now_ms: int) -> Row:
+    """pending → in_progress, with the attempt journalled before anything runs; the row after it,
+    with `waited_ms`."""
+    waiting = store.row("select since_ms from tasks where id = ?", (id,))
+    row = store.row(
+        "update tasks set state = 'in_progress', since_ms = ?2, attempt = attempt + 1, epoch = ?1,"
+        " waits_for = '', started_ms = coalesce(started_ms, ?2)"
+        " where id = ?3 and state = 'pending' returning *",
+        (epoch, now_ms, id),
+    )
+    assert row is not None
+    assert waiting is not None
+    store.run(
+        "insert into attempts (task_id, number, epoch, provider, started_ms)"
+        " values (?, ?, ?, ?, ?)",
+        (id, row["attempt"], epoch, lane, now_ms),
+    )
+    return {**row, "waited_ms": now_ms - waiting["since_ms"]}
+
+
+def was_cut_off(store: Store, id: str, attempt: int) -> bool:
+    """Whether this attempt ended half-way, so that another may go on from there."""
+    row = store.row('select "end" from attempts where task_id = ? and number = ?', (id, attempt))
+    return row is not None and row["end"] in _CUT_OFF
+
+
+def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
+    """Record an attempt's end and the task's next state; False when it comes too late.
+
+    Guarded by (task, attempt, epoch): only the attempt that runs can end the task.
+    """
+    final = over.next_state is not TaskState.PENDING
+    changed = store.run(
+        "update tasks set state = :state, since_ms = :now_ms, lane = :lane, due_ms = :due_ms,"
+        " ended_ms = :ended_ms,"
+        " answers_asked = answers_asked + :answers, interruptions = interruptions + :interruptions,"
+        " result = :result, error = :error, verified_by = :verified_by, waits_for = :waits_for,"
+        " progress = :progress, spent_usd = spent_usd + :counted_usd,"
+        " workspace = coalesce(:workspace, workspace)"
+        " where id = :id and state = 'in_progress' and attempt = :attempt and epoch = :epoch",
+        {
+            "state": str(over.next_state),
+            "now_ms": now_ms,
+            "lane": over.lane,
+            "due_ms": now_ms + over.delay_ms,
+            "ended_ms": now_ms if final else None,
+            "answers": int(over.counts),
+            "interruptions": int(over.interrupted),
+            "progress": json.dumps(attrs.asdict(over.progress)),
+            "counted_usd": max(over.cost_usd, over.counted_usd),
+            "workspace": workspace_text(over.workspace),
+            "result": over.answer,
+            "error": over.error or None,
+            "verified_by": over.verified_by,
+            "waits_for": "" if final else over.error,
+            "id": over.task_id,
+            "attempt": over.attempt,
+            "epoch": over.epoch,
+        },
+    )
+    if changed:
+        _close_attempt(store, over, now_ms)
+    return bool(changed)
+
+
+def interrupt(
+    store: Store,
+    id: str,
+    attempt: int,
+    end: End,
+    reason: str,
+    *,
+    counted_usd: float,
+    most: int,
+    now_ms: int,
+) -> TaskState | None:
+    """An attempt was lost: pending again, flagged, or failed after `most` interruptions.
+
+    None when that attempt is not the running one.
+    """
+    values: dict[str, Any] = {
+        "id": id,
+        "attempt": attempt,
+        "now_ms": now_ms,
+        "counted_usd": counted_usd,
+        "most": most,
+        "error": f"interrupted too often; last: {reason}",
+    }
+    row = store.row(
+        "update tasks set interruptions = interruptions + 1, maybe_ran = 1, routed = 0,"
+        " lane = null, due_ms = :now_ms, since_ms = :now_ms, spent_usd = spent_usd + :counted_usd,"
+        " state = case when interruptions + 1 > :most then 'failed' else 'pending' end,"
+        " ended_ms = case when interruptions + 1 > :most then :now_ms end,"
+        " error = case when interruptions + 1 > :most then :error end"
+        " where id = :id and attempt = :attempt and state = 'in_progress' returning state",
+        values,
+    )
+    if row is None:
+        return None
+    store.run(
+        'update attempts set "end" = ?, error = ?, ended_ms = ? where task_id = ? and number = ?',
+        (str(end), reason, now_ms, id, attempt),
+    )
+    return TaskState(row["state"])
+
+
+def running(store: Store) -> list[Row]:
+    """Every task in progress: id, attempt, lane, epoch, since_ms."""
+    return store.rows(
+        "select id, attempt, lane, epoch, since_ms from tasks where state = 'in_progress'"
+    )
+
+
+def bucket(store: Store, name: str) -> Row | None:
+    """A token bucket as it was written down."""
+    return store.row("select tokens, at_ms from buckets where name = ?", (name,))
+
+
+def keep_bucket(store: Store, name: str, tokens: float, now_ms: int) -> None:
+    """Write a token bucket down with what took from it."""
+    store.run(
+        "insert into buckets (name, tokens, at_ms) values (?1, ?2, ?3)"
+        " on conflict (name) do update set tokens = ?2, at_ms = ?3",
+        (name, tokens, now_ms),
+    )
+
+
+def _close_attempt(store: Store, over: AttemptOver, now_ms: int) -> None:
+    usage = over.usage
+    store.run(
+        'update attempts set "end" = ?, error = ?, "check" = ?, model = ?, transport = ?,'
+        " input = ?, cache_read = ?, cache_write = ?, output = ?, reasoning = ?, cost_usd = ?,"
+        " cache_write_1h = ?, estimated = ?, fault = ?, infrastructure = ?, provider = ?,"
+        " ended_ms = ? where task_id = ? and number = ?",
+        (
+            str(over.end),
+            over.error,
+            over.check,
+            over.model,
+            over.transport,
+            usage.input,
+            usage.cache_read,
+            usage.cache_write,
+            usage.output,
+            usage.reasoning,
+            over.cost_usd,
+            usage.cache_write_1h,
+            int(over.estimated),
+            None if over.fault is None else str(over.fault),
+            int(over.infrastructure),
+            over.provider or over.lane or "",
+            now_ms,
+            over.task_id,
+            over.attempt,
+        ),
+    )

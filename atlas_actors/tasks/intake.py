@@ -1,0 +1,111 @@
+"""Accepts tasks: keys, unique ones, limits of number and size, and who comes after whom."""
+
+from typing import Any, Final, Protocol
+
+from atlas_actors.actor import Place
+from atlas_actors.clock import Ids
+from atlas_actors.errors import Busy, UsageError
+from atlas_actors.messages.execution import Request
+from atlas_actors.messages.task import SubmitTask, TaskAccepted, TaskState
+from atlas_actors.settings import TaskSettings
+from atlas_actors.store import Row, Store
+from atlas_actors.tasks import dependencies, records
+from atlas_actors.tasks.endings import Endings
+from atlas_actors.tasks.groups import Groups
+
+PAYLOAD_BYTES_MAX: Final = 1_048_576
+FULL_RETRY_MS: Final = 5_000
+
+
+class Desk(Protocol):
+    """What of the actor is needed here."""
+
+    store: Store
+    place: Place
+
+    def changed(self, row: Row, state: TaskState, before: str, waits_for: str = "") -> Any: ...
+
+
+class Intake:
+    """Decides what becomes of a submission, and writes it down."""
+
+    def __init__(
+        self, desk: Desk, settings: TaskSettings, ids: Ids, groups: Groups, endings: Endings
+    ) -> None:
+        self._desk = desk
+        self._groups = groups
+        self._endings = endings
+        self._settings = settings
+        self._ids = ids
+
+    def accept(self, order: SubmitTask) -> TaskAccepted:
+        """A new task, or the one that was meant. Raises Busy, NotFound, UsageError."""
+        store, now_ms = self._desk.store, self._desk.place.clock.now_ms()
+        if order.key is not None:
+            known = records.id_of_key(store, order.key)
+            if known is not None:
+                return TaskAccepted(id=known, created=False)
+        check_size(order.request)
+        same = records.same_as(store, order.unique, now_ms) if order.unique else None
+        if same is not None:
+            return self._instead_of(same, order, now_ms)
+        self._check_room()
+        needs = dependencies.found(store, order.after)
+        dead = [row for row in needs if row["state"] in ("failed", "cancelled")]
+        blocked = sum(row["state"] in dependencies.UNFINISHED for row in needs)
+        id = self._ids.new()
+        if order.request.deadline_s is not None:
+            self._endings.deadlines_changed()
+        records.add(
+            store,
+            id,
+            order,
+            attempts_max=self._settings.attempts_max,
+            blocked=blocked,
+            now_ms=now_ms,
+        )
+        dependencies.bind(store, id, needs)
+        self._groups.touch(order.group)
+        if dead and order.if_dead != "run":
+            self._end_unrun(id, order, dead[0], now_ms)
+        return TaskAccepted(id=id, created=True)
+
+    def _instead_of(self, same: Row, order: SubmitTask, now_ms: int) -> TaskAccepted:
+        """There is one like it: it stays, or takes the new one's request."""
+        assert order.unique is not None
+        replaced = order.unique.replace and records.replace(
+            self._desk.store, same["id"], order, now_ms
+        )
+        if replaced:
+            self._endings.deadlines_changed()
+        return TaskAccepted(id=same["id"], created=False, replaced=replaced)
+
+    def _check_room(self) -> None:
+        pending = records.count_of(self._desk.store, "pending")
+        if pending >= self._settings.pending_max:
+            raise Busy(
+                f"{pending} tasks are pending, the limit",
+                retry_after_ms=FULL_RETRY_MS,
+                cure="wait, cancel some, or raise [tasks] pending_max",
+            )
+
+    def _end_unrun(self, id: str, order: SubmitTask, dead: Row, now_ms: int) -> None:
+        state = TaskState.CANCELLED if order.if_dead == "skip" else TaskState.FAILED
+        reason = f"it comes after {dead['id']}, which was not completed: {dead['state']}"
+        dependencies.end_unrun(self._desk.store, id, str(state), reason, now_ms)
+        row = {"id": id, "since_ms": now_ms, "group_name": order.group}
+        self._desk.changed(row, state, "pending", reason)
+        self._endings.settle(row, state)
+
+
+def check_size(request: Request) -> None:
+    """What is kept in a row is bounded. Raises UsageError."""
+    sizes = {"the prompt": len(request.prompt.encode("utf-8", "replace"))}
+    for file in request.files:
+        sizes[f"the file {file.name}"] = len(file.text.encode("utf-8", "replace"))
+    if sum(sizes.values()) > PAYLOAD_BYTES_MAX:
+        longest = max(sizes, key=lambda name: sizes[name])
+        raise UsageError(
+            f"{longest} has {sizes[longest]} bytes; a task holds {PAYLOAD_BYTES_MAX} in all",
+            cure="give long texts as files by path: they are kept aside by their hash",
+        )

@@ -1,0 +1,77 @@
+"""Offers tasks without a lane to the orchestrator, the most urgent first, a bounded number."""
+
+from typing import Any, Final, Protocol
+
+from atlas_actors.actor import Place
+from atlas_actors.messages import paths
+from atlas_actors.messages.task import TaskQueued
+from atlas_actors.store import Store
+from atlas_actors.tasks import claims, rows
+from atlas_actors.tasks.order import PRIORITIES
+
+# Tasks that the orchestrator is told of at a time; each of its restarts has them told again, so
+# few of them keep a storm of restarts from becoming a storm of mail.
+OFFERED_MAX: Final = 64
+# So many wait with a route; the others are routed when these have begun. A change of lanes, which
+# has all of them routed anew, costs the same however long the queue is.
+ROUTED_MAX: Final = 10_000
+
+
+class Desk(Protocol):
+    """What of the actor is needed here."""
+
+    store: Store
+    place: Place
+
+    def tell(self, path: str, message: Any) -> None: ...
+
+    def wake(self, delay_s: float) -> None: ...
+
+
+class Offers:
+    """Which tasks the orchestrator has been told of, and how many have a route."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._offered: set[str] = set()
+        self._routed = 0  # pending tasks with a route
+
+    def forget(self) -> None:
+        """The orchestrator is new: it has heard of nothing."""
+        self._offered.clear()
+
+    def count(self) -> None:
+        """Count anew what the rows say."""
+        self._routed = claims.routed_count(self._desk.store)
+
+    def answered(self, id: str) -> None:
+        """It has said where this one goes."""
+        self._offered.discard(id)
+
+    def routed(self, more: int) -> None:
+        """So many more (or less) pending tasks have a route."""
+        self._routed += more
+
+    def offer(self) -> int:
+        """Tell of those that are due and have no lane; how many."""
+        if len(self._offered) >= OFFERED_MAX:
+            return 0
+        before, now_ms = len(self._offered), self._desk.place.clock.now_ms()
+        for row in claims.unrouted(self._desk.store, OFFERED_MAX, now_ms):
+            if row["id"] in self._offered:
+                continue
+            full = self._routed + len(self._offered) >= ROUTED_MAX
+            if full and row["priority"] < PRIORITIES["high"]:
+                break  # the more urgent come first, and are always routed
+            self._offered.add(row["id"])
+            queued = TaskQueued(
+                task_id=row["id"],
+                request=rows.request_of(row),
+                progress=rows.progress_of(row),
+                spent_usd=row["spent_usd"],
+            )
+            self._desk.tell(paths.ORCHESTRATOR, queued)
+        due_ms = claims.next_due_ms(self._desk.store, None, now_ms)
+        if due_ms is not None:
+            self._desk.wake((due_ms - now_ms) / 1000)
+        return len(self._offered) - before

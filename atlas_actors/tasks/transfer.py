@@ -1,0 +1,49 @@
+"""Pure: a task as `task.export` gives it, as the columns that take it over."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from atlas_actors.errors import UsageError
+
+# What an exported task holds; the view inspect_export and this list are held together by a test.
+TEXTS: Final = (
+    "id", "key", "state", "prompt", "cwd", "provider", "match", "error", "result", "verified_by",
+    "unique_key", "if_dead", "group_name", "origin",
+)  # fmt: skip
+NUMBERS: Final = (
+    "priority", "budget_usd", "attempts_max", "due_ms", "created_ms", "started_ms", "ended_ms",
+    "attempt", "answers_asked", "interruptions", "maybe_ran", "in_place", "deadline_s",
+    "deadline_ms", "spent_usd",
+)  # fmt: skip
+JSON: Final = ("files", "schema", "command", "route", "workspace", "progress")
+ATTEMPT: Final = (
+    "number", "epoch", "provider", "model", "transport", "end", "error", "check", "fault", "input",
+    "cache_read", "cache_write", "cache_write_1h", "output", "reasoning", "estimated",
+    "infrastructure", "cost_usd", "started_ms", "ended_ms",
+)  # fmt: skip
+
+
+def columns_of(task: Mapping[str, Any], now_ms: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(the task's columns, its attempts'). What ran when it was exported may have run.
+
+    Raises UsageError for what no export has written.
+    """
+    unknown = set(task) - {*TEXTS, *NUMBERS, *JSON, "attempts", "after"}
+    if unknown:
+        raise UsageError(f"an exported task has no {', '.join(sorted(unknown))}")
+    columns: dict[str, Any] = {name: task.get(name) for name in (*TEXTS, *NUMBERS)}
+    for name in JSON:
+        value = task.get(name)
+        columns[name] = None if value is None else json.dumps(value)
+    columns["files"] = columns["files"] or "[]"
+    columns["progress"] = columns["progress"] or "{}"
+    attempts = [{name: row.get(name) for name in ATTEMPT} for row in task.get("attempts", ())]
+    if columns["state"] == "in_progress":
+        columns |= {"state": "pending", "maybe_ran": 1}
+        for attempt in attempts:
+            if attempt["end"] is None:
+                attempt |= {"end": "unreachable", "ended_ms": now_ms, "error": "it was exported"}
+    if columns["state"] == "pending":
+        columns |= {"route": None, "held": int(columns["group_name"] is not None)}
+    return columns | {"since_ms": columns["ended_ms"] or now_ms}, attempts
