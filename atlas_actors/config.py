@@ -19,6 +19,7 @@ from atlas_actors.settings import (
     BudgetSettings,
     DaemonSettings,
     GroupSettings,
+    HandoffSettings,
     IntentSettings,
     ProviderSettings,
     RetentionSettings,
@@ -91,6 +92,7 @@ class Config:
     daemon: DaemonSettings
     socket: SocketSettings
     tasks: TaskSettings
+    handoffs: HandoffSettings
     routing: RoutingSettings
     outcomes: RetentionSettings
     budget: BudgetSettings

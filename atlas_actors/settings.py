@@ -66,6 +66,14 @@ class RetentionSettings:
 
 
 @attrs.frozen(kw_only=True)
+class HandoffSettings:
+    """[handoffs]"""
+
+    retention_days: float = _number(0.01, 36_500)
+    stale_s: float = _number(1, 31_536_000)
+
+
+@attrs.frozen(kw_only=True)
 class RoutingSettings:
     """[routing]"""
 

@@ -13,6 +13,7 @@ from atlas_actors.actor import Actor
 from atlas_actors.config import Config
 from atlas_actors.executor.actor import Executor
 from atlas_actors.gateway.actor import About, Gateway
+from atlas_actors.handoffs.actor import Handoffs
 from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
 from atlas_actors.router.actor import Router
@@ -107,6 +108,13 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 settings=config.routing,
             ),
             _worker(
+                "handoffs",
+                Handoffs,
+                "park",
+                database=config.home.state / "handoffs.db",
+                settings=config.handoffs,
+            ),
+            _worker(
                 "tasks",
                 Tasks,
                 "escalate",
@@ -116,7 +124,6 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 epoch=daemon.about.epoch,
             ),
             _absent("scheduler", "submits work at its time"),
-            _absent("handoffs", "lets interrupted work go on where it stopped"),
         ),
         budget=BUDGET,
     )

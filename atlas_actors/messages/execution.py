@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from atlas_actors.messages.handoff import Checkpoint
 from atlas_actors.messages.routing import Route
 from atlas_actors.messages.workspace import Workspace
 
@@ -122,6 +123,7 @@ class RunAttempt:
     deadline_s: float
     writes: bool = False  # it may change files: it gets a workspace
     budget_usd: float | None = None  # what it may cost; for clients that can hold themselves to it
+    handoff: Checkpoint | None = None  # how far an earlier attempt had come that was cut off
 
 
 @attrs.frozen(kw_only=True)

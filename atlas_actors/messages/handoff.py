@@ -83,31 +83,32 @@ class HandoffSaved:
 
 
 @attrs.frozen(kw_only=True)
-class ClaimHandoff:
-    """Ask handoffs: a person goes on with it now, once; the answer is a HandoffClaimed."""
-
-    id: str
-
-
-@attrs.frozen(kw_only=True)
-class HandoffClaimed:
-    """Answer to ClaimHandoff; `task_id` is of the task that left it, None for a client's."""
-
-    id: str
-    task_id: str | None
-    cwd: str | None
-    checkpoint: Checkpoint
-
-
-@attrs.frozen(kw_only=True)
-class ReleaseHandoff:
-    """Order to handoffs: the claim came to nothing; it is open again."""
-
-    id: str
-
-
-@attrs.frozen(kw_only=True)
 class DropHandoff:
     """Ask handoffs: nobody will go on with it; the answer is a HandoffSaved with its id."""
 
     id: str
+
+
+@attrs.frozen(kw_only=True)
+class ReviewHandoffs:
+    """Ask handoffs: let those that are too old go; the answer is a HandoffsReviewed."""
+
+
+@attrs.frozen(kw_only=True)
+class StaleHandoff:
+    """Work that nobody has gone on with for long."""
+
+    id: str
+    goal: str
+    cwd: str | None
+    updated_ms: int
+    task_id: str | None
+
+
+@attrs.frozen(kw_only=True)
+class HandoffsReviewed:
+    """Answer to ReviewHandoffs: how many are open, how many have just expired, which are stale."""
+
+    open: int
+    expired: int
+    stale: tuple[StaleHandoff, ...] = ()

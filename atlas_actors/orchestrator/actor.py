@@ -23,6 +23,7 @@ from atlas_actors.messages.execution import (
     RetireExecutor,
     RunAttempt,
 )
+from atlas_actors.messages.handoff import HandoffTaken, TakeHandoff
 from atlas_actors.messages.routing import Classified, Classify, DecideRoute, Route, RouteChosen
 from atlas_actors.messages.supervision import ActorDown, ActorStarted, Ending, RequestFailed
 from atlas_actors.messages.task import (
@@ -35,7 +36,7 @@ from atlas_actors.messages.task import (
     TaskQueued,
     TasksStarted,
 )
-from atlas_actors.orchestrator import records
+from atlas_actors.orchestrator import leases, records
 from atlas_actors.orchestrator.answers import Answers, key_of
 from atlas_actors.orchestrator.attempts import CACHE_LANE, CACHE_SLOTS, Attempts
 from atlas_actors.orchestrator.chain import lane_of, route_without_router
@@ -56,6 +57,11 @@ class BreakerDue:
     """What we tell ourselves when a breaker's wait is over."""
 
     provider: str
+
+
+@attrs.frozen(kw_only=True)
+class LookDue:
+    """What we tell ourselves every few seconds: is every executor with attempts still there?"""
 
 
 @attrs.frozen(kw_only=True)
@@ -82,7 +88,9 @@ Inbox = (
     | ActorStarted
     | ActorDown
     | ProvidersChanged
+    | HandoffTaken
     | BreakerDue
+    | LookDue
     | DayBegan
     | MoneyCameBack
     | ResetBreaker
@@ -139,6 +147,7 @@ class Orchestrator(StoreActor):
         for name in self._roster.providers:
             self.monitor(paths.executor(name))
         self.tell(paths.TASKS, LanesWanted())
+        self.after(leases.LOOK_S, LookDue())
 
     def on_rollback(self) -> None:
         """A batch was refused: forget what it had begun, take back what it had ended, and have
@@ -183,6 +192,10 @@ class Orchestrator(StoreActor):
                 return self._on_executor_down(message)
             case ProvidersChanged():
                 return self._on_providers_changed(message)
+            case HandoffTaken():
+                return self._attempts.handoff_taken(message)
+            case LookDue():
+                return self._on_look_due()
             case BreakerDue():
                 return self._on_breaker_due(message.provider)
             case DayBegan():
@@ -228,6 +241,8 @@ class Orchestrator(StoreActor):
                 self._on_classified(Classified(request_id=failed.request.request_id, route=route))
             case RunAttempt(started=started):
                 self._attempts.not_taken(started, failed.error)
+            case TakeHandoff(task_id=task_id, attempt=attempt):
+                self._attempts.handoff_taken(HandoffTaken(task_id=task_id, attempt=attempt))
 
     def _on_classified(self, classified: Classified) -> None:
         asked = self._asked.pop(classified.request_id, None)
@@ -307,6 +322,13 @@ class Orchestrator(StoreActor):
         if not self._money_is_back:
             self._money_is_back = True
             self.after(MONEY_S, MoneyCameBack())
+
+    def _on_look_due(self) -> None:
+        """An executor that says nothing any more takes nothing, until it reports again."""
+        self.after(leases.LOOK_S, LookDue())
+        for name in self._attempts.look():
+            if self._roster.down(name, "it has been silent for too long"):
+                self._tell_lane(name)
 
     def _on_breaker_due(self, name: str) -> None:
         if self._roster.due(name, self.place.clock.monotonic_s()):

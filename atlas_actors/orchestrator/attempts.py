@@ -19,18 +19,21 @@ from atlas_actors.messages.execution import (
     RunAttempt,
     Usage,
 )
-from atlas_actors.messages.routing import Link, Route, RouteSpent
+from atlas_actors.messages.handoff import Checkpoint, HandoffTaken, TakeHandoff
+from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.supervision import ActorDown
 from atlas_actors.messages.task import AttemptCancelled, AttemptLost, TaskState
 from atlas_actors.orchestrator import records
-from atlas_actors.orchestrator.answers import Answers, Given, ended_by, key_of
+from atlas_actors.orchestrator.answers import Answers, Given, key_of
 from atlas_actors.orchestrator.chain import IN, chain_of, lane_of, wanted_of
 from atlas_actors.orchestrator.check import Verdict, check_answer
 from atlas_actors.orchestrator.flights import Flight, Flights, Key
+from atlas_actors.orchestrator.leases import Leases
 from atlas_actors.orchestrator.money import Money
+from atlas_actors.orchestrator.overs import Overs
 from atlas_actors.orchestrator.prompt import build_prompt
 from atlas_actors.orchestrator.roster import Roster
-from atlas_actors.orchestrator.steps import Next, attempt_deadline_s, next_step, over_of
+from atlas_actors.orchestrator.steps import Next, attempt_deadline_s, next_step
 from atlas_actors.store import Store
 
 # The lane of tasks whose answer is kept already.
@@ -47,6 +50,8 @@ class Desk(Protocol):
     def tell(self, path: str, message: Any) -> None: ...
 
     def entrust(self, path: str, message: Any) -> None: ...
+
+    def request(self, path: str, message: Any) -> None: ...
 
 
 class Attempts:
@@ -75,6 +80,8 @@ class Attempts:
         self._on_breaker = on_breaker
         self._on_money = on_money
         self._flights = Flights()
+        self._overs = Overs(desk, roster.is_client)
+        self._leases = Leases()
 
     def keep(self) -> None:
         """The batch is on disk."""
@@ -98,16 +105,30 @@ class Attempts:
         if same is not None:
             given = self._answers.given(same, started.created_ms)
             if given is not None:
-                self._share(started, given)
+                self._overs.share(started, given)
                 return
             leader = self._answers.leaders.get(same)
             flight = self._flights.get(leader) if leader is not None else None
             if flight is not None and leader != key:
-                if started not in flight.followers:  # told again after a refused batch
-                    flight.followers.append(started)
-                self._flights.add(key, Flight(started=started, follows=leader))
+                self._flights.follow(flight, started, leader)
                 return
+        if started.goes_on and self._is_work(started):
+            self._flights.add(key, Flight(started=started, same=same, asks_handoff=True))
+            ask = TakeHandoff(
+                task_id=started.task_id, attempt=started.attempt, handoff_id=started.handoff_id
+            )
+            self._desk.request(paths.HANDOFFS, ask)
+            return
         self._run(started, same)
+
+    def handoff_taken(self, taken: HandoffTaken) -> None:
+        """What an earlier attempt has left; without it the work begins anew."""
+        key = (taken.task_id, taken.attempt)
+        flight = self._flights.handoff_answered(key)
+        if flight is not None:
+            self._run(flight.started, flight.same, taken.checkpoint)
+        else:
+            self._flights.elsewhere.pop(key, None)  # it was cancelled meanwhile
 
     def accepted(self, accepted: AttemptAccepted) -> None:
         """An executor has it in hand."""
@@ -129,7 +150,7 @@ class Attempts:
         if ended.end is End.ANSWERED:
             verdict = check_answer(ended, started.route.needs)
         step = self._next(ended, verdict, counted_usd)
-        self._tell_over(ended, verdict, step, cost_usd, counted_usd)
+        self._overs.tell(ended, verdict, step, cost_usd, counted_usd)
         if flight is not None:
             self._after_flight(flight, ended, verdict, key)
 
@@ -158,22 +179,33 @@ class Attempts:
             self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error)
 
     def reported(self, report: ExecutorReported) -> None:
-        """What an executor says that it has."""
+        """What an executor says that it has; what it should have and has not is lost."""
+        name = report.provider
+        self._leases.heard(name)
+        for flight in self._accepted(name):
+            key = (flight.started.task_id, flight.started.attempt)
+            if flight.accepted_by == report.incarnation and key not in report.in_flight:
+                self._cut_off(flight.started, "its executor does not have it any more")
         for key in report.in_flight:
-            flight = self._flights.get(key)
-            if flight is not None:
-                flight.accepted_by = report.incarnation
+            known = self._flights.get(key)
+            if known is not None:
+                known.accepted_by = report.incarnation
             else:
-                self._flights.elsewhere[key] = report.provider
+                self._flights.elsewhere[key] = name
+
+    def look(self) -> list[str]:
+        """One more look at the executors that have attempts: who is silent, and has lost them."""
+        silent = self._leases.look(flight.started.lane for flight in self._accepted())
+        for name in silent:
+            for flight in self._accepted(name):
+                self._cut_off(flight.started, "its executor has been silent for too long")
+        return silent
 
     def executor_down(self, name: str, down: ActorDown) -> None:
         """What it had has ended with it; what is still in its mail has not."""
-        for flight in self._flights.all():
-            started, accepted_by = flight.started, flight.accepted_by
-            if started.lane != name or accepted_by is None or accepted_by > down.incarnation:
-                continue
-            error = f"the executor ended: {down.error}"
-            self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error, begun=True)
+        for flight in self._accepted(name):
+            if (flight.accepted_by or 0) <= down.incarnation:
+                self._cut_off(flight.started, f"the executor ended: {down.error}")
         for (task_id, attempt), provider in list(self._flights.elsewhere.items()):
             if provider == name:
                 del self._flights.elsewhere[task_id, attempt]
@@ -212,7 +244,13 @@ class Attempts:
             wait_for_budget=self._money.settings.when_over == "wait",
         )
 
-    def _run(self, started: AttemptStarted, same: str | None) -> None:
+    def _is_work(self, started: AttemptStarted) -> bool:
+        """Whether it is more than one call: a program works in a directory."""
+        return self._roster.is_client(started.lane) and started.request.cwd is not None
+
+    def _run(
+        self, started: AttemptStarted, same: str | None, handoff: Checkpoint | None = None
+    ) -> None:
         """Reserve its worst case, then give it to its executor."""
         settings = self._roster.settings[started.lane]
         prompt = build_prompt(started.request, started.last_error)
@@ -240,22 +278,34 @@ class Attempts:
         if why:
             self._end_early(started, End.OVER_BUDGET, Fault.BUDGET, why)
             return
-        self._flights.add(key, Flight(started=started, same=same))
+        if key not in self._flights:
+            self._flights.add(key, Flight(started=started, same=same))
         if self._roster.started(started.lane):
             self._on_breaker(started.lane)
         if same is not None:
             self._answers.leaders[same] = key
         client = self._roster.is_client(started.lane)
-        needs = started.route.needs
         order = RunAttempt(
             started=started,
             prompt=prompt,
             deadline_s=deadline_s,
-            writes=client and "workspace" in needs and started.request.cwd is not None,
+            writes="workspace" in started.route.needs and self._is_work(started),
             budget_usd=self._money.reserved_usd(key) if client else None,
+            handoff=handoff,
         )
         # An executor that parks or crashes meanwhile gives it back as a RequestFailed.
         self._desk.entrust(paths.executor(started.lane), order)
+
+    def _accepted(self, name: str | None = None) -> list[Flight]:
+        """The flights that an executor has in hand."""
+        return [
+            flight
+            for flight in self._flights.all()
+            if flight.accepted_by is not None and name in (None, flight.started.lane)
+        ]
+
+    def _cut_off(self, started: AttemptStarted, error: str) -> None:
+        self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error, begun=True)
 
     def _end_early(
         self, started: AttemptStarted, end: End, fault: Fault, error: str, *, begun: bool = False
@@ -273,15 +323,11 @@ class Attempts:
         )
 
     def _settle(self, key: Key, ended: AttemptEnded) -> tuple[float, float]:
-        """(what it cost, what counts against the task's budget), in the ledger too. Where a run of
-        a program or a cancelled call does not say, its worst case counts."""
+        """(what it cost, what counts against the task's budget), in the ledger too."""
         now_ms = self._desk.place.clock.now_ms()
-        cost_usd = counted_usd = self._roster.cost_usd(ended)
-        silent = ended.usage == Usage() or self._roster.is_client(ended.provider)
-        if ended.end is End.CANCELLED or (ended.estimated and silent):
-            counted_usd = max(cost_usd, self._money.lose(self._desk.store, key, now_ms))
-        else:
-            self._money.settle(self._desk.store, key, ended.provider, cost_usd, ended.usage, now_ms)
+        cost_usd = self._roster.cost_usd(ended)
+        client = self._roster.is_client(ended.provider)
+        counted_usd = self._money.count(self._desk.store, key, ended, cost_usd, client, now_ms)
         if ended.fault is not Fault.BUDGET and self._money.came_back():
             self._on_money()
         return cost_usd, counted_usd
@@ -308,27 +354,6 @@ class Attempts:
                 self._money.refuse()
             step = attrs.evolve(step, lane=lane, error=waits_for or step.error)
         return step
-
-    def _tell_over(
-        self,
-        ended: AttemptEnded,
-        verdict: Verdict | None,
-        step: Next,
-        cost_usd: float,
-        counted_usd: float = 0.0,
-    ) -> None:
-        over = over_of(ended, verdict, step, cost_usd, counted_usd)
-        self._desk.tell(paths.TASKS, over)
-        done = step.state is not TaskState.PENDING
-        self._desk.tell(
-            paths.ROUTER,
-            RouteSpent(
-                route_id=ended.started.route.id,
-                cost_usd=cost_usd,
-                duration_ms=ended.duration_ms,
-                success=step.state is TaskState.COMPLETED if done else None,
-            ),
-        )
 
     def _after_flight(
         self, flight: Flight, ended: AttemptEnded, verdict: Verdict | None, key: Key
@@ -357,7 +382,7 @@ class Attempts:
             records.keep_answer(self._desk.store, same, verdict.answer, verdict.how, until_ms)
         for follower in flight.followers:
             self._flights.pop((follower.task_id, follower.attempt))
-            self._share(follower, given)
+            self._overs.share(follower, given)
 
     def _release_followers(self, flight: Flight, key: Key) -> None:
         if flight.same is not None and self._answers.leaders.get(flight.same) == key:
@@ -365,12 +390,6 @@ class Attempts:
         for follower in flight.followers:
             self._flights.pop((follower.task_id, follower.attempt))
             self.start(follower)
-
-    def _share(self, started: AttemptStarted, given: Given) -> None:
-        """The answer of another attempt is this one's too."""
-        self._over_without_call(
-            started, given, provider=given.provider, transport=f"shared with {given.task_id}"
-        )
 
     def _answer_from_cache(self, started: AttemptStarted) -> None:
         same = key_of(started.request)
@@ -384,17 +403,7 @@ class Attempts:
                 fault=Fault.RATE,
                 error="the kept answer has expired",
             )
-            self._tell_over(ended, None, self._next(ended, None), 0.0)
+            self._overs.tell(ended, None, self._next(ended, None), 0.0)
             return
         given = Given(answer=row["answer"], verified_by=row["verified_by"], at_ms=now_ms)
-        self._over_without_call(started, given, provider=CACHE_LANE, transport="cache")
-
-    def _over_without_call(
-        self, started: AttemptStarted, given: Given, *, provider: str, transport: str
-    ) -> None:
-        ended = ended_by(given, started, provider, transport)
-        verdict = Verdict(
-            passed=True, how=given.verified_by, detail="as it was first given", answer=given.answer
-        )
-        done = Next(state=TaskState.COMPLETED, end=End.ANSWERED, lane=started.lane)
-        self._tell_over(ended, verdict, done, 0.0)
+        self._overs.without_call(started, given, provider=CACHE_LANE, transport="cache")

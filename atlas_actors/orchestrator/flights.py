@@ -16,6 +16,7 @@ class Flight:
     accepted_by: int | None = None  # the executor's incarnation
     followers: list[AttemptStarted] = attrs.field(factory=list)
     follows: Key | None = None
+    asks_handoff: bool = False  # it begins once handoffs has said what there is to go on with
 
 
 class Flights:
@@ -28,6 +29,7 @@ class Flights:
         self.elsewhere: dict[Key, str] = {}
         self._begun: list[Key] = []
         self._ended: dict[Key, Flight] = {}
+        self._answered: list[Flight] = []
 
     def __contains__(self, key: object) -> bool:
         return key in self._flights
@@ -49,6 +51,12 @@ class Flights:
         self._flights[key] = flight
         self._begun.append(key)
 
+    def follow(self, flight: Flight, started: AttemptStarted, leader: Key | None) -> None:
+        """An attempt waits for the answer of another."""
+        if started not in flight.followers:  # told again after a refused batch
+            flight.followers.append(started)
+        self.add((started.task_id, started.attempt), Flight(started=started, follows=leader))
+
     def pop(self, key: Key) -> Flight | None:
         """It is over."""
         flight = self._flights.pop(key, None)
@@ -56,8 +64,18 @@ class Flights:
             self._ended[key] = flight
         return flight
 
+    def handoff_answered(self, key: Key) -> Flight | None:
+        """The flight that has waited for this; None: nobody does (any more)."""
+        flight = self._flights.get(key)
+        if flight is None or not flight.asks_handoff:
+            return None
+        flight.asks_handoff = False
+        self._answered.append(flight)
+        return flight
+
     def keep(self) -> None:
         """The batch is on disk."""
+        self._answered.clear()
         self._begun.clear()
         self._ended.clear()
 
@@ -66,4 +84,6 @@ class Flights:
         for key in self._begun:
             self._flights.pop(key, None)
         self._flights.update(self._ended)
+        for flight in self._answered:
+            flight.asks_handoff = True
         self.keep()

@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from atlas_actors.messages.execution import Request, Usage
+from atlas_actors.messages.execution import AttemptEnded, End, Request, Usage
 from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.prompt import size_bytes
 from atlas_actors.providers.catalog import TRANSPORTS
@@ -160,6 +160,23 @@ class Money:
         tokens = usage.input + usage.cache_read + usage.cache_write + usage.output
         if usd or tokens:
             self._add(store, provider, usd, tokens)
+
+    def count(
+        self,
+        store: Store,
+        attempt: Attempt,
+        ended: AttemptEnded,
+        cost_usd: float,
+        client: bool,
+        now_ms: int,
+    ) -> float:
+        """What counts against the task's budget, in USD; the ledger has it too. Where a run of a
+        program (`client`) or a cancelled call does not say, its worst case counts."""
+        silent = ended.usage == Usage() or client
+        if ended.end is End.CANCELLED or (ended.estimated and silent):
+            return max(cost_usd, self.lose(store, attempt, now_ms))
+        self.settle(store, attempt, ended.provider, cost_usd, ended.usage, now_ms)
+        return cost_usd
 
     def lose(self, store: Store, attempt: Attempt, now_ms: int) -> float:
         """Nobody will say what the call came to: it counts at its worst case, in USD."""

@@ -1,0 +1,1 @@
+"""Handoffs: how far interrupted work had come, kept for whoever goes on with it."""
