@@ -9,6 +9,9 @@ import attrs
 
 from atlas_actors.messages.execution import AttemptEnded, AttemptStarted, End, Request
 from atlas_actors.messages.routing import Route
+from atlas_actors.orchestrator import records
+from atlas_actors.orchestrator.check import Verdict
+from atlas_actors.store import Store
 
 RECENT_MAX: Final = 64
 # Work that reads or changes something outside the request is never answered from memory.
@@ -47,6 +50,26 @@ class Answers:
         if len(self._recent) > RECENT_MAX:
             del self._recent[next(iter(self._recent))]
 
+    def keep(
+        self, store: Store, same: str, ended: AttemptEnded, verdict: Verdict, now_ms: int
+    ) -> Given:
+        """A verified answer, for those who wait for it and, where its intent allows, for later."""
+        given = Given(
+            answer=verdict.answer,
+            verified_by=verdict.how,
+            provider=ended.provider,
+            model=ended.model,
+            task_id=ended.started.task_id,
+            at_ms=now_ms,
+        )
+        self.give(same, given)
+        self.leaders.pop(same, None)
+        keep_s = self.kept_for_s(ended.started.request, ended.started.route)
+        if keep_s:
+            until_ms = now_ms + int(keep_s * 1000)
+            records.keep_answer(store, same, verdict.answer, verdict.how, until_ms)
+        return given
+
     def kept_for_s(self, request: Request, route: Route) -> float:
         """How long an answer of this kind may be given again; 0 for never."""
         seconds = self.keep_s.get(route.intent, 0.0)
@@ -74,7 +97,7 @@ def key_of(request: Request) -> str | None:
         return None
     value = [
         request.prompt,
-        [[file.name, file.text] for file in request.files],
+        [[file.name, file.text, file.sha256] for file in request.files],
         request.schema,
         request.match,
         request.provider,

@@ -233,8 +233,7 @@ class Attempts:
             self._roster.settings,
             request,
             self._desk.place.clock.now_ms(),
-            task_usd=request.budget_usd,
-            spent_usd=spent_usd,
+            spent_usd,
         )
         return chain_of(
             wanted_of(route, request, over),
@@ -272,8 +271,7 @@ class Attempts:
             settings,
             started.request,
             self._desk.place.clock.now_ms(),
-            task_usd=started.request.budget_usd,
-            spent_usd=started.spent_usd,
+            started.spent_usd,
         )
         if why:
             self._end_early(started, End.OVER_BUDGET, Fault.BUDGET, why)
@@ -365,21 +363,8 @@ class Attempts:
         if verdict is None or not verdict.passed:
             self._release_followers(flight, key)
             return
-        started, now_ms = ended.started, self._desk.place.clock.now_ms()
-        given = Given(
-            answer=verdict.answer,
-            verified_by=verdict.how,
-            provider=ended.provider,
-            model=ended.model,
-            task_id=started.task_id,
-            at_ms=now_ms,
-        )
-        self._answers.give(same, given)
-        self._answers.leaders.pop(same, None)
-        keep_s = self._answers.kept_for_s(started.request, started.route)
-        if keep_s:
-            until_ms = now_ms + int(keep_s * 1000)
-            records.keep_answer(self._desk.store, same, verdict.answer, verdict.how, until_ms)
+        now_ms = self._desk.place.clock.now_ms()
+        given = self._answers.keep(self._desk.store, same, ended, verdict, now_ms)
         for follower in flight.followers:
             self._flights.pop((follower.task_id, follower.attempt))
             self._overs.share(follower, given)

@@ -103,18 +103,16 @@ class Money:
         providers: Mapping[str, ProviderSettings],
         request: Request,
         now_ms: int,
-        *,
-        task_usd: float | None = None,
         spent_usd: float = 0.0,
     ) -> dict[str, str]:
         """Why each provider that would exceed a budget would."""
         self._turn(now_ms)
         size = size_bytes(request)
         found = {}
-        left_usd = self._task_usd(task_usd) - spent_usd
+        left_usd = self._task_usd(request.budget_usd) - spent_usd
         for name, settings in providers.items():
             need = self.need(settings, size, left_usd)
-            why = self._why_not(settings, need, task_usd, spent_usd)
+            why = self._why_not(settings, need, request.budget_usd, spent_usd)
             if why:
                 found[name] = why
         return found
@@ -135,15 +133,13 @@ class Money:
         settings: ProviderSettings,
         request: Request,
         now_ms: int,
-        *,
-        task_usd: float | None,
-        spent_usd: float,
+        spent_usd: float = 0.0,
     ) -> str:
         """Set the worst case of this call aside; or why there is not enough, and then nothing."""
         self._turn(now_ms)
-        left_usd = self._task_usd(task_usd) - spent_usd
+        left_usd = self._task_usd(request.budget_usd) - spent_usd
         need = self.need(settings, size_bytes(request), left_usd)
-        why = self._why_not(settings, need, task_usd, spent_usd)
+        why = self._why_not(settings, need, request.budget_usd, spent_usd)
         if why or (not need.usd and settings.tokens_per_day is None):
             return why
         self._reserved[attempt] = Reserved(provider=settings.name, need=need)

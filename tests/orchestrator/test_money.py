@@ -42,9 +42,9 @@ def money(store, **limits):
     return made
 
 
-def reserve(money, store, settings=PROGRAM, attempt=("t", 1), now_ms=NOW_MS, **more):
-    fields = {"task_usd": None, "spent_usd": 0.0, **more}
-    return money.reserve(store, attempt, settings, Request(prompt="p"), now_ms, **fields)
+def reserve(money, store, settings=PROGRAM, attempt=("t", 1), now_ms=NOW_MS, task_usd=None, **more):
+    request = Request(prompt="p", budget_usd=task_usd)
+    return money.reserve(store, attempt, settings, request, now_ms, **more)
 
 
 def test_a_call_that_could_exceed_the_day_is_not_made(store):
