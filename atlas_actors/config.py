@@ -66,6 +66,11 @@ class Home:
         return self.root / "log"
 
     @property
+    def files(self) -> Path:
+        """Long texts of tasks, by the hash of their content."""
+        return self.root / "files"
+
+    @property
     def lock(self) -> Path:
         """Held by the one daemon of this home; its text is the pid."""
         return self.root / "atlas.lock"

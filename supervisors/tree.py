@@ -106,6 +106,7 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 },
                 interruptions_max=config.tasks.interruptions_max,
                 settings=config.routing,
+                files=config.home.files,
             ),
             _worker(
                 "handoffs",
@@ -121,6 +122,7 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 database=config.home.state / "tasks.db",
                 settings=config.tasks,
                 groups=config.groups,
+                files=config.home.files,
                 epoch=daemon.about.epoch,
             ),
             _absent("scheduler", "submits work at its time"),

@@ -114,6 +114,7 @@ class Orchestrator(StoreActor):
         keep_answers_s: Mapping[str, float],
         interruptions_max: int,
         settings: RoutingSettings,
+        files: Path,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
@@ -128,6 +129,7 @@ class Orchestrator(StoreActor):
             self._answers,
             tiers=settings.tiers,
             interruptions_max=interruptions_max,
+            files=files,
             jitter=jitter,
             on_breaker=self._on_breaker,
             on_money=self._on_money,

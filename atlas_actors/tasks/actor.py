@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 from loguru import logger
 
 from atlas_actors.actor import Place
+from atlas_actors.attachments import prune
 from atlas_actors.clock import Ids
 from atlas_actors.errors import AtlasError, Conflict, NotFound
 from atlas_actors.messages import paths
@@ -94,9 +95,11 @@ class Tasks(StoreActor):
         settings: TaskSettings,
         epoch: int,
         groups: Mapping[str, GroupSettings] | None = None,
+        files: Path | None = None,
     ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
         self._settings = settings
+        self._files = files
         self._epoch = epoch
         self._limits = Limits(self)
         self._offers = Offers(self)
@@ -219,8 +222,12 @@ class Tasks(StoreActor):
         self._groups.keep()
 
     def prune(self, before_ms: int) -> bool:
-        """Delete tasks that ended before then, with their attempts."""
-        return records.prune(self.store, before_ms, PRUNE_ROWS) >= PRUNE_ROWS
+        """Delete tasks that ended before then, with their attempts, and files of no task."""
+        if records.prune(self.store, before_ms, PRUNE_ROWS) >= PRUNE_ROWS:
+            return True
+        if self._files is not None:
+            prune(self._files, lambda hashes: records.hashes_in_use(self.store, hashes))
+        return False
 
     # What the parts of this room use.
 
@@ -262,7 +269,11 @@ class Tasks(StoreActor):
         now_ms, count = self.place.clock.now_ms(), 0
         for task in message.tasks:
             columns, attempts = columns_of(task, now_ms)
-            count += records.take_over(self.store, columns, attempts)
+            needs = dependencies.known(self.store, task.get("after", ()))
+            blocked = sum(row["state"] in dependencies.UNFINISHED for row in needs)
+            if records.take_over(self.store, columns, attempts, blocked):
+                dependencies.bind(self.store, columns["id"], needs)
+                count += 1
         self._endings.deadlines_changed()
         self._groups.touch_all()
         return TasksImported(count=count)
