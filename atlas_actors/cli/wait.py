@@ -35,7 +35,7 @@ def wait_for(client: Client, ids: Sequence[str], timeout_s: float | None) -> lis
 
 def progress(client: Client, ids: Sequence[str]) -> list[dict[str, Any]]:
     """Where tasks stand, in the order of `ids`. Raises NotFound."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for n in range(0, len(ids), ASKED_MAX):
         part = list(ids[n : n + ASKED_MAX])
         found |= {row["id"]: row for row in client.call("task.progress", ids=part)["tasks"]}
