@@ -2,12 +2,13 @@
 
 from typing import Any, Final
 
-from atlas_actors.errors import AtlasError
+from atlas_actors.errors import AtlasError, UsageError
 from atlas_actors.gateway import transfer, views, workspaces
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import ID, TIME, method, object_schema
 from atlas_actors.gateway.requests import SUBMISSION, files_of, submission_of
 from atlas_actors.gateway.transfer import EXPORTED
+from atlas_actors.json_schema import SchemaValidator
 from atlas_actors.messages import paths
 from atlas_actors.messages.task import (
     CancelTask,
@@ -26,6 +27,8 @@ MANY_MAX: Final = 1_000
 STATE: Final = {"enum": ["pending", "in_progress", "completed", "failed", "cancelled"]}
 PAGE: Final = {"type": "integer", "minimum": 1, "maximum": 1000}
 
+_VALIDATOR: Final = SchemaValidator(SUBMISSION)
+
 METHODS: Final = (
     method(
         "task.submit",
@@ -34,10 +37,11 @@ METHODS: Final = (
     ),
     method(
         "task.submit_many",
-        "Accept each of these durably → {results: [{id, created} or {error}]}; they may come after"
-        " one another by key.",
+        "Accept each of these (as of task.submit) durably → {results: [{id, created} or {error}]};"
+        " they may come after one another by key.",
         object_schema(
-            {"tasks": {"type": "array", "items": SUBMISSION, "maxItems": MANY_MAX}}, "tasks"
+            {"tasks": {"type": "array", "items": {"type": "object"}, "maxItems": MANY_MAX}},
+            "tasks",
         ),
     ),
     method("task.get", "One task with its attempts.", object_schema({"id": ID}, "id")),
@@ -175,6 +179,9 @@ async def submit_many(door: Door, tasks: list[dict[str, Any]]) -> list[dict[str,
     orders: dict[int, SubmitTask] = {}
     for n, params in enumerate(tasks):
         try:
+            problem = _VALIDATOR.problem(params)
+            if problem:
+                raise UsageError(problem[:300])
             orders[n] = await submission(door, params)
         except AtlasError as error:
             results[n] = {"error": str(error)}

@@ -80,6 +80,7 @@ EXPORTED: Final = object_schema(
         "if_dead": {"enum": ["fail", "skip", "run"]},
         "group_name": _TEXT,
         "origin": TEXT,
+        "lane": _TEXT,
         "priority": {"type": "integer", "minimum": 0, "maximum": 3},
         "budget_usd": _NUMBER,
         "attempts_max": COUNT,

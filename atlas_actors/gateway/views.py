@@ -196,7 +196,7 @@ def _waits_for(row: Row) -> str:
         return ""
     if row["blocked"]:
         return f"comes after {row['blocked']} other{'s' if row['blocked'] > 1 else ''}"
-    return f"its group {row['group']} has no room" if row["held"] else ""
+    return f"waits for its group {row['group']}" if row["held"] else ""
 
 
 def _attempt(row: Row) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from atlas_actors.errors import UsageError
 # What an exported task holds; the view inspect_export and this list are held together by a test.
 TEXTS: Final = (
     "id", "key", "state", "prompt", "cwd", "provider", "match", "error", "result", "verified_by",
-    "unique_key", "if_dead", "group_name", "origin",
+    "unique_key", "if_dead", "group_name", "origin", "lane",
 )  # fmt: skip
 NUMBERS: Final = (
     "priority", "budget_usd", "attempts_max", "due_ms", "created_ms", "started_ms", "ended_ms",
@@ -43,6 +43,7 @@ def columns_of(task: Mapping[str, Any], now_ms: int) -> tuple[dict[str, Any], li
                 attempt |= {"end": "unreachable", "ended_ms": now_ms, "error": "it was exported"}
     if columns["state"] == "pending":
         columns.pop("route", None)
+        columns.pop("lane", None)
         columns["held"] = int("group_name" in columns)
     return columns | {"since_ms": columns.get("ended_ms") or now_ms}, attempts
 

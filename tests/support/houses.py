@@ -11,6 +11,7 @@ from atlas_actors.clock import SystemClock
 from atlas_actors.config import Home, load
 from atlas_actors.executor.actor import Executor
 from atlas_actors.gateway.actor import About, Gateway
+from atlas_actors.handoffs.actor import Handoffs
 from atlas_actors.messages.supervision import FailNow
 from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
@@ -46,7 +47,7 @@ class House:
 
     def actor_types(self) -> list[type[Any]]:
         """The classes of the rooms."""
-        return [Executor, Gateway, Orchestrator, Outcomes, Router, Tasks]
+        return [Executor, Gateway, Handoffs, Orchestrator, Outcomes, Router, Tasks]
 
     def reload(self) -> None:
         """What SIGHUP does; reads the variables of this process."""
