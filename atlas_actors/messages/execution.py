@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from atlas_actors.messages.handoff import Checkpoint
 from atlas_actors.messages.routing import Route
 from atlas_actors.messages.workspace import Workspace
 
@@ -118,6 +119,7 @@ class RunAttempt:
     deadline_s: float
     writes: bool = False  # it may change files: it gets a workspace
     budget_usd: float | None = None  # what it may cost; for clients that can hold themselves to it
+    handoff: Checkpoint | None = None  # what an earlier attempt left that was interrupted
 
 
 @attrs.frozen(kw_only=True)
