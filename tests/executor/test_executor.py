@@ -139,17 +139,6 @@ def test_a_server_that_cannot_stream_is_asked_for_the_whole(server, tmp_path, st
     house.tree.stop()
 
 
-def test_more_requests_a_minute_than_allowed_wait(server, tmp_path):
-    house = House(tmp_path, settings(server.url, requests_per_minute=1, slots=2))
-    assert house.ended().end is End.ANSWERED
-    house.run(attempt=2)
-    assert house.hear(AttemptAccepted).attempt == 2
-    house.tree.directory.ref(paths.executor("x")).tell(CancelAttempt(task_id="t", attempt=2))
-    assert house.hear(AttemptEnded).end is End.CANCELLED
-    assert len(server.requests) == 1
-    house.tree.stop()
-
-
 def test_a_schema_is_passed_on(house, server):
     house.ended(schema={"type": "object"})
     assert server.requests[0]["response_format"]["type"] == "json_schema"
