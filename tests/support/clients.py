@@ -201,6 +201,11 @@ class Life:
         """After it is readable: that is somebody's beginning."""
         assert os.read(self._pipe, 1) == b"x"
 
+    def wait(self) -> None:
+        """Until somebody has begun."""
+        assert select.select([self._pipe], [], [], WAIT_S)[0], "nobody has begun"
+        self.began()
+
     def is_over(self) -> bool:
         """Whether all of them end in time."""
         while select.select([self._pipe], [], [], WAIT_S)[0]:
