@@ -15,7 +15,7 @@ from loguru import logger
 from atlas_actors.config import Home
 from atlas_actors.errors import Unavailable
 from atlas_actors.executor.checkpoints import Checkpoints
-from atlas_actors.executor.handoff import GO_ON, told
+from atlas_actors.executor.handoff import go_on, told
 from atlas_actors.executor.keys import Hider, fresh_key, hide
 from atlas_actors.executor.orphans import end_orphans
 from atlas_actors.executor.run import Run
@@ -134,12 +134,12 @@ class CliBackend:
     async def _go_on(self, work: Work, new: Job, scratch: str, on_text: OnText) -> CallEnd | None:
         """One run in the session of an earlier attempt; None where there is none to go on with."""
         id = session_of(work.handoff, self.settings.name, new.folder) if new.keeps else ""
-        if not id:
+        if not id or work.handoff is None:
             return None
         before = await anyio.to_thread.run_sync(used_by, Path(self.home), self.client, id)
         if before is None:
             return None
-        ask = attrs.evolve(work.ask, prompt=GO_ON)
+        ask = attrs.evolve(work.ask, prompt=go_on(work.handoff, id))
         job = attrs.evolve(new, ask=ask, session=id, resumes=True)
         ended, trail = await self._with_fresh_key(work, job, before, scratch, on_text)
         lost = self.client.SESSION_LOST in ended.error.lower() or ended.fault in _UNUSABLE

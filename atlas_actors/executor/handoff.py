@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
+import attrs
+
 from atlas_actors.messages.handoff import Checkpoint, Session
 from atlas_actors.providers.trail import FILES_MAX, SAID_CHARACTERS, STEPS_MAX, Trail
 
@@ -22,6 +24,13 @@ GO_ON: Final = (
     "until the request is done, without repeating what is done, and end with the answer that it "
     "asks for."
 )
+
+
+def go_on(handoff: Checkpoint, session: str) -> str:
+    """The prompt for a session of an earlier attempt; where another one has worked since, with
+    what was done, of which the session knows nothing."""
+    newest = handoff.sessions[-1].id == session
+    return GO_ON if newest else told(GO_ON, attrs.evolve(handoff, goal=""))
 
 
 def told(prompt: str, handoff: Checkpoint | None) -> str:
@@ -78,7 +87,8 @@ def checkpoint_of(
     hide: Callable[[str], str],
 ) -> Checkpoint:
     """How far the work has come: what this run has done after what the ones before it did. The
-    sessions of other providers stay; of this one only `session` can be gone on with."""
+    sessions of other providers stay before it, the newest is the last; without a session of this
+    run there is none that knows all."""
     before = handoff or Checkpoint()
     next_steps = trail.next_steps
     others = tuple(known for known in before.sessions if known.provider != provider)
@@ -87,6 +97,6 @@ def checkpoint_of(
         done=(*before.done, *map(hide, trail.done))[-STEPS_MAX:],
         next_steps=before.next_steps if next_steps is None else tuple(map(hide, next_steps)),
         files=tuple(dict.fromkeys((*before.files, *map(hide, trail.files))))[-FILES_MAX:],
-        sessions=(*others, session) if session else others,
+        sessions=(*others, session) if session else (),
         last_output=hide(trail.said)[-SAID_CHARACTERS:] or before.last_output,
     )

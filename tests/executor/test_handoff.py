@@ -1,10 +1,11 @@
 """What a new session is told of an earlier attempt, and what a run leaves for the next."""
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas_actors.executor.handoff import GO_ON, checkpoint_of, told
+from atlas_actors.executor.handoff import GO_ON, checkpoint_of, go_on, told
 from atlas_actors.messages.handoff import Checkpoint, Session
 from atlas_actors.providers.trail import Trail
 
@@ -97,7 +98,20 @@ def test_only_the_session_of_this_run_is_this_providers():
     )
     before = Checkpoint(sessions=(old, other))
     assert left_by(Trail(), before, mine).sessions == (other, mine)
-    assert left_by(Trail(), before).sessions == (other,)
+    assert left_by(Trail(), before).sessions == ()  # nobody else knows what this run did
+
+
+def test_a_session_that_another_attempt_has_worked_after_is_told_what_was_done():
+    first, second = (
+        Session(provider=name, id=id, folder="/work")
+        for name, id in (("claude", "first"), ("codex", "second"))
+    )
+    left = attrs.evolve(LEFT, sessions=(first, second))
+    assert go_on(left, "second") == GO_ON
+    text = go_on(left, "first")
+    assert text.startswith(GO_ON)
+    assert "Edit pager.py" in text
+    assert "fix the pager" not in text  # it has the request
 
 
 def test_it_is_bounded_over_many_attempts():
