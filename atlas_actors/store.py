@@ -3,8 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -146,22 +145,9 @@ class Store:
         if self.connection.in_transaction:
             self.connection.execute("rollback")
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Undo only what is done inside when it raises.
-
-        APSW's own context manager hides the cause when SQLite has rolled back by itself (a full
-        disk): its ROLLBACK TO fails and replaces the error.
-        """
-        self.connection.execute("savepoint message")
-        try:
-            yield
-        except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("rollback to message")
-                self.connection.execute("release message")
-            raise
-        self.connection.execute("release message")
+    def savepoint(self) -> "_Savepoint":
+        """Undo only what is done inside when it raises; for `with`, not nested."""
+        return self._savepoint
 
     def _open(self, *, thorough: bool) -> apsw.Connection:
         kept_as = store_health.finish_saving(self.path)
@@ -193,11 +179,36 @@ class Store:
             connection.close()
             raise
         self._full = False
+        self._savepoint = _Savepoint(connection)
         connection.set_commit_hook(lambda: self._fence.down)
         if failpoints.armed("store.checkpoint"):
             connection.set_wal_hook(_die_in_checkpoint)
         self._unregister = self._fence.on_drop(connection.interrupt)
         return connection
+
+
+class _Savepoint:
+    """Around each message of a batch, so it is no generator: 1 µs less.
+
+    APSW's own context manager hides the cause when SQLite has rolled back by itself (a full
+    disk): its ROLLBACK TO fails and replaces the error.
+    """
+
+    __slots__ = ("_connection", "_cursor")
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor()  # a new one each time would be 1 µs more
+
+    def __enter__(self) -> None:
+        self._cursor.execute("savepoint message")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._cursor.execute("release message")
+        elif self._connection.in_transaction:
+            self._cursor.execute("rollback to message")
+            self._cursor.execute("release message")
 
 
 def _die_in_checkpoint(connection: apsw.Connection, name: str, pages: int) -> int:
