@@ -31,7 +31,7 @@ CHECKED_BYTES_MAX: Final = 64 * 1024 * 1024
 _MAGIC: Final = b"SQLite format 3\0"
 _HEADER_BYTES: Final = 100
 _PAGE_BYTES: Final = 4096
-_PARTS: Final = ("-wal", "-shm", "-journal", "")  # the database last
+_PARTS: Final = ("-shm", "-wal", "-journal", "")  # the database last
 
 
 @attrs.frozen(kw_only=True)
@@ -150,9 +150,12 @@ def make_way(path: Path, reason: str) -> str:
     """Rename what is at `path`; the new name, or nothing when there was nothing."""
     kept = path.with_name(f"{path.name}.{reason}-{time.time_ns() // 1_000_000}")
     moved = False
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # only an index of the WAL
     for part in _PARTS:
         file = path.with_name(path.name + part)
-        if file.exists():
+        if part == "-wal" and not _size(file):
+            file.unlink(missing_ok=True)
+        elif file.exists():
             file.replace(kept.with_name(kept.name + part))
             moved = True
     return str(kept) if moved else ""
@@ -198,8 +201,13 @@ def _rescue(
     check: Callable[[], None],
 ) -> Rescued:
     """Fill the new database from what is left at `path`."""
-    target.execute("pragma synchronous=off").fetchall()  # it is synced as a whole
-    target.execute("pragma foreign_keys=on").fetchall()
+    for pragma in (
+        "synchronous=off",  # it is synced as a whole
+        "journal_mode=memory",
+        "cache_size=-65536",  # KiB
+        "foreign_keys=on",
+    ):
+        target.execute(f"pragma {pragma}").fetchall()
     if not _size(path) and not _size(path.with_name(f"{path.name}-wal")):
         migrate(target, schema)
         return Rescued()
@@ -233,8 +241,9 @@ def _version(source: apsw.Connection, schema: Path) -> int:
 def _with_header(path: Path, schema: Path, vfs: str | None) -> Path:
     """The file itself or, when its first bytes are not SQLite's, a copy that has them again."""
     with path.open("rb") as file:
-        if file.read(len(_MAGIC)) == _MAGIC:
-            return path
+        before = file.read(_HEADER_BYTES)
+    if before.startswith(_MAGIC):
+        return path
     copy = path.with_name(f"{path.name}.patched")
     template = path.with_name(f"{path.name}.template")
     template.unlink(missing_ok=True)
@@ -247,6 +256,8 @@ def _with_header(path: Path, schema: Path, vfs: str | None) -> Path:
     template.unlink()
     header[28:32] = (_size(path) // _PAGE_BYTES).to_bytes(4, "big")  # pages
     header[32:40] = bytes(8)  # no free pages: none is taken from there
+    if 0 < int.from_bytes(before[60:64], "big") <= newest(schema):
+        header[60:64] = before[60:64]  # user_version
     for part in ("-wal", ""):
         if path.with_name(path.name + part).exists():
             shutil.copyfile(path.with_name(path.name + part), copy.with_name(copy.name + part))

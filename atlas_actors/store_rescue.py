@@ -1,6 +1,7 @@
 """Copies what can still be read of a damaged database into a new one."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import attrs
 # An actor has 10 s to start (ChildSpec.start_s); what is not copied by then stays in the file
 # that is set aside.
 RESCUE_S: Final = 6.0
-PROBES_MAX: Final = 20_000
+PROBES_MAX: Final = 5_000  # about 10 µs each
 CHECK_EVERY_ROWS: Final = 500
 _ROWID_MIN: Final = -(2**63)
 _ROWID_MAX: Final = 2**63 - 1
@@ -24,7 +25,7 @@ class Rescued:
 
     rows: dict[str, int] = attrs.field(factory=dict)  # by table
     lost: tuple[str, ...] = ()  # "table id" of rows that an index still lists
-    refused: int = 0  # rows that were read and break a constraint: noise
+    refused: int = 0  # rows that were read and break a constraint: noise, or parts of lost rows
     in_time: bool = True
 
     @property
@@ -53,19 +54,27 @@ def rescue(source: apsw.Connection, target: apsw.Connection, check: Callable[[],
     now and then and may raise to end it.
     """
     until_s = time.monotonic() + RESCUE_S
-    rows: dict[str, int] = {}
+    rows: Counter[str] = Counter()
     lost: list[str] = []
     refused, in_time = 0, True
     with target:
         try:
             for table in _tables(source, target):
-                found, bad = _copy(source, target, table, check, until_s)
-                rows[table.name] = found
-                refused += bad
+                for number, copied in enumerate(_copy(source, target, table)):
+                    rows[table.name] += copied or 0
+                    refused += copied is None
+                    if number % CHECK_EVERY_ROWS == 0:
+                        _check_time(until_s, check)
                 lost += _lost(source, target, table)
         except _TimeIsUpError:
             in_time = False
-    return Rescued(rows=rows, lost=tuple(lost), refused=refused, in_time=in_time)
+    return Rescued(rows=dict(rows), lost=tuple(lost), refused=refused, in_time=in_time)
+
+
+def _check_time(until_s: float, check: Callable[[], None]) -> None:
+    check()
+    if time.monotonic() > until_s:
+        raise _TimeIsUpError
 
 
 def _tables(source: apsw.Connection, target: apsw.Connection) -> list[_Table]:
@@ -116,38 +125,27 @@ def _table(source: apsw.Connection, target: apsw.Connection, name: str, has_rowi
     )
 
 
-def _copy(
-    source: apsw.Connection,
-    target: apsw.Connection,
-    table: _Table,
-    check: Callable[[], None],
-    until_s: float,
-) -> tuple[int, int]:
-    """How many rows were copied, and how many the target refused."""
+def _copy(source: apsw.Connection, target: apsw.Connection, table: _Table) -> Iterator[int | None]:
+    """For each row: 1 when it was copied, 0 when it was there already, None when refused."""
     keeps_rowid = table.has_rowid and not table.rowid_is_column
     columns = (["rowid"] if keeps_rowid else []) + [f'"{column}"' for column in table.columns]
     marks = ", ".join("?" * len(columns))
     sql = f'insert or ignore into "{table.name}" ({", ".join(columns)}) values ({marks})'  # noqa: S608
     read = _by_rowid if table.has_rowid else _by_key
-    copied = refused = 0
-    for number, row in enumerate(read(source, table)):
-        if number % CHECK_EVERY_ROWS == 0:
-            check()
-            if time.monotonic() > until_s:
-                raise _TimeIsUpError
+    cursor = target.cursor()
+    for row in read(source, table):
         values = row if keeps_rowid or not table.has_rowid else row[1:]
         try:
-            target.execute(sql, values)
+            cursor.execute(sql, values)
         except apsw.ConstraintError:
-            refused += 1
-            continue
-        copied += target.changes()
-    return copied, refused
+            yield None
+        else:
+            yield target.changes()
 
 
 def _by_rowid(source: apsw.Connection, table: _Table) -> Iterator[tuple[Any, ...]]:
-    """Each readable row behind its rowid: forwards until a page fails, then backwards from the
-    end, then the gap between is halved until nothing of it can be read."""
+    """Each readable row behind its rowid: the newest first until a page fails, then the oldest
+    first, then the gap between is halved until nothing of it can be read."""
     columns = ", ".join(["rowid", *(f'"{column}"' for column in table.columns)])
     sql = f'select {columns} from "{table.name}" not indexed where rowid > ? and rowid < ?'  # noqa: S608
     gaps = [(_ROWID_MIN, _ROWID_MAX)]  # both ends are out
@@ -155,12 +153,12 @@ def _by_rowid(source: apsw.Connection, table: _Table) -> Iterator[tuple[Any, ...
     while gaps and probes < PROBES_MAX:
         probes += 1
         low, high = gaps.pop()
-        low, whole = yield from _scan(source, f"{sql} order by rowid", low, high, low)
+        high, whole = yield from _scan(source, f"{sql} order by rowid desc", low, high, high)
         if not whole:
-            high, whole = yield from _scan(source, f"{sql} order by rowid desc", low, high, high)
+            low, whole = yield from _scan(source, f"{sql} order by rowid", low, high, low)
         if not whole and high - low > 2:  # more than one row is missing
             middle = (low + high) // 2
-            gaps += [(middle, high), (low, middle + 1)]  # the lower one is next
+            gaps += [(middle, high), (low, middle + 1)]  # the lower one is next: ids are small
 
 
 def _scan(
@@ -185,8 +183,8 @@ def _by_key(source: apsw.Connection, table: _Table) -> Iterator[tuple[Any, ...]]
 def _both_ways(
     source: apsw.Connection, sql: str, key: tuple[str, ...]
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows in the order of `key` until one cannot be read, then backwards from the end."""
-    for direction in ("asc", "desc"):
+    """Rows in falling order of `key` until one cannot be read, then rising from the start."""
+    for direction in ("desc", "asc"):
         order = ", ".join(f'"{column}" {direction}' for column in key)
         try:
             yield from source.execute(f"{sql} order by {order}")

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from loguru import logger
 
+from atlas_actors import failpoints
 from atlas_actors.actor import Place
 from atlas_actors.cell import Directory, Fence
 from atlas_actors.clock import SystemClock
@@ -47,6 +48,7 @@ Event = str | ChildStarted | ChildEnded
 
 def serve(config: Config, version: str, beat_fd: int | None = None) -> int:
     """Run until a signal or the root's end; the exit code. Raises AlreadyRunning, SettingsError."""
+    failpoints.arm(os.environ)
     tables_of(config.routing, config.intents, config.rules)  # a faulty table stops the start
     make_home(config.home)
     keep_arenas_few()
