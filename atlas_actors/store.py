@@ -262,16 +262,25 @@ class Reader:
         if not self._path.exists():
             raise Unavailable(f"{self._path.name} does not exist yet", part=self._path.stem)
         try:
-            connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+            try:
+                return self._read(str(self._path), apsw.SQLITE_OPEN_READONLY, sql, bindings)
+            except (apsw.CantOpenError, apsw.ReadOnlyError):
+                if store_health.has_wal(self._path):
+                    raise
+            # Nobody can have a WAL in a directory that cannot be written, so nothing changes.
+            name = f"{self._path.absolute().as_uri()}?immutable=1"
+            flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+            return self._read(name, flags, sql, bindings)
         except apsw.Error as error:
             raise Unavailable(f"{self._path.name}: {error}", part=self._path.stem) from error
+
+    def _read(self, name: str, flags: int, sql: str, bindings: Sequence[Any]) -> list[Row]:
+        connection = apsw.Connection(name, flags=flags)
         try:
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
             cursor = connection.cursor()
             cursor.execute(sql, bindings)
             return _fetch(cursor)
-        except apsw.Error as error:
-            raise Unavailable(f"{self._path.name}: {error}", part=self._path.stem) from error
         finally:
             connection.close()
 

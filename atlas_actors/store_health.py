@@ -67,12 +67,11 @@ def identity(path: Path) -> Identity | None:
 
 def why_unusable(path: Path, schema: Path, vfs: str | None, *, thorough: bool) -> str:
     """Empty when the file is fine, or absent as it should be; else one word."""
-    wal_bytes = _size(path.with_name(f"{path.name}-wal"))
     if _size(path) == 0:
-        if known(path).exists() or wal_bytes:
+        if known(path).exists() or has_wal(path):
             return "empty" if path.exists() else "missing"
         return ""
-    unclean = suspicion(path).exists() or wal_bytes > 0
+    unclean = suspicion(path).exists() or has_wal(path)
     if unclean or (thorough and _size(path) <= CHECKED_BYTES_MAX):
         check = "pragma quick_check(1)"
     else:
@@ -83,6 +82,11 @@ def why_unusable(path: Path, schema: Path, vfs: str | None, *, thorough: bool) -
     if not problem:
         suspicion(path).unlink(missing_ok=True)
     return problem
+
+
+def has_wal(path: Path) -> bool:
+    """Whether there are commits beside the file."""
+    return _size(path.with_name(f"{path.name}-wal")) > 0
 
 
 def suspicion(path: Path) -> Path:
@@ -208,7 +212,7 @@ def _rescue(
         "foreign_keys=on",
     ):
         target.execute(f"pragma {pragma}").fetchall()
-    if not _size(path) and not _size(path.with_name(f"{path.name}-wal")):
+    if not _size(path) and not has_wal(path):
         migrate(target, schema)
         return Rescued()
     if not _size(path):  # of an empty database SQLite would delete the WAL

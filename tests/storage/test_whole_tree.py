@@ -1,23 +1,26 @@
 """F5 and F6 in the whole tree: who is hurt says so by name, the others go on."""
 
 import os
+import re
 import resource
-import shutil
-import tempfile
-from pathlib import Path
+import socket
+import sys
 
 import pytest
 
 from atlas_actors import store_actor
+from atlas_actors.config import Home
+from atlas_actors.errors import Unavailable
 from supervisors.daemon import make_home
-from tests.support.daemons import Daemon, daemon_on
+from tests.support.daemons import Daemon
 from tests.support.houses import house_on
+from tests.support.limits import start_limited
 from tests.support.model_server import model_server
 from tests.support.trees import WAIT_S
 
 pytestmark = pytest.mark.slow
-ROOMS = ["orchestrator", "outcomes", "router", "tasks"]
 NOBODY = 65534
+ROOMS = ["orchestrator", "outcomes", "router", "tasks"]
 
 
 def submit(house, **fields):
@@ -79,50 +82,99 @@ def test_f5_files_that_are_damaged_at_rest_are_named_and_tasks_that_can_be_read_
 # F6.
 
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="limits and rights are Linux's")
+
+
 @pytest.fixture
-def open_folder():
-    """A folder that any user may enter, unlike pytest's own."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+def limited(tmp_path):
+    """Starts daemons under limits and without root's rights to files; none is left."""
+    begun = []
+
+    def start(**limits):
+        numbers = {getattr(resource, f"RLIMIT_{name}"): most for name, most in limits.items()}
+        begun.append(start_limited(tmp_path / "home", numbers))
+        return begun[-1]
+
+    yield start
+    for daemon, _ in begun:
+        if daemon.process.poll() is None:
+            daemon.kill()
+
+
+@linux
+@pytest.mark.end_to_end
+def test_f6_with_64_descriptors_it_works_while_clients_take_all_of_them(limited):
+    daemon, _ = limited(NOFILE=64)
+    id = daemon.call("task.submit", prompt="Summarise")["id"]
+    clients = []
+    for _ in range(80):  # more than it can have; the kernel's queue takes the rest
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(daemon.home.socket()))
+        clients.append(client)
+    for client in clients:
+        client.close()
+    assert daemon.call("task.get", id=id)["state"] == "pending"
+    assert daemon.call("task.submit", prompt="Summarise that")["created"]
+    assert daemon.process.poll() is None
+
+
+@linux
+@pytest.mark.end_to_end
+def test_f6_with_too_little_memory_to_start_it_says_so(limited):
+    daemon, said = limited(AS=120 << 20)
+    if daemon.process.poll() is None:
+        lacking = [part for part in daemon.call("system.status")["degraded"] if part["cure"]]
+        assert any("cannot be" in part["reason"] for part in lacking), lacking
+        return
+    assert daemon.process.returncode in (1, 2)
+    assert re.search(r"can't start new thread|Too many open files|unable to open|memory", said), (
+        said
+    )
+
+
+@linux
+@pytest.mark.end_to_end
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a directory away")
+@pytest.mark.parametrize("folder", ["", "state"])
+def test_f6_a_home_of_somebody_else_is_refused_by_name(limited, tmp_path, folder):
+    home = Home(root=tmp_path / "home")
+    make_home(home)
+    os.chown(home.root / folder, NOBODY, NOBODY)
+    daemon, said = limited()
+    os.chown(home.root / folder, 0, 0)
+    assert daemon.process.returncode == 2, said
+    assert str(home.root / folder) in said
+    assert "Traceback" not in said
+
+
+@linux
+@pytest.mark.end_to_end
+def test_f6_a_read_only_state_directory_refuses_work_by_name_and_still_shows_what_is_there(
+    limited, tmp_path
+):
+    daemon, _ = limited()
+    id = daemon.call("task.submit", prompt="Summarise")["id"]
+    assert daemon.stop() == 0
+    daemon.home.state.chmod(0o500)
+    daemon, said = limited()
+    try:
+        assert daemon.process.poll() is None, said
+        status = daemon.call("system.status")
+        reasons = {part["part"]: part for part in status["degraded"]}
+        assert "tasks.db cannot be written" in reasons["tasks"]["reason"]
+        assert reasons["tasks"]["retry_at_ms"]
+        with pytest.raises(Unavailable, match=r"tasks\.db cannot be written"):
+            daemon.call("task.submit", prompt="Summarise")
+        assert [task["id"] for task in daemon.call("task.list")["tasks"]] == [id]
+    finally:
+        daemon.home.state.chmod(0o700)
+    assert daemon.run("retry", "tasks").returncode == 0
+    daemon.call("task.submit", prompt="Summarise")
+    assert "tasks" not in {part["part"] for part in daemon.call("system.status")["degraded"]}
 
 
 @pytest.mark.end_to_end
-@pytest.mark.parametrize("whose", ["root", "state"])
-def test_f6_a_home_of_somebody_else_is_refused_by_name(open_folder, whose):
-    """As root the daemon runs as nobody; else the directory loses its write permission."""
-    daemon = Daemon(open_folder / "home")
-    make_home(daemon.home)
-    named = daemon.home.root if whose == "root" else daemon.home.state
-    if os.getuid() == 0:
-        for folder in (daemon.home.root, daemon.home.log, daemon.home.state, daemon.home.models):
-            os.chown(folder, NOBODY, NOBODY)
-        os.chown(named, 0, 0)
-        named.chmod(0o755)
-        done = daemon.run("serve", "--no-watchdog", user=NOBODY, group=NOBODY)
-    else:
-        named.chmod(0o500)
-        done = daemon.run("serve", "--no-watchdog")
-        named.chmod(0o700)
-    assert done.returncode == 2, done.stderr
-    assert str(named) in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.end_to_end
-def test_f6_with_few_descriptors_it_says_so_or_works_and_never_dies(tmp_path):
-    with daemon_on(tmp_path / "home", limits={resource.RLIMIT_NOFILE: 64}) as daemon:
-        assert daemon.call("task.submit", prompt="Summarise")["created"]
-        clients = []
-        for _ in range(80):
-            client = daemon.client()
-            try:
-                clients.append(client.__enter__())
-            except Exception as error:
-                clients.append(error)
-        for client in clients:
-            if hasattr(client, "__exit__"):
-                client.__exit__(None, None, None)
-        assert daemon.call("task.list")["tasks"]
-        assert daemon.process.poll() is None
+def test_a_failpoint_that_does_not_exist_stops_the_start(tmp_path):
+    wrong = Daemon(tmp_path / "home", ATLAS_FAIL="somewhere:1").run("serve", "--no-watchdog")
+    assert wrong.returncode == 2
+    assert "ATLAS_FAIL: 'somewhere:1' is not POINT:N" in wrong.stderr
