@@ -197,9 +197,10 @@ class Scheduler(StoreActor):
         wait_s = self._sending.failed(fact.request.key, self.place.clock.monotonic_s())
         id, tick_ms = tick_of(fact.request.key)
         records.refused(self.store, id, tick_ms, fact.error)
-        logger.warning(
-            "schedule.refused", schedule_id=id, tick_ms=tick_ms, error=fact.error, retry_s=wait_s
-        )
+        if wait_s is not None:
+            logger.warning(
+                "schedule.refused", schedule_id=id, tick_ms=tick_ms, error=fact.error, wait_s=wait_s
+            )
 
     def _look(self) -> int:
         """Decide what is due now; how many ticks are new."""

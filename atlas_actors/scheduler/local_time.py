@@ -2,9 +2,13 @@
 
 import functools
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from atlas_actors.errors import UsageError
+
+# No zone changes its clock to and fro within this time; Morocco does within about 30 days.
+STEP: Final = timedelta(days=7)
 
 
 @functools.lru_cache(maxsize=64)
@@ -43,6 +47,17 @@ def instant_ms(local: datetime, zone: ZoneInfo) -> int:
     # fold=1 with the one after it, which lands before.
     before = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     return milliseconds_of(_change_between(before, first, zone))
+
+
+def next_change(start: datetime, end: datetime, zone: ZoneInfo) -> datetime | None:
+    """The first second in (start, end], both UTC, with another offset than `start` has."""
+    offset = start.astimezone(zone).utcoffset()
+    while start < end:
+        later = min(start + STEP, end)
+        if later.astimezone(zone).utcoffset() != offset:
+            return _change_between(start, later, zone)
+        start = later
+    return None
 
 
 def _change_between(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:

@@ -44,17 +44,18 @@ class Sending:
         self._begun_s.pop(key, None)
         self._failures = 0
 
-    def failed(self, key: str, now_s: float) -> float:
-        """It is over without a task; how long nothing is requested, in seconds.
+    def failed(self, key: str, now_s: float) -> float | None:
+        """It is over without a task; how long nothing is requested from now on, in seconds.
 
-        Refusals while that lasts are answers to what had been sent before.
+        None while that lasts: an answer to what had been sent before.
         """
         self._begun_s.pop(key, None)
-        if now_s >= self._hold_until_s:
-            self._failures = min(self._failures + 1, _DOUBLINGS_MAX)
-            wait_s = min(RETRY_MAX_S, RETRY_BASE_S * 2 ** (self._failures - 1))
-            self._hold_until_s = now_s + wait_s
-        return self._hold_until_s - now_s
+        if now_s < self._hold_until_s:
+            return None
+        wait_s: float = min(RETRY_MAX_S, RETRY_BASE_S * 2**self._failures)
+        self._failures = min(self._failures + 1, _DOUBLINGS_MAX)
+        self._hold_until_s = now_s + wait_s
+        return wait_s
 
     def again_s(self, now_s: float) -> float | None:
         """How long nothing is requested; None when nothing stands against it."""

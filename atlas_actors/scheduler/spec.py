@@ -1,15 +1,14 @@
 """Pure: the words of a schedule as a plan, and the plan's task as an order."""
 
 import re
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import attrs
-from cronsim import CronSim, CronSimError
 
 from atlas_actors.errors import UsageError
 from atlas_actors.messages.execution import File, Request
 from atlas_actors.messages.task import SubmitTask
+from atlas_actors.scheduler.cron import refuse_bad
 from atlas_actors.scheduler.local_time import zone_of
 from atlas_actors.scheduler.when import Kind, Missed, Plan, ticks_after
 
@@ -56,7 +55,8 @@ def plan_of(
             fields = _time_of(spec["weekly"]["time"])
             fields["weekdays"] = tuple(sorted({_weekday_of(day) for day in days}))
         case "cron":
-            fields["cron"] = _cron_of(spec["cron"])
+            refuse_bad(spec["cron"])
+            fields["cron"] = spec["cron"]
     return Plan(kind=kind, seed=id, missed=missed, jitter_s=jitter_s, timezone=timezone, **fields)
 
 
@@ -114,14 +114,3 @@ def _weekday_of(day: str) -> int:
     if day not in DAYS:
         raise UsageError(f"{day[:50]} is no weekday", cure=f"of {', '.join(DAYS)}")
     return DAYS.index(day)
-
-
-def _cron_of(text: str) -> str:
-    try:
-        CronSim(text, datetime(2000, 1, 1, tzinfo=UTC) - timedelta(seconds=1))
-    except CronSimError as error:
-        raise UsageError(
-            f"{text[:100]} is no cron expression: {error}",
-            cure="minute hour day-of-month month weekday, such as */5 * * * *",
-        ) from error
-    return text

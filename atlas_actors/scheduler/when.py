@@ -1,7 +1,7 @@
 """Pure: when a schedule is due, and which of its ticks are made after a pause of any kind.
 
 **Local times** (daily, weekly). A local time that does not exist runs at the first instant after
-the gap; one that exists twice runs at the first only. **Cron** is what CronSim makes of it, which
+the gap; one that exists twice runs at the first only. **Cron** is as CronSim defines it, which
 follows Debian's cron: an expression of five fields with a fixed minute and hour behaves as above;
 one whose minute or hour begins with `*`, and any with seconds, runs by elapsed time: nothing in
 the gap, and in both of the repeated hours. **Every N seconds** counts from its anchor in UTC and
@@ -34,9 +34,9 @@ from datetime import timedelta
 from typing import Final, Literal
 
 import attrs
-from cronsim import CronSim
 
-from atlas_actors.scheduler.local_time import instant_ms, local_of, milliseconds_of, zone_of
+from atlas_actors.scheduler.cron import YEAR_MAX, cron_ticks
+from atlas_actors.scheduler.local_time import instant_ms, local_of, zone_of
 
 Kind = Literal["once", "every", "daily", "weekly", "cron"]
 Missed = Literal["skip", "once", "all"]
@@ -45,8 +45,7 @@ LATE_MS: Final = 60_000
 MISSED_MAX: Final = 1_000
 # Ticks that the calendar makes are counted one by one up to here; `skipped` is a lower bound then.
 COUNT_MAX: Final = 10_000
-YEAR_MAX: Final = 9_998  # nothing is due later
-MOMENT_MAX_MS: Final = 253_339_228_800_000  # its beginning
+MOMENT_MAX_MS: Final = 253_339_228_800_000  # the beginning of year 9998; nothing is due later
 
 
 @attrs.frozen(kw_only=True)
@@ -126,7 +125,8 @@ def due(plan: Plan, seen: Seen, now_ms: int) -> Due:
         seen = attrs.evolve(seen, seen_ms=now_ms - plan.jitter_s * 1000)
     # All ticks up to here are late, whatever their jitter: they may be many.
     certain_ms = max(seen.seen_ms, now_ms - LATE_MS - plan.jitter_s * 1000 - 1)
-    late, on_time = [], []
+    late: list[int] = []
+    on_time: list[int] = []
     through_ms, due_ms = certain_ms, 0
     for tick_ms in ticks_after(plan, certain_ms):
         due_ms = max(tick_ms + jitter_ms(plan, tick_ms), due_ms)
@@ -213,7 +213,7 @@ def _ticks(plan: Plan, after_ms: int) -> Iterator[int]:
         case "daily" | "weekly":
             return _days(plan, after_ms)
         case "cron":
-            return _cron(plan, after_ms)
+            return cron_ticks(plan.cron, zone_of(plan.timezone), after_ms)
 
 
 def _periods(plan: Plan, after_ms: int) -> Iterator[int]:
@@ -227,20 +227,10 @@ def _periods(plan: Plan, after_ms: int) -> Iterator[int]:
 
 def _days(plan: Plan, after_ms: int) -> Iterator[int]:
     zone = zone_of(plan.timezone)
-    # From the day before, since a gap moves a time, in Samoa once by a whole day.
-    day = local_of(after_ms, zone).replace(tzinfo=None) - timedelta(days=1)
-    day = day.replace(hour=plan.hour, minute=plan.minute, second=0, microsecond=0)
-    while day.year < YEAR_MAX:
+    day = local_of(after_ms, zone).replace(
+        tzinfo=None, hour=plan.hour, minute=plan.minute, second=0, microsecond=0
+    )
+    while day.year <= YEAR_MAX:
         if day.weekday() in plan.weekdays:
             yield instant_ms(day, zone)
         day += timedelta(days=1)
-
-
-def _cron(plan: Plan, after_ms: int) -> Iterator[int]:
-    try:
-        for moment in CronSim(plan.cron, local_of(after_ms, zone_of(plan.timezone))):
-            yield milliseconds_of(moment)
-            if moment.year >= YEAR_MAX:
-                return
-    except OverflowError:  # it looks 50 years ahead, which may be past the last year there is
-        return

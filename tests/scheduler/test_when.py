@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
-from hypothesis import assume, given
+from cronsim import CronSim
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from atlas_actors.scheduler.when import (
@@ -80,6 +81,8 @@ hours, minutes = st.integers(0, 23), st.integers(0, 59)
 near_the_change = st.integers(0, 4)
 
 
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(zones_and_weeks, near_the_change | hours, minutes, st.sets(st.integers(0, 6), min_size=1))
 def test_daily_and_weekly_agree_with_a_count_by_minutes(zone_and_week, hour, minute, weekdays):
     zone, week = zone_and_week
@@ -95,6 +98,8 @@ def test_daily_and_weekly_agree_with_a_count_by_minutes(zone_and_week, hour, min
     assert between(weekly, low_ms, high_ms) == first_reached(zone, low_ms, high_ms, wanted)
 
 
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(zones_and_weeks, near_the_change, near_the_change, minutes)
 def test_cron_at_fixed_times_agrees_with_a_count_by_minutes(zone_and_week, first, second, minute):
     zone, week = zone_and_week
@@ -108,6 +113,8 @@ def test_cron_at_fixed_times_agrees_with_a_count_by_minutes(zone_and_week, first
     assert between(cron, low_ms, high_ms) == first_reached(zone, low_ms, high_ms, wanted)
 
 
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(zones_and_weeks, st.integers(1, 30), st.none() | near_the_change)
 def test_cron_with_a_star_agrees_with_a_count_by_minutes(zone_and_week, step, hour):
     zone, week = zone_and_week
@@ -119,6 +126,22 @@ def test_cron_with_a_star_agrees_with_a_count_by_minutes(zone_and_week, step, ho
         return time.minute % step == 0 and hour in (None, time.hour)
 
     assert between(cron, low_ms, high_ms) == shown_at(zone, low_ms, high_ms, wanted)
+
+
+@pytest.mark.slow
+@given(
+    st.sampled_from(["Europe/Berlin", "America/New_York", "America/Havana", "UTC"]),
+    st.sampled_from(["30 2 * * *", "0,20 1-3 * * *", "*/25 * * * *", "7 */2 * * *", "0 0 L * *",
+                     "15 10 2 * * 0-5", "0 0 1 1 mon#1", "59 23 */9 * fri"]),
+    st.integers(ms("2025-01-01"), ms("2026-01-01")),
+)  # fmt: skip
+def test_cron_agrees_with_cronsim_where_clocks_change_by_whole_hours(zone, cron, after_ms):
+    after_ms -= after_ms % 1000
+    start = datetime.fromtimestamp(after_ms / 1000, ZoneInfo(zone))
+    theirs = (round(tick.timestamp() * 1000) for tick in islice(CronSim(cron, start), 60))
+    expected = [tick_ms for tick_ms in theirs if tick_ms > after_ms]
+    found = ticks_after(plan("cron", timezone=zone, cron=cron), after_ms)
+    assert list(islice(found, len(expected))) == expected
 
 
 def plans():
@@ -147,12 +170,14 @@ moments = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(plans(), moments)
 def test_ticks_are_strictly_increasing(a_plan, after_ms):
     found = [after_ms, *islice(ticks_after(a_plan, after_ms), 50)]
     assert found == sorted(set(found))
 
 
+@pytest.mark.slow
 @given(plans(), moments, st.integers(0, 3 * DAY_MS))
 def test_the_ticks_are_the_same_from_wherever_one_looks(a_plan, after_ms, later_ms):
     there = after_ms + later_ms
@@ -160,6 +185,7 @@ def test_the_ticks_are_the_same_from_wherever_one_looks(a_plan, after_ms, later_
     assert first == list(islice(ticks_after(a_plan, there), 20))
 
 
+@pytest.mark.slow
 @given(plans(), moments, st.lists(st.integers(0, 30_000), min_size=1, max_size=60))
 def test_looked_at_often_enough_every_tick_is_made_once_whatever_the_policy(
     a_plan, start_ms, steps_ms
@@ -173,6 +199,7 @@ def test_looked_at_often_enough_every_tick_is_made_once_whatever_the_policy(
     assert (made, skipped) == (due_until(a_plan, start_ms, now_ms), 0)
 
 
+@pytest.mark.slow
 @given(plans(), moments, st.lists(st.integers(0, 3 * DAY_MS), min_size=1, max_size=6))
 def test_whenever_one_looks_no_tick_is_lost_or_doubled(a_plan, start_ms, steps_ms):
     a_plan = attrs.evolve(a_plan, every_s=a_plan.every_s + 600)
@@ -271,6 +298,7 @@ def test_jitter_spreads_ticks_and_schedules():
     assert list(upcoming(some, 0, 3)) == [tick + jitter_ms(some, tick) for tick in ticks[:3]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "a_plan",
     [
