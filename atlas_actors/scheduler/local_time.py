@@ -51,6 +51,7 @@ def instant_ms(local: datetime, zone: ZoneInfo) -> int:
 
 def next_change(start: datetime, end: datetime, zone: ZoneInfo) -> datetime | None:
     """The first second in (start, end], both UTC, with another offset than `start` has."""
+    start = start.replace(microsecond=0)  # changes are at whole seconds
     offset = start.astimezone(zone).utcoffset()
     while start < end:
         later = min(start + STEP, end)
@@ -61,7 +62,9 @@ def next_change(start: datetime, end: datetime, zone: ZoneInfo) -> datetime | No
 
 
 def _change_between(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """The first second with the offset of `after`."""
+    """The first second with the offset of `after`; both are whole seconds."""
+    assert not before.microsecond
+    assert not after.microsecond
     offset = after.astimezone(zone).utcoffset()
     while after - before > timedelta(seconds=1):
         middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))

@@ -276,6 +276,21 @@ def test_the_clock_changes_as_documented():
     assert len(between(hourly, ms("2025-10-25T22:00"), ms("2025-10-26T03:00"))) == 5
 
 
+@pytest.mark.parametrize("before_ms", [1, 500, 999, 1_000, 1_001, 1_500, 2_000, 2_500])
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [("Europe/Berlin", "2025-03-30T01:00"), ("Europe/Berlin", "2025-10-26T01:00")],
+)
+def test_a_look_within_seconds_of_the_change_ends_and_finds_it(zone, change, before_ms):
+    every_second = plan("cron", timezone=zone, cron="* * * * * *")
+    every_minute = plan("cron", timezone=zone, cron="* * * * *")
+    change_ms = ms(change)
+    seconds = list(range(change_ms - before_ms // 1000 * 1000, change_ms + 3_000, 1_000))
+    expected = [moment_ms for moment_ms in seconds if moment_ms > change_ms - before_ms]
+    assert between(every_second, change_ms - before_ms, change_ms + 2_500) == expected
+    assert next_tick(every_minute, change_ms - before_ms) == change_ms
+
+
 def test_a_day_that_a_zone_left_out_runs_once_at_its_end():
     samoa = plan("daily", timezone="Pacific/Apia", hour=0, minute=0)
     shown = [local(tick, "Pacific/Apia").day for tick in islice(
