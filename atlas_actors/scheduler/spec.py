@@ -7,7 +7,7 @@ import attrs
 
 from atlas_actors.errors import UsageError
 from atlas_actors.messages.execution import File, Request
-from atlas_actors.messages.task import SubmitTask
+from atlas_actors.messages.task import SubmitTask, Unique
 from atlas_actors.scheduler.cron import refuse_bad
 from atlas_actors.scheduler.local_time import zone_of
 from atlas_actors.scheduler.when import Kind, Missed, Plan, ticks_after
@@ -100,7 +100,14 @@ def order_of(task: dict[str, Any], key: str) -> SubmitTask:
     rest = {
         name: value for name, value in task.items() if name in _ORDER and name not in _SET_BY_US
     }
-    return SubmitTask(request=Request(**request), key=key, **rest)
+    if rest.get("unique") is not None:
+        rest["unique"] = _unique_of(rest["unique"])
+    return SubmitTask(request=Request(**request), key=key, **{**rest, "origin": "schedule"})
+
+
+def _unique_of(unique: dict[str, Any]) -> Unique:
+    states = {"states": tuple(unique["states"])} if "states" in unique else {}
+    return Unique(**{**unique, **states})
 
 
 def _time_of(text: str) -> dict[str, Any]:

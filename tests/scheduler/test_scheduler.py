@@ -15,7 +15,7 @@ from atlas_actors.messages.schedule import (
     ResumeSchedule,
     ScheduleDue,
 )
-from atlas_actors.messages.task import SubmitTask, TaskAccepted
+from atlas_actors.messages.task import SubmitTask, TaskAccepted, Unique
 from atlas_actors.scheduler.actor import OPEN_MAX, SCHEDULES_MAX, _plan
 from atlas_actors.scheduler.records import NEWEST_KEPT
 from atlas_actors.scheduler.sending import IN_FLIGHT_MAX, UNANSWERED_S
@@ -214,7 +214,7 @@ def test_an_order_is_built_from_the_stored_parameters():
         "prompt": "p", "files": [{"name": "f", "text": "t"}], "check": ["true"], "cwd": "/tmp",
         "schema": {"type": "object"}, "provider": "haiku", "priority": "high", "max_attempts": 2,
         "budget_usd": 0.5, "deadline_s": 60, "in_place": True, "match": "x",
-        "key": "not ours", "at_ms": 1,
+        "unique": {"key": "u", "states": ["pending"]}, "group": "g", "key": "not ours", "at_ms": 1,
     }  # fmt: skip
     assert order_of(task, "k") == SubmitTask(
         request=Request(
@@ -222,7 +222,8 @@ def test_an_order_is_built_from_the_stored_parameters():
             schema={"type": "object"}, provider="haiku", budget_usd=0.5, deadline_s=60,
             in_place=True, match="x",
         ),
-        key="k", priority="high", max_attempts=2,
+        key="k", priority="high", max_attempts=2, origin="schedule", group="g",
+        unique=Unique(key="u", states=("pending",)),
     )  # fmt: skip
 
 

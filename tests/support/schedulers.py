@@ -22,6 +22,7 @@ TASKS = TaskSettings(pending_max=10**6, attempts_max=3, interruptions_max=2, ret
 
 
 IDLE_SHARE = 0.01
+QUIET_MAX_S = 172_800
 
 
 class Killed(Exception):
@@ -101,7 +102,8 @@ class World:
         )
         if row["open_ticks"] or row["due_ms"] is None:
             return 0.0
-        return (row["due_ms"] - self.clock.now_ms()) / 1000 - 35
+        quiet_s = (row["due_ms"] - self.clock.now_ms()) / 1000 - 35
+        return quiet_s if quiet_s < QUIET_MAX_S else 0.0  # after a wrong clock a look matters
 
     def mortally(self, step: Any) -> None:
         """Do it; when it is killed, begin a new life on the same files."""
