@@ -13,6 +13,7 @@ from atlas_actors.config import Home
 from atlas_actors.errors import NotFound, UsageError
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WHOLE: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -190,11 +191,11 @@ def _when(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _days(text: str) -> list[str]:
-    days = [day.strip().lower()[:3] for day in text.split(",")]
+    days = [day.strip().lower() for day in text.split(",")]
     for day in days:
-        if day not in DAYS:
+        if day not in DAYS + _WHOLE:
             raise UsageError(f"{day or text} is no weekday", cure=f"of {', '.join(DAYS)}")
-    return days
+    return [day[:3] for day in days]
 
 
 def _clock(text: str) -> str:
