@@ -22,7 +22,7 @@ from atlas_actors.scheduler.sending import IN_FLIGHT_MAX, UNANSWERED_S
 from atlas_actors.scheduler.spec import order_of
 from atlas_actors.scheduler.when import ticks_after
 from atlas_actors.store_actor import PruneDue
-from tests.support.schedulers import World, order
+from tests.support.schedulers import World, order, scheduler_stage
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 DAY_MS = DAY_S * 1000
@@ -193,9 +193,22 @@ def test_a_burst_is_sent_a_bounded_number_at_a_time(world):
     accepted = TaskAccepted(id="t", created=True, key=sent[0].key)
     assert len(stage.give(accepted)) == 1
     assert stage.give(accepted) == []  # an answer that comes twice
+    assert UNANSWERED_S <= 300
     world.clock.advance(UNANSWERED_S)
     again = stage.give(ScheduleDue())
     assert {message.key for message in again} >= {message.key for message in sent[1:]}
+
+
+def test_a_new_life_looks_before_anything_else(world):
+    world.ask(order(every_s=600, missed="all"))
+    world.clock.advance(HOUR_S)
+    world.stage.stop()
+    next_life = scheduler_stage(world.folder, world.clock)
+    sent = next_life.start()
+    assert [message.key.split(":")[2] for message in sent] == [
+        str(START_MS + n * 600_000) for n in range(1, 7)
+    ]
+    world.stage = next_life
 
 
 def test_a_look_on_demand_answers_how_many_ticks_were_made(world):
@@ -259,8 +272,8 @@ def test_after_ten_years_ahead_and_back_it_goes_on_at_once(world):
     right = [tick_ms for tick_ms in world.ticks_of(id) if tick_ms < START_MS + DAY_MS]
     assert right == [START_MS + n * 600_000 for n in range(1, 19)]  # none twice
     store = world.stage.actor.store
-    keys = store.rows("select tick_ms from ticks where task_id is null")
-    assert keys == []
+    assert store.rows("select tick_ms from ticks where task_id is null") == []
+    assert world.row("a")["ticks"] == len(world.tasks())
 
 
 @pytest.mark.slow
