@@ -305,6 +305,18 @@ def test_jitter_is_bounded_and_the_same_whenever_it_is_asked(jitter_s, tick_ms):
     assert jitter_ms(some, tick_ms) == jitter_ms(plan(jitter_s=jitter_s), tick_ms)
 
 
+def test_a_tick_that_waits_for_the_one_before_it_is_not_late():
+    minutely = plan("cron", cron="* * * * *", jitter_s=600, missed="skip")
+    start_ms = ms("2025-06-01")
+    seen, made, skipped = Seen(seen_ms=start_ms, decided_ms=start_ms), [], 0
+    for now_ms in range(start_ms, start_ms + HOUR_MS, 30_000):
+        found = due(minutely, seen, now_ms)
+        seen, skipped = found.seen, skipped + found.skipped
+        made += found.ticks
+    assert (made, skipped) == (due_until(minutely, start_ms, now_ms), 0)
+    assert len(made) > 40
+
+
 def test_jitter_spreads_ticks_and_schedules():
     some = plan("daily", jitter_s=600)
     ticks = list(islice(ticks_after(some, 0), 50))
