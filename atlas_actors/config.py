@@ -25,6 +25,7 @@ from atlas_actors.settings import (
     RetentionSettings,
     RoutingSettings,
     Rule,
+    SchedulerSettings,
     SocketSettings,
     TaskSettings,
 )
@@ -98,6 +99,7 @@ class Config:
     socket: SocketSettings
     tasks: TaskSettings
     handoffs: HandoffSettings
+    scheduler: SchedulerSettings
     routing: RoutingSettings
     outcomes: RetentionSettings
     budget: BudgetSettings

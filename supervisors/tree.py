@@ -17,6 +17,7 @@ from atlas_actors.handoffs.actor import Handoffs
 from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
 from atlas_actors.router.actor import Router
+from atlas_actors.scheduler.actor import Scheduler
 from atlas_actors.settings import ProviderSettings
 from atlas_actors.tasks.actor import Tasks
 from supervisors.child import Backoff, Budget, ChildSpec, OnExhausted, SupervisorSpec
@@ -125,7 +126,13 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 files=config.home.files,
                 epoch=daemon.about.epoch,
             ),
-            _absent("scheduler", "submits work at its time"),
+            _worker(
+                "scheduler",
+                Scheduler,
+                "park",
+                database=config.home.state / "scheduler.db",
+                settings=config.scheduler,
+            ),
         ),
         budget=BUDGET,
     )

@@ -16,6 +16,7 @@ from atlas_actors.messages.supervision import FailNow
 from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
 from atlas_actors.router.actor import Router
+from atlas_actors.scheduler.actor import Scheduler
 from atlas_actors.tasks.actor import Tasks
 from supervisors.daemon import make_home
 from supervisors.reload import reload
@@ -47,7 +48,7 @@ class House:
 
     def actor_types(self) -> list[type[Any]]:
         """The classes of the rooms."""
-        return [Executor, Gateway, Handoffs, Orchestrator, Outcomes, Router, Tasks]
+        return [Executor, Gateway, Handoffs, Orchestrator, Outcomes, Router, Scheduler, Tasks]
 
     def reload(self) -> None:
         """What SIGHUP does; reads the variables of this process."""
