@@ -9,6 +9,7 @@ import attrs
 import httpx
 from loguru import logger
 
+from atlas_actors import failpoints
 from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
 from atlas_actors.config import Home
@@ -205,6 +206,7 @@ class Executor(AsyncActor):
             fault=str(ended.fault or ""),
             duration_ms=duration_ms,
         )
+        failpoints.passing("executor.answered")
         answer = ended.answer
         self.tell(
             paths.ORCHESTRATOR,

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, Final
 
 from atlas_actors.errors import Unavailable
-from atlas_actors.gateway import handoffs, outcomes, routing, tasks
+from atlas_actors.gateway import handoffs, outcomes, routing, schedules, tasks
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import NAME, Method, method, object_schema
 from atlas_actors.gateway.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
@@ -31,18 +31,24 @@ SYSTEM: Final = (
 GROUPS: Final[dict[str, Answer]] = {
     "route": routing.answer,
     "task": tasks.answer,
+    "schedule": schedules.answer,
     "handoff": handoffs.answer,
     "outcome": outcomes.answer,
     "cost": outcomes.answer,
 }
-_OF_GROUPS: Final = (routing.METHODS, tasks.METHODS, handoffs.METHODS, outcomes.METHODS)
+_OF_GROUPS: Final = (
+    routing.METHODS,
+    tasks.METHODS,
+    schedules.METHODS,
+    handoffs.METHODS,
+    outcomes.METHODS,
+)
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.
 ABSENT: Final = {
     "memory.": paths.MEMORY,
     "context.": paths.CONTEXT,
     "strategy.": paths.STRATEGIES,
-    "schedule.": paths.SCHEDULER,
     "hook.": paths.GATEWAY,
 }
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 
 from loguru import logger
 
+from atlas_actors import failpoints
 from atlas_actors.actor import Place
 from atlas_actors.attachments import prune
 from atlas_actors.clock import Ids
@@ -83,6 +84,7 @@ class Tasks(StoreActor):
 
     inbox = Inbox
     schema = Path(__file__).with_name("schema")
+    committed_point = "tasks.committed"
     durable: ClassVar[frozenset[type]] = frozenset(
         {SubmitTask, SubmitTasks, ImportTasks, CancelTask, RetryTask, SettleWorkspace}
     )
@@ -151,6 +153,7 @@ class Tasks(StoreActor):
         self._offers.forget()
         self._offers.count()
         self._limits.forget()
+        self._lanes.begun = 0
         self._lanes.touch_all()
         self._lanes.count_running()
         self._groups.touch_all()
@@ -218,6 +221,8 @@ class Tasks(StoreActor):
 
     def on_commit(self) -> None:
         """What memory held back for the case that the disk refuses."""
+        if self._lanes.begun:
+            failpoints.passing("tasks.claimed")
         self._lanes.keep()
         self._groups.keep()
 

@@ -16,7 +16,7 @@ from atlas_actors.messages.handoff import Checkpoint, HandoffTaken, TakeHandoff,
 from atlas_actors.messages.routing import Route
 from atlas_actors.messages.supervision import RequestFailed
 from atlas_actors.messages.task import AttemptCancelled, AttemptOver, CloseLane, OpenLane
-from atlas_actors.orchestrator.actor import LookDue, Orchestrator
+from atlas_actors.orchestrator.actor import LeasesDue, Orchestrator
 from atlas_actors.orchestrator.leases import LOOKS_MAX, Leases
 from atlas_actors.providers.prices import shipped
 from atlas_actors.settings import BudgetSettings, ProviderSettings, RoutingSettings
@@ -137,8 +137,8 @@ def test_q10_an_executor_that_does_not_have_an_attempt_any_more_has_lost_it(stag
 def test_q10_an_executor_that_is_silent_for_many_looks_has_lost_its_attempts(stage):
     accept(stage)
     for _ in range(LOOKS_MAX):
-        assert only(AttemptOver, stage.give(LookDue())) == []
-    sent = stage.give(LookDue())
+        assert only(AttemptOver, stage.give(LeasesDue())) == []
+    sent = stage.give(LeasesDue())
     assert [over.end for over in only(AttemptOver, sent)] == [End.UNREACHABLE]
     assert [lane.lane for lane in only(CloseLane, sent)] == ["program"]
     assert [lane.lane for lane in only(OpenLane, stage.give(report()))] == ["program"]
@@ -147,7 +147,7 @@ def test_q10_an_executor_that_is_silent_for_many_looks_has_lost_its_attempts(sta
 def test_q10_one_that_reports_in_between_keeps_them(stage):
     accept(stage)
     for _ in range(3 * LOOKS_MAX):
-        assert only(AttemptOver, stage.give(LookDue(), report(("t", 2)))) == []
+        assert only(AttemptOver, stage.give(LeasesDue(), report(("t", 2)))) == []
 
 
 def test_f8_what_is_counted_are_looks_and_not_time():
