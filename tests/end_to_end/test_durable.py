@@ -33,7 +33,11 @@ def server():
 
 @pytest.fixture
 def house(server, tmp_path):
-    with house_on(tmp_path / "home", ATLAS_PROVIDERS_LOCALAI_BASE_URL=server.url) as running:
+    settings = {
+        "ATLAS_PROVIDERS_LOCALAI_BASE_URL": server.url,
+        "ATLAS_PROVIDERS_LOCALAI_CONTEXT_TOKENS": 100_000,
+    }
+    with house_on(tmp_path / "home", **settings) as running:
         yield running
 
 
@@ -111,7 +115,7 @@ def test_a_queue_is_taken_out_and_into_another(atlas, house, tmp_path):
 def test_what_no_export_has_written_is_refused_with_its_line(atlas):
     assert "line 1 is not JSON" in atlas("tasks", "import", "-", input="{").stderr
     refused = atlas("tasks", "import", "-", input='{"id": "x", "state": "asleep"}\n')
-    assert (refused.returncode, "state" in refused.stderr) == (2, True)
+    assert (refused.returncode, "tasks.0: " in refused.stderr) == (2, True), refused.stderr
 
 
 def test_unique_tasks_and_delays_from_the_command(atlas):
