@@ -14,11 +14,12 @@ from tests.support.model_server import model_server, say
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
 
-def commands(section):
-    """The lines of the first sh block after a heading."""
+def commands(section, *, blocks=1):
+    """The lines of the first sh blocks after a heading."""
     text = (ROOT / "README.md").read_text("utf-8")
-    block = re.search(rf"^## {section}$.*?^```sh$(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
-    return [line for line in block.strip().splitlines() if line]
+    body = re.search(rf"^## {section}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)[1]
+    found = re.findall(r"^```sh$(.*?)^```$", body, re.MULTILINE | re.DOTALL)[:blocks]
+    return [line for block in found for line in block.strip().splitlines() if line]
 
 
 def test_the_main_job_runs_as_written(tmp_path):
@@ -77,6 +78,24 @@ def test_the_cascades_commands_run_as_written(tmp_path):
                 told.append(done.stdout)
     assert told[:2] == ["42\n", "A parser reads.\n"]
     assert "localai" in told[3]
+
+
+def test_the_commands_of_durable_work_run_as_written(tmp_path):
+    (tmp_path / "tasks.jsonl").write_text('{"prompt": "Summarise one"}\n')
+    with model_server() as server:
+        url = {"ATLAS_PROVIDERS_LOCALAI_BASE_URL": server.url}
+        with daemon_on(tmp_path / "home", **url) as daemon:
+            told = {}
+            for line in commands("Durable work", blocks=9):
+                words, _, file = line.partition(" > ")
+                done = daemon.run(*shlex.split(words)[1:], cwd=tmp_path)
+                assert done.returncode == 0, (line, done.stdout, done.stderr)
+                told[line] = done.stdout
+                if file:
+                    (tmp_path / file).write_text(done.stdout)
+    assert len((tmp_path / "queue.jsonl").read_text().splitlines()) == 4
+    assert told["atlas tasks import queue.jsonl"] == "0 tasks taken over, 4 were known\n"
+    assert "standup" in told["atlas schedules list"]
 
 
 def test_the_tree_in_the_readme_is_the_tree_that_runs(tmp_path):
