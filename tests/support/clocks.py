@@ -17,3 +17,7 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self._now_ms += round(seconds * 1000)
         self._monotonic_s += seconds
+
+    def set_wall(self, now_ms: int) -> None:
+        """The wall clock is set; no time passes."""
+        self._now_ms = now_ms
