@@ -17,3 +17,7 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self._now_ms += round(seconds * 1000)
         self._monotonic_s += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the wall clock; the monotonic one goes on as it was."""
+        self._now_ms += round(seconds * 1000)
