@@ -277,6 +277,7 @@ class Tasks(StoreActor):
         blocked = dependencies.check_retry(needs, row["if_dead"], id)
         self._endings.deadlines_changed()
         records.retry(self.store, id, blocked, self.place.clock.now_ms())
+        dependencies.block_again(self.store, id)
         self._groups.touch(row["group_name"])
         return self.changed(row, TaskState.PENDING, row["state"])
 

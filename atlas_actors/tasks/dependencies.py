@@ -49,6 +49,15 @@ def unblock(store: Store, id: str) -> set[str]:
     return {row["group_name"] for row in rows if not row["blocked"] and row["group_name"]}
 
 
+def block_again(store: Store, id: str) -> None:
+    """A task that has ended is tried again: those that wait still for others wait for it too."""
+    store.run(
+        "update tasks set blocked = blocked + 1 where state = 'pending' and blocked > 0"
+        " and id in (select task_id from dependencies where needs_id = ?)",
+        (id,),
+    )
+
+
 def doomed_by(store: Store, id: str) -> list[Row]:
     """Those that will not run because this one was not completed."""
     return store.rows(
