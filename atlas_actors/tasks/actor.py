@@ -115,7 +115,14 @@ class Tasks(StoreActor):
             self._offers,
             interruptions_max=settings.interruptions_max,
         )
-        self._intake = Intake(self, settings, Ids(place.clock), self._groups, self._endings)
+        self._intake = Intake(
+            self,
+            settings,
+            Ids(place.clock),
+            groups=self._groups,
+            endings=self._endings,
+            offers=self._offers,
+        )
         self._wake_at_s = math.inf
         self._clock_gap_ms = 0.0  # between the wall clock and the monotonic one
 
@@ -310,7 +317,8 @@ class Tasks(StoreActor):
         self.tell(paths.ORCHESTRATOR, TasksStarted(open_attempts=open_attempts))
 
     def _on_assign_lane(self, order: AssignLane) -> None:
-        self._offers.answered(order.task_id)
+        if not self._offers.answered(order.task_id):
+            return
         self._lanes.touch(order.lane)
         id, waits_for = order.task_id, order.waits_for
         before = claims.assign_lane(self.store, id, order.lane, order.route, waits_for)

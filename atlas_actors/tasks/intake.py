@@ -12,6 +12,7 @@ from atlas_actors.store import Row, Store
 from atlas_actors.tasks import dependencies, records
 from atlas_actors.tasks.endings import Endings
 from atlas_actors.tasks.groups import Groups
+from atlas_actors.tasks.offers import Offers
 
 PAYLOAD_BYTES_MAX: Final = 1_048_576
 FULL_RETRY_MS: Final = 5_000
@@ -30,11 +31,19 @@ class Intake:
     """Decides what becomes of a submission, and writes it down."""
 
     def __init__(
-        self, desk: Desk, settings: TaskSettings, ids: Ids, groups: Groups, endings: Endings
+        self,
+        desk: Desk,
+        settings: TaskSettings,
+        ids: Ids,
+        *,
+        groups: Groups,
+        endings: Endings,
+        offers: Offers,
     ) -> None:
         self._desk = desk
         self._groups = groups
         self._endings = endings
+        self._offers = offers
         self._settings = settings
         self._ids = ids
 
@@ -77,6 +86,7 @@ class Intake:
             self._desk.store, same["id"], order, now_ms
         )
         if replaced:
+            self._offers.replaced(same)
             self._endings.deadlines_changed()
         return TaskAccepted(id=same["id"], created=False, replaced=replaced)
 

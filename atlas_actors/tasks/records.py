@@ -91,10 +91,10 @@ def id_of_key(store: Store, key: str) -> str | None:
 
 
 def same_as(store: Store, unique: Unique, now_ms: int) -> Row | None:
-    """The newest task that a unique one would double: id and state."""
+    """The newest task that a unique one would double: id, state, routed."""
     since_ms = 0 if unique.period_s is None else now_ms - int(unique.period_s * 1000)
     return store.row(
-        "select id, state from tasks where unique_key = ? and created_ms > ?"
+        "select id, state, routed from tasks where unique_key = ? and created_ms > ?"
         " and state in (select value from json_each(?)) order by created_ms desc limit 1",
         (unique.key, since_ms, json.dumps(unique.states)),
     )
