@@ -18,6 +18,7 @@ from atlas_actors.errors import Unavailable
 Row = dict[str, Any]
 BUSY_TIMEOUT_MS: Final = 5_000
 APPLICATION_ID: Final = 0x41544C53  # "ATLS"
+AgainstSchemaError: Final = apsw.ConstraintError  # what a row raises that the schema forbids
 _MIGRATION_NAME: Final = re.compile(r"^(\d{3})_[a-z0-9_]+\.sql$")
 # What the disk or the file system does, not what we did: refuse the work, keep the actor.
 _OUTSIDE_FAULTS: Final = (

@@ -9,7 +9,7 @@ from loguru import logger
 
 from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
-from atlas_actors.errors import AtlasError, Conflict, NotFound
+from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import End
 from atlas_actors.messages.task import (
@@ -30,9 +30,6 @@ from atlas_actors.messages.task import (
     SubmitTasks,
     TaskChanged,
     TaskDue,
-    TaskRefused,
-    TasksAccepted,
-    TasksImported,
     TasksLooked,
     TasksPruned,
     TasksStarted,
@@ -49,7 +46,6 @@ from atlas_actors.tasks.lanes import Lanes
 from atlas_actors.tasks.limits import Limits
 from atlas_actors.tasks.offers import Offers
 from atlas_actors.tasks.outcome import outcomes_of
-from atlas_actors.tasks.transfer import columns_of
 
 Inbox = (
     SubmitTask
@@ -71,6 +67,7 @@ Inbox = (
 )
 PRUNE_ROWS: Final = 1_000
 LOOK_S: Final = 300.0  # a timer does not run while the machine sleeps
+AFTER_ATTEMPT: Final = (TaskState.COMPLETED, TaskState.FAILED, TaskState.PENDING)
 JUMP_MS: Final = 2_000  # the wall clock differs so much from the monotonic one: it was set
 
 
@@ -165,9 +162,9 @@ class Tasks(StoreActor):
             case SubmitTask():
                 return self._intake.accept(message)
             case SubmitTasks():
-                return self._on_submit_tasks(message)
+                return self._intake.accept_all(message.orders)
             case ImportTasks():
-                return self._on_import(message)
+                return self._intake.take_over(message.tasks)
             case CancelTask():
                 return self._endings.cancel(self._find(message.id))
             case RetryTask():
@@ -254,26 +251,6 @@ class Tasks(StoreActor):
 
     # Orders of people.
 
-    def _on_submit_tasks(self, message: SubmitTasks) -> TasksAccepted:
-        order, wrong = dependencies.in_order(message.orders)
-        results: dict[int, Any] = {n: TaskRefused(error=str(why)) for n, why in wrong.items()}
-        for n in order:
-            try:
-                with self.store.savepoint():
-                    results[n] = self._intake.accept(message.orders[n])
-            except AtlasError as error:
-                results[n] = TaskRefused(error=str(error))
-        return TasksAccepted(results=tuple(results[n] for n in range(len(message.orders))))
-
-    def _on_import(self, message: ImportTasks) -> TasksImported:
-        now_ms, count = self.place.clock.now_ms(), 0
-        for task in message.tasks:
-            columns, attempts = columns_of(task, now_ms)
-            count += records.take_over(self.store, columns, attempts)
-        self._endings.deadlines_changed()
-        self._groups.touch_all()
-        return TasksImported(count=count)
-
     def _on_retry(self, id: str) -> TaskChanged:
         row = self._find(id)
         if row["state"] not in ("failed", "cancelled"):
@@ -328,6 +305,10 @@ class Tasks(StoreActor):
             self.tell(paths.GATEWAY, fact)
 
     def _on_attempt_over(self, over: AttemptOver) -> None:
+        if over.next_state not in AFTER_ATTEMPT:
+            raise UsageError(
+                f"an attempt leaves its task completed, failed or pending, not {over.next_state}"
+            )
         now_ms = self.place.clock.now_ms()
         before = records.find(self.store, over.task_id)
         if before is None or not claims.end_attempt(self.store, over, now_ms):

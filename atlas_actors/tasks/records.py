@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from atlas_actors.errors import UsageError
 from atlas_actors.messages.task import SubmitTask, Unique
 from atlas_actors.messages.workspace import Workspace
-from atlas_actors.store import Row, Store
+from atlas_actors.store import AgainstSchemaError, Row, Store
 from atlas_actors.tasks.order import PRIORITIES
 from atlas_actors.tasks.rows import columns_of, workspace_text
 
@@ -51,16 +52,22 @@ def add(
 
 
 def take_over(store: Store, task: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> bool:
-    """Insert a task with its attempts as another daemon has exported it; False: it is there."""
+    """Insert a task with its attempts as another daemon has exported it; False: it is there.
+
+    Raises UsageError for values that no export has written.
+    """
     known = store.row(
         "select 1 from tasks where id = ?1 or (key is not null and key = ?2)",
         (task["id"], task.get("key")),
     )
     if known is not None:
         return False
-    _insert(store, task)
-    for attempt in attempts:
-        _insert(store, {**attempt, "task_id": task["id"]}, table="attempts")
+    try:
+        _insert(store, task)
+        for attempt in attempts:
+            _insert(store, {**attempt, "task_id": task["id"]}, table="attempts")
+    except (AgainstSchemaError, TypeError) as error:
+        raise UsageError(f"task {task['id']} is not as an export writes it: {error}") from error
     return True
 
 
