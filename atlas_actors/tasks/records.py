@@ -26,7 +26,7 @@ def add(
     now_ms: int,
 ) -> None:
     """Insert a pending task that waits for `blocked` others; one of a group is held."""
-    due_ms = order.at_ms or now_ms
+    due_ms = max(now_ms, order.at_ms or now_ms)  # a time long past would overtake for ever
     _insert(
         store,
         {
@@ -73,7 +73,7 @@ def take_over(store: Store, task: Mapping[str, Any], attempts: Sequence[Mapping[
 
 def replace(store: Store, id: str, order: SubmitTask, now_ms: int) -> bool:
     """A pending task gets another request, priority and due time, and is routed anew."""
-    due_ms = order.at_ms or now_ms
+    due_ms = max(now_ms, order.at_ms or now_ms)
     columns = {
         **columns_of(order.request),
         "priority": PRIORITIES[order.priority],
