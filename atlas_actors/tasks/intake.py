@@ -125,6 +125,7 @@ class Intake:
         )
         if replaced:
             self._offers.replaced(same)
+            self._groups.touch(same["group_name"])
             self._endings.deadlines_changed()
         return TaskAccepted(id=same["id"], created=False, replaced=replaced)
 

@@ -85,7 +85,8 @@ def replace(store: Store, id: str, order: SubmitTask, now_ms: int) -> bool:
     names = ", ".join(f'"{name}" = :{name}' for name in columns)
     return bool(
         store.run(
-            f"update tasks set {names} where id = :id and state = 'pending'",  # noqa: S608
+            f"update tasks set {names}, held = (group_name is not null)"  # noqa: S608
+            " where id = :id and state = 'pending'",
             {**columns, "id": id},
         )
     )
@@ -98,10 +99,10 @@ def id_of_key(store: Store, key: str) -> str | None:
 
 
 def same_as(store: Store, unique: Unique, now_ms: int) -> Row | None:
-    """The newest task that a unique one would double: id, state, routed."""
+    """The newest task that a unique one would double: id, state, routed, group_name."""
     since_ms = 0 if unique.period_s is None else now_ms - int(unique.period_s * 1000)
     return store.row(
-        "select id, state, routed from tasks where unique_key = ? and created_ms > ?"
+        "select id, state, routed, group_name from tasks where unique_key = ? and created_ms > ?"
         " and state in (select value from json_each(?)) order by created_ms desc limit 1",
         (unique.key, since_ms, json.dumps(unique.states)),
     )

@@ -218,6 +218,16 @@ def test_q6_a_replaced_task_has_no_route_until_it_has_one_again(queue):
     assert queue.actor._offers._routed == 0
 
 
+def test_q6_a_replaced_task_of_a_group_goes_on_when_its_new_time_has_come(queue):
+    soon_ms = queue.clock.now_ms() + 5_000
+    id = queue.submit(unique="u", group="g", at_ms=soon_ms)
+    queue.ask(order(unique=Unique(key="u", replace=True)))
+    assert [queued.task_id for queued in queue.heard(TaskQueued)] == [id]
+    queue.ask(order(unique=Unique(key="u", replace=True), at_ms=soon_ms))
+    other = queue.submit(group="g")  # nobody keeps the group's slot until later
+    assert [queued.task_id for queued in queue.heard(TaskQueued)] == [other]
+
+
 # Q16
 
 
