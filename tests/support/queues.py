@@ -1,6 +1,5 @@
 """The queue driven batch by batch through its real commit, and killed and reopened at will."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +46,15 @@ class Queue:
     ) -> None:
         self.file = folder / "tasks.db"
         self.clock = clock or FakeClock()
-        self.epoch = 0
-        self.on_sent: Callable[[Any], None] = lambda _: None
+        self.epoch = 1
         self._settings = attrs.evolve(SETTINGS, **settings)
         self._groups = groups or {}
         self._unread: list[Any] = []
         self.open()
 
-    def open(self) -> None:
-        """A new life of the daemon on the same file."""
-        self.epoch += 1
+    def open(self, epoch: int = 1) -> None:
+        """A life of the actor on the same file, in this life of the daemon."""
+        self.epoch = epoch
         self.stage = Stage(
             Tasks,
             path=paths.TASKS,
@@ -85,7 +83,7 @@ class Queue:
     def reopen(self) -> None:
         """Killed, and started again."""
         self.die()
-        self.open()
+        self.open(self.epoch + 1)
 
     def batch(self, *messages: Any) -> list[Reply]:
         """Ask for all of these within one commit; their replies."""
@@ -176,7 +174,6 @@ class Queue:
         for cell in self._listeners:
             while (envelope := cell.mailbox.get(0)) is not None:
                 self._unread.append(envelope.message)
-                self.on_sent(envelope.message)
                 if isinstance(envelope.reply_to, Reply):
                     envelope.reply_to.set(None)
 
