@@ -122,10 +122,11 @@ class Tasks(StoreActor):
         )
         self._wake_at_s = math.inf
         self._clock_gap_ms = 0.0  # between the wall clock and the monotonic one
+        self._clock_gap_kept_ms = 0.0  # as the rows have it
 
     def on_start(self) -> None:
         """Rescue what an older life of the daemon left in progress, then offer what waits."""
-        self._clock_gap_ms = self._gap_ms()
+        self._clock_gap_ms = self._clock_gap_kept_ms = self._gap_ms()
         now_ms = self.place.clock.now_ms()
         for row in claims.running(self.store):
             if row["epoch"] != self._epoch:
@@ -147,6 +148,7 @@ class Tasks(StoreActor):
 
     def on_rollback(self) -> None:
         """Count anew what the refused batch had counted."""
+        self._clock_gap_ms = self._clock_gap_kept_ms
         self._wake_at_s = math.inf
         self._endings.deadlines_changed()
         self._offers.forget()
@@ -219,6 +221,7 @@ class Tasks(StoreActor):
 
     def on_commit(self) -> None:
         """What memory held back for the case that the disk refuses."""
+        self._clock_gap_kept_ms = self._clock_gap_ms
         self._lanes.keep()
         self._groups.keep()
 

@@ -92,11 +92,12 @@ class QueueMachine(RuleBasedStateMachine):
         actor.store.begin = lambda **_: plain_begin(durable=False)  # speed; Q1 is tested elsewhere
 
         def handle(envelope):
-            given = [envelope, *self.in_hand[1:]] if self.in_hand else [envelope]
-            self.in_hand = []
+            fresh, self.in_hand = self.in_hand, []
             plain_handle(envelope)
             self.queue._listen()
-            self.committed(given)
+            for said in fresh:  # what is told again by itself may not undo what was said since
+                self.model.say(said.message)
+            self.committed(fresh or [envelope])
 
         self.in_hand = []
         actor._handle = handle
@@ -252,7 +253,6 @@ class QueueMachine(RuleBasedStateMachine):
         now_ms, model = self.queue.clock.now_ms(), self.model
         self.refused, self.refusing = self.refusing, False
         for envelope in envelopes:
-            model.say(envelope.message)
             if isinstance(envelope.message, LanesWanted):
                 model.lanes.clear()
         if self.refused:
