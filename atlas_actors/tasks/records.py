@@ -185,10 +185,12 @@ def shift_deadlines(store: Store, by_ms: int) -> None:
 
 
 def clamp_delays(store: Store, now_ms: int) -> None:
-    """No task that is to be tried again waits for a time that a wrong clock has set."""
+    """No task waits for a time that a wrong clock has set: not one that was due when it was
+    submitted, and not for long one that is to be tried again."""
     store.run(
-        "update tasks set due_ms = ?1 where state = 'pending' and attempt > 0 and due_ms > ?1",
-        (now_ms + RETRY_DELAY_MAX_MS,),
+        "update tasks set due_ms = iif(attempt = 0, ?1, ?2) where state = 'pending' and"
+        " iif(attempt = 0, due_ms <= created_ms and due_ms > ?1, due_ms > ?2)",
+        (now_ms, now_ms + RETRY_DELAY_MAX_MS),
     )
 
 

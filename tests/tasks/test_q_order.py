@@ -78,6 +78,23 @@ def test_q5_the_longest_due_is_first_and_the_older_of_two_that_are_due_together(
     assert queue.started() == [ids[1], ids[3], ids[2], ids[0]]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_q5_what_was_due_is_due_when_the_clock_goes_back_and_what_was_delayed_is_not(
+    queue, restarted
+):
+    now_ms = queue.clock.now_ms()
+    due, delayed = queue.submit(), queue.submit(at_ms=now_ms + 5_000)
+    if restarted:
+        queue.die()
+    queue.clock.jump(-3_600)
+    if restarted:
+        queue.open(epoch=2)
+    queue.tell(OpenLane(lane="a", slots=9), lane(due), lane(delayed))
+    assert queue.started() == [due]
+    queue.advance(3_605)
+    assert queue.started() == [delayed]
+
+
 @pytest.mark.slow
 def test_q5_a_stream_of_urgent_tasks_starves_a_low_one_no_longer_than_three_ageings(queue):
     queue.tell(OpenLane(lane="a", slots=1))
