@@ -10,6 +10,7 @@ from loguru import logger
 from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
 from atlas_actors.errors import Conflict, NotFound, UsageError
+from atlas_actors.mailbox import Envelope
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import End
 from atlas_actors.messages.task import (
@@ -37,7 +38,7 @@ from atlas_actors.messages.task import (
 )
 from atlas_actors.settings import GroupSettings, TaskSettings
 from atlas_actors.store import Row
-from atlas_actors.store_actor import StoreActor
+from atlas_actors.store_actor import TELL_AGAIN_S, StoreActor
 from atlas_actors.tasks import claims, dependencies, records
 from atlas_actors.tasks.endings import Endings
 from atlas_actors.tasks.groups import Groups
@@ -224,6 +225,13 @@ class Tasks(StoreActor):
         self._clock_gap_kept_ms = self._clock_gap_ms
         self._lanes.keep()
         self._groups.keep()
+
+    def _tell_again(self, mail: Envelope[Any]) -> None:
+        """An order about a lane is kept in memory: told again, it would undo a later one."""
+        if isinstance(mail.message, OpenLane | CloseLane):
+            self._lanes.hold(mail.message)
+            return self.after(TELL_AGAIN_S, TaskDue())
+        return super()._tell_again(mail)
 
     def prune(self, before_ms: int) -> bool:
         """Delete tasks that ended before then, with their attempts."""
