@@ -39,7 +39,7 @@ from atlas_actors.settings import GroupSettings
 from tests.support.queue_model import PRIORITIES, Model
 from tests.support.queues import Queue, lane, order, over
 
-EXAMPLES = int(os.environ.get("ATLAS_MODEL_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("ATLAS_MODEL_EXAMPLES", "30"))
 STEPS = int(os.environ.get("ATLAS_MODEL_STEPS", "40"))
 GROUPS = {"g": 1, "h": 2}
 INTERRUPTIONS_MAX = 4
