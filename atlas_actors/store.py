@@ -16,6 +16,7 @@ from atlas_actors.store_health import BUSY_TIMEOUT_MS, SetAside
 from atlas_actors.store_schema import migrate
 
 Row = dict[str, Any]
+AgainstSchemaError: Final = apsw.ConstraintError  # what a row raises that the schema forbids
 CHECKPOINT_PAGES: Final = 1_000  # SQLite's own threshold
 # The VFS of every store; tests put one here that fails or loses power.
 VFS: str | None = None

@@ -11,7 +11,8 @@ from atlas_actors import failpoints
 from atlas_actors.actor import Place
 from atlas_actors.attachments import prune
 from atlas_actors.clock import Ids
-from atlas_actors.errors import AtlasError, Conflict, NotFound
+from atlas_actors.errors import Conflict, NotFound, UsageError
+from atlas_actors.mailbox import Envelope
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import End
 from atlas_actors.messages.task import (
@@ -32,9 +33,6 @@ from atlas_actors.messages.task import (
     SubmitTasks,
     TaskChanged,
     TaskDue,
-    TaskRefused,
-    TasksAccepted,
-    TasksImported,
     TasksLooked,
     TasksPruned,
     TasksStarted,
@@ -42,7 +40,7 @@ from atlas_actors.messages.task import (
 )
 from atlas_actors.settings import GroupSettings, TaskSettings
 from atlas_actors.store import Row
-from atlas_actors.store_actor import StoreActor
+from atlas_actors.store_actor import TELL_AGAIN_S, StoreActor
 from atlas_actors.tasks import claims, dependencies, records
 from atlas_actors.tasks.endings import Endings
 from atlas_actors.tasks.groups import Groups
@@ -51,7 +49,6 @@ from atlas_actors.tasks.lanes import Lanes
 from atlas_actors.tasks.limits import Limits
 from atlas_actors.tasks.offers import Offers
 from atlas_actors.tasks.outcome import outcomes_of
-from atlas_actors.tasks.transfer import columns_of
 
 Inbox = (
     SubmitTask
@@ -73,6 +70,7 @@ Inbox = (
 )
 PRUNE_ROWS: Final = 1_000
 LOOK_S: Final = 300.0  # a timer does not run while the machine sleeps
+AFTER_ATTEMPT: Final = (TaskState.COMPLETED, TaskState.FAILED, TaskState.PENDING)
 JUMP_MS: Final = 2_000  # the wall clock differs so much from the monotonic one: it was set
 
 
@@ -120,13 +118,21 @@ class Tasks(StoreActor):
             self._offers,
             interruptions_max=settings.interruptions_max,
         )
-        self._intake = Intake(self, settings, Ids(place.clock), self._groups, self._endings)
+        self._intake = Intake(
+            self,
+            settings,
+            Ids(place.clock),
+            groups=self._groups,
+            endings=self._endings,
+            offers=self._offers,
+        )
         self._wake_at_s = math.inf
         self._clock_gap_ms = 0.0  # between the wall clock and the monotonic one
+        self._clock_gap_kept_ms = 0.0  # as the rows have it
 
     def on_start(self) -> None:
         """Rescue what an older life of the daemon left in progress, then offer what waits."""
-        self._clock_gap_ms = self._gap_ms()
+        self._clock_gap_ms = self._clock_gap_kept_ms = self._gap_ms()
         now_ms = self.place.clock.now_ms()
         for row in claims.running(self.store):
             if row["epoch"] != self._epoch:
@@ -148,6 +154,7 @@ class Tasks(StoreActor):
 
     def on_rollback(self) -> None:
         """Count anew what the refused batch had counted."""
+        self._clock_gap_ms = self._clock_gap_kept_ms
         self._wake_at_s = math.inf
         self._endings.deadlines_changed()
         self._offers.forget()
@@ -164,9 +171,9 @@ class Tasks(StoreActor):
             case SubmitTask():
                 return self._intake.accept(message)
             case SubmitTasks():
-                return self._on_submit_tasks(message)
+                return self._intake.accept_all(message.orders)
             case ImportTasks():
-                return self._on_import(message)
+                return self._intake.take_over(message.tasks)
             case CancelTask():
                 return self._endings.cancel(self._find(message.id))
             case RetryTask():
@@ -223,8 +230,16 @@ class Tasks(StoreActor):
         """What memory held back for the case that the disk refuses."""
         if self._lanes.begun:
             failpoints.passing("tasks.claimed")
+        self._clock_gap_kept_ms = self._clock_gap_ms
         self._lanes.keep()
         self._groups.keep()
+
+    def _tell_again(self, mail: Envelope[Any]) -> None:
+        """An order about a lane is kept in memory: told again, it would undo a later one."""
+        if isinstance(mail.message, OpenLane | CloseLane):
+            self._lanes.hold(mail.message)
+            return self.after(TELL_AGAIN_S, TaskDue())
+        return super()._tell_again(mail)
 
     def prune(self, before_ms: int) -> bool:
         """Delete tasks that ended before then, with their attempts, and files of no task."""
@@ -259,30 +274,6 @@ class Tasks(StoreActor):
 
     # Orders of people.
 
-    def _on_submit_tasks(self, message: SubmitTasks) -> TasksAccepted:
-        order, wrong = dependencies.in_order(message.orders)
-        results: dict[int, Any] = {n: TaskRefused(error=str(why)) for n, why in wrong.items()}
-        for n in order:
-            try:
-                with self.store.savepoint():
-                    results[n] = self._intake.accept(message.orders[n])
-            except AtlasError as error:
-                results[n] = TaskRefused(error=str(error))
-        return TasksAccepted(results=tuple(results[n] for n in range(len(message.orders))))
-
-    def _on_import(self, message: ImportTasks) -> TasksImported:
-        now_ms, count = self.place.clock.now_ms(), 0
-        for task in message.tasks:
-            columns, attempts = columns_of(task, now_ms)
-            needs = dependencies.known(self.store, task.get("after", ()))
-            blocked = sum(row["state"] in dependencies.UNFINISHED for row in needs)
-            if records.take_over(self.store, columns, attempts, blocked):
-                dependencies.bind(self.store, columns["id"], needs)
-                count += 1
-        self._endings.deadlines_changed()
-        self._groups.touch_all()
-        return TasksImported(count=count)
-
     def _on_retry(self, id: str) -> TaskChanged:
         row = self._find(id)
         if row["state"] not in ("failed", "cancelled"):
@@ -293,6 +284,7 @@ class Tasks(StoreActor):
         blocked = dependencies.check_retry(needs, row["if_dead"], id)
         self._endings.deadlines_changed()
         records.retry(self.store, id, blocked, self.place.clock.now_ms())
+        dependencies.block_again(self.store, id)
         self._groups.touch(row["group_name"])
         return self.changed(row, TaskState.PENDING, row["state"])
 
@@ -325,7 +317,8 @@ class Tasks(StoreActor):
         self.tell(paths.ORCHESTRATOR, TasksStarted(open_attempts=open_attempts))
 
     def _on_assign_lane(self, order: AssignLane) -> None:
-        self._offers.answered(order.task_id)
+        if not self._offers.answered(order.task_id):
+            return
         self._lanes.touch(order.lane)
         id, waits_for = order.task_id, order.waits_for
         before = claims.assign_lane(self.store, id, order.lane, order.route, waits_for)
@@ -335,6 +328,10 @@ class Tasks(StoreActor):
             self.tell(paths.GATEWAY, fact)
 
     def _on_attempt_over(self, over: AttemptOver) -> None:
+        if over.next_state not in AFTER_ATTEMPT:
+            raise UsageError(
+                f"an attempt leaves its task completed, failed or pending, not {over.next_state}"
+            )
         now_ms = self.place.clock.now_ms()
         before = records.find(self.store, over.task_id)
         if before is None or not claims.end_attempt(self.store, over, now_ms):

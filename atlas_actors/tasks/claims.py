@@ -70,8 +70,14 @@ def forget_lanes(store: Store, open_lanes: list[str]) -> int:
 def assign_lane(
     store: Store, id: str, lane: str | None, route: Route, waits_for: str
 ) -> Row | None:
-    """Let a pending task wait for a provider: whether it was routed before; None: not pending."""
-    before = store.row("select routed from tasks where id = ? and state = 'pending'", (id,))
+    """Let a pending task wait for a provider: whether it was routed before.
+
+    None: it is not pending, or is kept back since the orchestrator was told of it.
+    """
+    before = store.row(
+        "select routed from tasks where id = ? and state = 'pending' and blocked = 0 and held = 0",
+        (id,),
+    )
     if before is not None:
         store.run(
             "update tasks set routed = 1, lane = ?, route = ?, waits_for = ?"

@@ -1,7 +1,7 @@
 """The SQL of tasks.db for who waits for whom, and for groups that share a limit."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from atlas_actors.errors import Conflict, NotFound, UsageError
@@ -22,11 +22,6 @@ def found(store: Store, after: Sequence[str]) -> list[Row]:
     return list(needs.values())
 
 
-def known(store: Store, after: Sequence[str]) -> list[Row]:
-    """Those of these tasks that are here: id, state."""
-    return [row for row in (_named(store, name) for name in after) if row is not None]
-
-
 def _named(store: Store, name: str) -> Row | None:
     return store.row("select id, state from tasks where id = ?1 or key = ?1", (name,))
 
@@ -35,6 +30,26 @@ def bind(store: Store, id: str, needs: Sequence[Row]) -> None:
     """Let a task wait for these."""
     for row in needs:
         store.run("insert into dependencies (task_id, needs_id) values (?, ?)", (id, row["id"]))
+
+
+def bind_taken_over(store: Store, needs: Mapping[str, Sequence[str]]) -> None:
+    """Let tasks that were taken over wait for those of these ids that are not over.
+
+    Raises UsageError for those that would wait for themselves.
+    """
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        names = " after ".join(error.args[1])
+        raise UsageError(f"tasks would wait for themselves: {names}") from error
+    for id, needed in needs.items():
+        bind(store, id, [{"id": need} for need in dict.fromkeys(needed)])
+        store.run(
+            "update tasks set blocked = (select count(*) from dependencies join tasks as other"
+            " on other.id = needs_id where task_id = tasks.id"
+            " and other.state in ('pending', 'in_progress')) where id = ? and state = 'pending'",
+            (id,),
+        )
 
 
 def waits_for(store: Store, id: str) -> list[Row]:
@@ -56,6 +71,15 @@ def unblock(store: Store, id: str) -> set[str]:
         (id,),
     )
     return {row["group_name"] for row in rows if not row["blocked"] and row["group_name"]}
+
+
+def block_again(store: Store, id: str) -> None:
+    """A task that has ended is tried again: those that wait still for others wait for it too."""
+    store.run(
+        "update tasks set blocked = blocked + 1 where state = 'pending' and blocked > 0"
+        " and id in (select task_id from dependencies where needs_id = ?)",
+        (id,),
+    )
 
 
 def doomed_by(store: Store, id: str) -> list[Row]:

@@ -1,17 +1,27 @@
 """Accepts tasks: keys, unique ones, limits of number and size, and who comes after whom."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
-from atlas_actors.errors import Busy, UsageError
+from atlas_actors.errors import AtlasError, Busy, UsageError
 from atlas_actors.messages.execution import Request
-from atlas_actors.messages.task import SubmitTask, TaskAccepted, TaskState
+from atlas_actors.messages.task import (
+    SubmitTask,
+    TaskAccepted,
+    TaskRefused,
+    TasksAccepted,
+    TasksImported,
+    TaskState,
+)
 from atlas_actors.settings import TaskSettings
 from atlas_actors.store import Row, Store
 from atlas_actors.tasks import dependencies, records
 from atlas_actors.tasks.endings import Endings
 from atlas_actors.tasks.groups import Groups
+from atlas_actors.tasks.offers import Offers
+from atlas_actors.tasks.transfer import columns_of, needs_of
 
 PAYLOAD_BYTES_MAX: Final = 1_048_576
 FULL_RETRY_MS: Final = 5_000
@@ -30,11 +40,19 @@ class Intake:
     """Decides what becomes of a submission, and writes it down."""
 
     def __init__(
-        self, desk: Desk, settings: TaskSettings, ids: Ids, groups: Groups, endings: Endings
+        self,
+        desk: Desk,
+        settings: TaskSettings,
+        ids: Ids,
+        *,
+        groups: Groups,
+        endings: Endings,
+        offers: Offers,
     ) -> None:
         self._desk = desk
         self._groups = groups
         self._endings = endings
+        self._offers = offers
         self._settings = settings
         self._ids = ids
 
@@ -70,6 +88,35 @@ class Intake:
             self._end_unrun(id, order, dead[0], now_ms)
         return TaskAccepted(id=id, created=True, key=order.key)
 
+    def accept_all(self, orders: Sequence[SubmitTask]) -> TasksAccepted:
+        """Each for itself, first those that others come after."""
+        order, wrong = dependencies.in_order(orders)
+        results: dict[int, TaskAccepted | TaskRefused] = {
+            n: TaskRefused(error=str(why)) for n, why in wrong.items()
+        }
+        for n in order:
+            try:
+                with self._desk.store.savepoint():
+                    results[n] = self.accept(orders[n])
+            except AtlasError as error:
+                results[n] = TaskRefused(error=str(error))
+            except (OverflowError, UnicodeEncodeError) as error:  # SQLite cannot hold a value
+                results[n] = TaskRefused(error=f"a value cannot be stored: {error}")
+        return TasksAccepted(results=tuple(results[n] for n in range(len(orders))))
+
+    def take_over(self, tasks: Sequence[Mapping[str, Any]]) -> TasksImported:
+        """All that are not known, or none. Raises UsageError."""
+        store, now_ms = self._desk.store, self._desk.place.clock.now_ms()
+        needs: dict[str, list[str]] = {}
+        for task in tasks:
+            columns, attempts = columns_of(task, now_ms)
+            if records.take_over(store, columns, attempts):
+                needs[columns["id"]] = needs_of(task)
+        dependencies.bind_taken_over(store, needs)
+        self._endings.deadlines_changed()
+        self._groups.touch_all()
+        return TasksImported(count=len(needs))
+
     def _instead_of(self, same: Row, order: SubmitTask, now_ms: int) -> TaskAccepted:
         """There is one like it: it stays, or takes the new one's request."""
         assert order.unique is not None
@@ -77,6 +124,8 @@ class Intake:
             self._desk.store, same["id"], order, now_ms
         )
         if replaced:
+            self._offers.replaced(same)
+            self._groups.touch(same["group_name"])
             self._endings.deadlines_changed()
         return TaskAccepted(id=same["id"], created=False, replaced=replaced, key=order.key)
 

@@ -50,6 +50,7 @@ class Lanes:
         self._stale: set[str] = set()  # in which something may be ready to start
         self._changed = False
         self.begun = 0  # since the last commit
+        self._said: list[OpenLane | CloseLane] = []  # since the last commit
 
     def count_running(self) -> None:
         """Count anew what the rows say."""
@@ -63,12 +64,18 @@ class Lanes:
 
     def order(self, order: OpenLane | CloseLane) -> None:
         """A lane opened or closed: whoever waits elsewhere may be better off now."""
+        self._said.append(order)
         before = self._orders.get(order.lane)
         self._orders[order.lane] = order
         self._stale.add(order.lane)
         if isinstance(order, CloseLane) and not order.reroute:
             return
         self._changed = self._changed or _said(before) != _said(order)
+
+    def hold(self, order: OpenLane | CloseLane) -> None:
+        """The disk has refused the batch with this order: it holds all the same."""
+        if not any(said is order for said in self._said):
+            self.order(order)
 
     def route_again(self) -> None:
         """Those who wait for nobody are to be routed anew."""
@@ -102,6 +109,7 @@ class Lanes:
         self._changed = False
         self._stale.clear()
         self.begun = 0
+        self._said.clear()
 
     def start_ready(self) -> int:
         """Fill the free slots of the lanes in which something may be ready; how many."""

@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 from atlas_actors.actor import Place
 from atlas_actors.messages import paths
 from atlas_actors.messages.task import TaskQueued
-from atlas_actors.store import Store
+from atlas_actors.store import Row, Store
 from atlas_actors.tasks import claims, rows
 from atlas_actors.tasks.order import PRIORITIES
 
@@ -34,19 +34,30 @@ class Offers:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._offered: set[str] = set()
+        self._outdated: set[str] = set()  # of those, whose request was replaced meanwhile
         self._routed = 0  # pending tasks with a route
 
     def forget(self) -> None:
         """The orchestrator is new: it has heard of nothing."""
         self._offered.clear()
+        self._outdated.clear()
 
     def count(self) -> None:
         """Count anew what the rows say."""
         self._routed = claims.routed_count(self._desk.store)
 
-    def answered(self, id: str) -> None:
-        """It has said where this one goes."""
+    def answered(self, id: str) -> bool:
+        """It has said where this one goes; False: it was asked about a request that is replaced."""
         self._offered.discard(id)
+        current = id not in self._outdated
+        self._outdated.discard(id)
+        return current
+
+    def replaced(self, row: Row) -> None:
+        """A pending task (id, routed) has another request: it has no route."""
+        self.routed(-row["routed"])
+        if row["id"] in self._offered:
+            self._outdated.add(row["id"])
 
     def routed(self, more: int) -> None:
         """So many more (or less) pending tasks have a route."""

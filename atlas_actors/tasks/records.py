@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from atlas_actors.errors import UsageError
 from atlas_actors.messages.task import SubmitTask, Unique
 from atlas_actors.messages.workspace import Workspace
-from atlas_actors.store import Row, Store
+from atlas_actors.store import AgainstSchemaError, Row, Store
 from atlas_actors.tasks.order import PRIORITIES
 from atlas_actors.tasks.rows import columns_of, workspace_text
 
@@ -25,7 +26,7 @@ def add(
     now_ms: int,
 ) -> None:
     """Insert a pending task that waits for `blocked` others; one of a group is held."""
-    due_ms = order.at_ms or now_ms
+    due_ms = max(now_ms, order.at_ms or now_ms)  # a time long past would overtake for ever
     _insert(
         store,
         {
@@ -50,25 +51,29 @@ def add(
     )
 
 
-def take_over(
-    store: Store, task: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]], blocked: int
-) -> bool:
-    """Insert a task with its attempts as another daemon has exported it; False: it is there."""
+def take_over(store: Store, task: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> bool:
+    """Insert a task with its attempts as another daemon has exported it; False: it is there.
+
+    Raises UsageError for values that no export has written.
+    """
     known = store.row(
         "select 1 from tasks where id = ?1 or (key is not null and key = ?2)",
         (task["id"], task.get("key")),
     )
     if known is not None:
         return False
-    _insert(store, {**task, "blocked": blocked})
-    for attempt in attempts:
-        _insert(store, {**attempt, "task_id": task["id"]}, table="attempts")
+    try:
+        _insert(store, task)
+        for attempt in attempts:
+            _insert(store, {**attempt, "task_id": task["id"]}, table="attempts")
+    except (AgainstSchemaError, TypeError) as error:
+        raise UsageError(f"task {task['id']} is not as an export writes it: {error}") from error
     return True
 
 
 def replace(store: Store, id: str, order: SubmitTask, now_ms: int) -> bool:
     """A pending task gets another request, priority and due time, and is routed anew."""
-    due_ms = order.at_ms or now_ms
+    due_ms = max(now_ms, order.at_ms or now_ms)
     columns = {
         **columns_of(order.request),
         "priority": PRIORITIES[order.priority],
@@ -80,7 +85,8 @@ def replace(store: Store, id: str, order: SubmitTask, now_ms: int) -> bool:
     names = ", ".join(f'"{name}" = :{name}' for name in columns)
     return bool(
         store.run(
-            f"update tasks set {names} where id = :id and state = 'pending'",  # noqa: S608
+            f"update tasks set {names}, held = (group_name is not null)"  # noqa: S608
+            " where id = :id and state = 'pending'",
             {**columns, "id": id},
         )
     )
@@ -93,10 +99,10 @@ def id_of_key(store: Store, key: str) -> str | None:
 
 
 def same_as(store: Store, unique: Unique, now_ms: int) -> Row | None:
-    """The newest task that a unique one would double: id and state."""
+    """The newest task that a unique one would double: id, state, routed, group_name."""
     since_ms = 0 if unique.period_s is None else now_ms - int(unique.period_s * 1000)
     return store.row(
-        "select id, state from tasks where unique_key = ? and created_ms > ?"
+        "select id, state, routed, group_name from tasks where unique_key = ? and created_ms > ?"
         " and state in (select value from json_each(?)) order by created_ms desc limit 1",
         (unique.key, since_ms, json.dumps(unique.states)),
     )
@@ -179,10 +185,12 @@ def shift_deadlines(store: Store, by_ms: int) -> None:
 
 
 def clamp_delays(store: Store, now_ms: int) -> None:
-    """No task that is to be tried again waits for a time that a wrong clock has set."""
+    """No task waits for a time that a wrong clock has set: not one that was due when it was
+    submitted, and not for long one that is to be tried again."""
     store.run(
-        "update tasks set due_ms = ?1 where state = 'pending' and attempt > 0 and due_ms > ?1",
-        (now_ms + RETRY_DELAY_MAX_MS,),
+        "update tasks set due_ms = iif(attempt = 0, ?1, ?2) where state = 'pending' and"
+        " iif(attempt = 0, due_ms <= created_ms and due_ms > ?1, due_ms > ?2)",
+        (now_ms, now_ms + RETRY_DELAY_MAX_MS),
     )
 
 

@@ -18,6 +18,6 @@ class FakeClock:
         self._now_ms += round(seconds * 1000)
         self._monotonic_s += seconds
 
-    def set_wall(self, now_ms: int) -> None:
-        """The wall clock is set; no time passes."""
-        self._now_ms = now_ms
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the wall clock; the monotonic one goes on as it was."""
+        self._now_ms += round(seconds * 1000)

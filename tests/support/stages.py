@@ -13,8 +13,14 @@ from tests.support.clocks import FakeClock
 class Stage:
     """One actor on a stage of its own."""
 
-    def __init__(self, kind: type[Actor], path: str = "atlas/work/actor", **arguments: Any):
-        self.clock = FakeClock()
+    def __init__(
+        self,
+        kind: type[Actor],
+        path: str = "atlas/work/actor",
+        clock: FakeClock | None = None,
+        **arguments: Any,
+    ):
+        self.clock = clock or FakeClock()
         self.directory = Directory()
         self.cell = self.directory.cell(path)
         self.cell.set_state("starting")

@@ -40,7 +40,7 @@ def stage(tmp_path):
 
 def jump(stage, seconds):
     """The wall clock alone is set."""
-    stage.clock.set_wall(stage.clock.now_ms() + seconds * 1000)
+    stage.clock.jump(seconds)
 
 
 def submit(stage, deadline_s=None, **fields):
@@ -127,7 +127,7 @@ def test_f8_a_machine_that_slept_finds_its_deadlines_where_they_were(stage):
 def test_the_clock_being_drawn_a_little_moves_nothing(stage):
     id = submit(stage, deadline_s=60.0)
     before = stage.actor.store.row("select deadline_ms from tasks where id = ?", (id,))
-    stage.clock.set_wall(stage.clock.now_ms() + 900)
+    stage.clock.jump(0.9)
     stage.give(TaskDue())
     assert stage.actor.store.row("select deadline_ms from tasks where id = ?", (id,)) == before
 
