@@ -73,9 +73,13 @@ class Campaign:
             self.daemon.start()
             self.pause(self.chance.uniform(low_s, high_s))
         if how > 0.6:
-            self._accepted.clear()
-            assert self._accepted.wait(STUCK_S), "no client is answered any more"
+            self.served()
         self.daemon.kill()
+
+    def served(self) -> None:
+        """Wait for the next answer that a client gets."""
+        self._accepted.clear()
+        assert self._accepted.wait(STUCK_S), "no client is answered any more"
 
     def fail_at(self, point: str, passing: int) -> None:
         """One life that ends itself at the n-th passing of a point (atlas_actors/failpoints.py)."""
@@ -111,17 +115,23 @@ class Campaign:
 
     def drain(self, stuck_s: float = STUCK_S) -> float:
         """Start it again, wait until nothing waits or changes, stop it; seconds to the last."""
-        begun_s = ended_s = time.monotonic()
+        begun_s = time.monotonic()
         self.daemon.start()
+        ended_s = self.settle(stuck_s)
+        assert self.daemon.stop() == 0
+        return ended_s - begun_s
+
+    def settle(self, stuck_s: float = STUCK_S) -> float:
+        """Wait until nothing waits or changes; when the last change was seen."""
+        ended_s = time.monotonic()
+        counts, before = {"pending": 1}, {}
         with self.daemon.client() as client:
-            counts, before = {"pending": 1}, {}
             while open_in(counts) and time.monotonic() < ended_s + stuck_s:
                 counts = client.call("system.status")["tasks"]
                 if counts != before:
                     before, ended_s = counts, time.monotonic()
                 self.pause(0.02)
-        assert self.daemon.stop() == 0
-        return ended_s - begun_s
+        return ended_s
 
     def verdict(self) -> Verdict:
         """What was kept of what was promised; the daemon has been stopped."""
