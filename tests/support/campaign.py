@@ -60,10 +60,11 @@ class Campaign:
             for thread in threads:
                 thread.join(STUCK_S)
 
-    def kill(self, low_s: float, high_s: float) -> None:
+    def kill(self, low_s: float, high_s: float, *, waits: bool = True) -> None:
         """One life: start, serve for a random time, kill -9.
 
-        Of ten lives two end while they start, four the moment that a client has its answer.
+        Of ten lives two end while they start and, if it `waits`, four the moment that a client
+        has its answer.
         """
         how = self.chance.random()
         if how < 0.2:
@@ -72,7 +73,7 @@ class Campaign:
         else:
             self.daemon.start()
             self.pause(self.chance.uniform(low_s, high_s))
-        if how > 0.6:
+        if waits and how > 0.6:
             self.served()
         self.daemon.kill()
 
@@ -138,22 +139,24 @@ class Campaign:
         return judge(self.daemon.home.state, self.clients, self.calls)
 
     def close(self) -> None:
+        self._over.set()
         self.clients.close()
 
     def _submit(self, pace_s: float) -> None:
         while not self._over.wait(pace_s):
             number = next(self._numbers)
             key = f"k{number}"
-            self.clients.write("sent", key)
-            if self._until_accepted(key) and number % 10 == 0:
-                self._until_accepted(key)  # the same key, and so the same task
+            prompt = OF_A_PROMPT.format(key)
+            if self.submit(key, prompt) and number % 10 == 0:
+                self.submit(key, prompt)  # the same key, and so the same task
 
-    def _until_accepted(self, key: str) -> bool:
+    def submit(self, key: str, prompt: str) -> bool:
         """Send, and after no answer send again with the same key, as a client should."""
+        self.clients.write("sent", key)
         while not self._over.is_set():
             try:
                 with self.daemon.client() as client:
-                    id = client.call("task.submit", prompt=OF_A_PROMPT.format(key), key=key)["id"]
+                    id = client.call("task.submit", prompt=prompt, key=key)["id"]
             except (AtlasError, OSError):
                 self.unanswered += 1
                 self._over.wait(0.01)
@@ -171,7 +174,13 @@ def open_in(counts: Mapping[str, int]) -> int:
 
 @contextmanager
 def campaign_on(
-    folder: Path, *, seed: int, fault: str = "", forked: bool = True, **settings: Any
+    folder: Path,
+    *,
+    seed: int,
+    fault: str = "",
+    forked: bool = True,
+    watchdog: bool = False,
+    **settings: Any,
 ) -> Iterator[Campaign]:
     """A home, a model server and a way to start daemons; whatever runs is ended afterwards."""
     with ExitStack() as stack:
@@ -181,10 +190,11 @@ def campaign_on(
         stack.callback(calls.close)
         daemon = Daemon(
             folder / "home",
+            watchdog=watchdog,
             forks=forks,
             **{**SETTINGS, "ATLAS_PROVIDERS_LOCALAI_BASE_URL": url, **settings},
         )
         campaign = Campaign(folder, daemon, calls, random.Random(seed))
         stack.callback(campaign.close)
-        stack.callback(lambda: daemon.process and daemon.process.kill())
+        stack.callback(lambda: daemon.process and daemon.kill())
         yield campaign

@@ -34,7 +34,7 @@ class Verdict:
     """What the ledgers and the databases say together."""
 
     accepted: int
-    tasks: int
+    completed: int
     calls: int
     flagged: int  # tasks of which an attempt was lost
     reruns: tuple[str, ...]  # keys of tasks whose provider was called again, each explained
@@ -73,7 +73,7 @@ def judge(state: Path, clients: Ledger, calls: Ledger) -> Verdict:
         broken += _unexplained(task, own, called[task["key"]])
     return Verdict(
         accepted=len(accepted),
-        tasks=len(tasks),
+        completed=sum(task["state"] == "completed" for task in tasks),
         calls=called.total(),
         flagged=sum(task["maybe_ran"] for task in tasks),
         reruns=tuple(sorted(key for key, count in called.items() if count > 1)),
