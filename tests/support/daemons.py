@@ -47,15 +47,15 @@ class Daemon:
             "HOME": str(home),
             **{key: str(value) for key, value in settings.items()},
         }
+        self.stderr = home / "stderr"
         self.process: subprocess.Popen[bytes] | Forked | None = None
 
     def launch(self) -> None:
         """Start its process, and wait for nothing."""
-        stderr = self.home.root / "stderr"
         if self.forks is not None:
-            self.process = self.forks.start(self.environment, stderr, self.flags)
+            self.process = self.forks.start(self.environment, self.stderr, self.flags)
             return
-        with stderr.open("ab") as file:
+        with self.stderr.open("ab") as file:
             self.process = subprocess.Popen(self.command, env=self.environment, stderr=file)
 
     def start(self) -> "Daemon":
@@ -65,7 +65,7 @@ class Daemon:
         deadline = time.monotonic() + START_S
         while not self.answers():
             if self._ends_within(0.01) or time.monotonic() > deadline:
-                raise AssertionError((self.home.root / "stderr").read_text()[-3000:])
+                raise AssertionError(self.stderr.read_text()[-3000:])
         return self
 
     def answers(self) -> bool:

@@ -65,6 +65,10 @@ class Forked:
         self._server = server
         self._ended = os.pidfd_open(pid)
 
+    def fileno(self) -> int:
+        """Readable when it has ended."""
+        return self._ended
+
     def poll(self) -> int | None:
         """The exit code, if it has ended."""
         return self._end_within(0.0)
