@@ -25,18 +25,19 @@ PLANTED = ("ack_before_commit", "forget_at_claim", "no_rescue", "no_flag", "no_r
 POINTS = ("tasks.committed", "tasks.claimed", "executor.answered", "store.checkpoint")
 MIGRATIONS = 6  # of a new home, at least
 LIFE_S = (0.3, 1.5)
-HEADS = (
+HEADS = [
     "campaign",
     "ends",
-    "a minute",
+    "a_minute",
     "accepted",
     "done",
     "calls",
     "explained",
+    "no_outcome",
     "broken",
-    "drain s",
-)
-ROW = "{:<26}{:>7}{:>10}{:>10}{:>8}{:>8}{:>11}{:>8}{:>9}"
+    "drain_s",
+]
+ROW = "{:<26}{:>7}{:>10}{:>10}{:>8}{:>8}{:>11}{:>12}{:>8}{:>9}"
 
 
 def main(words: list[str]) -> int:
@@ -195,7 +196,7 @@ def _row(
         print(
             ROW.format(
                 name, ends, f"{rate:.0f}", verdict.accepted, verdict.completed, verdict.calls,
-                len(verdict.reruns), len(verdict.broken), f"{drain_s:.1f}",
+                len(verdict.reruns), verdict.without_outcome, len(verdict.broken), f"{drain_s:.1f}",
             )
             + "".join(f"  {kind} {count}" for kind, count in sorted(verdict.kinds.items())),
             flush=True,

@@ -91,13 +91,20 @@ class Campaign:
         assert self.daemon.process.wait(STUCK_S) == -signal.SIGKILL
 
     def end(self, low_s: float, high_s: float, *, signals: int = 1) -> int:
-        """One life: start, serve for a random time, SIGTERM so many times; the exit code."""
+        """One life: start, serve for a random time, SIGTERM so many times; the exit code.
+
+        A second one is sent when the daemon has said that it stops.
+        """
         self.daemon.start()
         self.pause(self.chance.uniform(low_s, high_s))
-        assert self.daemon.process is not None
-        for _ in range(signals):
-            self.daemon.process.send_signal(signal.SIGTERM)
-        return self.daemon.process.wait(SHUTDOWN_S)
+        process, stops = self.daemon.process, self._stops()
+        assert process is not None
+        process.send_signal(signal.SIGTERM)
+        for _ in range(signals - 1):
+            while self._stops() == stops and process.poll() is None:
+                self.pause(0.002)
+            process.send_signal(signal.SIGTERM)
+        return process.wait(SHUTDOWN_S)
 
     def sleep(self, seconds: float) -> None:
         """What a machine that sleeps does to the daemon, and to its watchdog if it has one."""
@@ -141,6 +148,9 @@ class Campaign:
     def close(self) -> None:
         self._over.set()
         self.clients.close()
+
+    def _stops(self) -> int:
+        return (self.daemon.home.log / "atlas.log").read_text("utf-8").count("daemon.stopping")
 
     def _submit(self, pace_s: float) -> None:
         while not self._over.wait(pace_s):

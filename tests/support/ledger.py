@@ -37,6 +37,7 @@ class Verdict:
     completed: int
     calls: int
     flagged: int  # tasks of which an attempt was lost
+    without_outcome: int  # completed tasks that outcomes.db does not know of
     reruns: tuple[str, ...]  # keys of tasks whose provider was called again, each explained
     broken: tuple[tuple[str, str], ...]  # (kind, what exactly)
 
@@ -53,7 +54,10 @@ def judge(state: Path, clients: Ledger, calls: Ledger) -> Verdict:
     cancels, and no provider fails: only a lost attempt is a reason for another.
     """
     broken: list[tuple[str, str]] = [("damaged", text) for text in damaged(state)]
-    tasks, attempts = _rows(state / "tasks.db")
+    tasks, attempts, counted = _rows(state / "tasks.db")
+    found = Counter(task["state"] for task in tasks)
+    if +counted != found:
+        broken.append(("illegal", f"counted are {dict(counted)}, there are {dict(found)}"))
     sent = {line[1] for line in clients.lines() if line[0] == "sent"}
     accepted: dict[str, set[str]] = defaultdict(set)
     for line in clients.lines():
@@ -71,11 +75,13 @@ def judge(state: Path, clients: Ledger, calls: Ledger) -> Verdict:
         own = attempts.get(task["id"], [])
         broken += _illegal(task, own)
         broken += _unexplained(task, own, called[task["key"]])
+    completed = {task["id"] for task in tasks if task["state"] == "completed"}
     return Verdict(
         accepted=len(accepted),
-        completed=sum(task["state"] == "completed" for task in tasks),
+        completed=len(completed),
         calls=called.total(),
         flagged=sum(task["maybe_ran"] for task in tasks),
+        without_outcome=len(completed - _outcomes(state / "outcomes.db")),
         reruns=tuple(sorted(key for key, count in called.items() if count > 1)),
         broken=tuple(broken),
     )
@@ -97,7 +103,10 @@ def damaged(state: Path) -> list[str]:
     return problems
 
 
-def _rows(file: Path) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]:
+def _rows(
+    file: Path,
+) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]], Counter[str]]:
+    """All tasks, the attempts of each, and how many there are in each state by their own count."""
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         tasks = connection.execute("select id, key, state, attempt, maybe_ran from tasks")
@@ -107,7 +116,14 @@ def _rows(file: Path) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, An
             'select task_id, number, epoch, "end", ended_ms from attempts order by task_id, number'
         ):
             attempts[row["task_id"]].append(dict(row))
-    return found, attempts
+        counted = Counter(dict(connection.execute("select state, tasks from inspect_counts")))
+    return found, attempts, counted
+
+
+def _outcomes(file: Path) -> set[str]:
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        rows = connection.execute("select action from outcomes where kind = 'task'").fetchall()
+    return {row[0] for row in rows}
 
 
 def _illegal(task: dict[str, Any], attempts: list[dict[str, Any]]) -> list[tuple[str, str]]:
