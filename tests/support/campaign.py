@@ -6,8 +6,9 @@ import random
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from tests.support.ledger import Ledger, Verdict, judge
 from tests.support.ledger_server import OF_A_PROMPT, ledger_server
 
 STUCK_S = 30.0  # a queue in which nothing changes for so long will never be empty
+OPEN_MAX = 8  # tasks of one client that it has not looked at
+PATIENCE_MS = 500
 SHUTDOWN_S = STOP_S + 15.0  # what the daemon allows itself, and a busy machine
 SETTINGS = {
     "ATLAS_TASKS_INTERRUPTIONS_MAX": 10_000,
@@ -153,15 +156,24 @@ class Campaign:
         return (self.daemon.home.log / "atlas.log").read_text("utf-8").count("daemon.stopping")
 
     def _submit(self, pace_s: float) -> None:
+        open_ids: deque[str] = deque()
         while not self._over.wait(pace_s):
             number = next(self._numbers)
             key = f"k{number}"
             prompt = OF_A_PROMPT.format(key)
-            if self.submit(key, prompt) and number % 10 == 0:
+            open_ids.append(self.submit(key, prompt))
+            if number % 10 == 0:
                 self.submit(key, prompt)  # the same key, and so the same task
+            if len(open_ids) > OPEN_MAX:
+                self._look_at(open_ids.popleft())
 
-    def submit(self, key: str, prompt: str) -> bool:
-        """Send, and after no answer send again with the same key, as a client should."""
+    def _look_at(self, id: str) -> None:
+        """As who wants an answer: a slow daemon is not buried under work."""
+        with suppress(AtlasError, OSError), self.daemon.client() as client:
+            client.call("task.wait", id=id, timeout_ms=PATIENCE_MS)
+
+    def submit(self, key: str, prompt: str) -> str:
+        """Send, and after no answer send again with the same key, as a client should; the id."""
         self.clients.write("sent", key)
         while not self._over.is_set():
             try:
@@ -173,8 +185,8 @@ class Campaign:
             else:
                 self.clients.write("accepted", key, id)
                 self._accepted.set()
-                return True
-        return False
+                return str(id)
+        return ""
 
 
 def open_in(counts: Mapping[str, int]) -> int:
