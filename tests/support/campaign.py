@@ -34,7 +34,7 @@ SETTINGS = {
 
 
 class Campaign:
-    """Clients submit for as long as `load` runs; `hurt` ends lives of the daemon meanwhile."""
+    """Clients submit while `load` lasts; `kill`, `end`, `fail_at` and `sleep` hurt the daemon."""
 
     def __init__(self, folder: Path, daemon: Daemon, calls: Ledger, chance: random.Random) -> None:
         self.daemon = daemon
