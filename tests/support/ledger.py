@@ -153,7 +153,9 @@ def _unexplained(
     if calls > len(attempts):
         problems.append(("unflagged rerun", f"{name}: {calls} calls, {len(attempts)} attempts"))
     if len(attempts) > 1 and not task["maybe_ran"]:
-        problems.append(("unflagged rerun", f"{name}: {len(attempts)} attempts, no flag"))
+        kind = "unflagged rerun" if calls > 1 else "unflagged attempt"  # one that asked nobody
+        ends = [row["end"] for row in attempts]
+        problems.append((kind, f"{name}: {calls} calls, attempts {ends}, no flag"))
     if task["state"] == "completed" and not calls:
         problems.append(("not done", f"{name} is completed, and nobody was asked"))
     return problems
