@@ -40,7 +40,11 @@ def serve(log_level: str | None, beat_fd: int | None) -> int:
     daemon.set_up_logging(
         settings.home, level, settings.daemon.log_files, settings.daemon.log_bytes_max
     )
-    return daemon.serve(settings, __version__, beat_fd)
+    code = daemon.serve(settings, __version__, beat_fd)
+    if code != daemon.EXIT_OK:
+        # Threads that did not stop still log; the interpreter's end would abort on their locks.
+        os._exit(code)
+    return code
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from typing import Final
 SILENCE_S: Final = 10.0
 START_S: Final = 90.0  # until the first beat: imports and recovery on a slow disk
 STOP_S: Final = 60.0  # after the daemon has said that it stops
+LOOK_S: Final = 1.0  # one wait for a beat; several make a silence
+PAUSE_S: Final = 1.0  # a wait that was so much longer was a pause of the whole machine
 STACKS_S: Final = 1.0  # to write every thread's stack before it is killed
 RESTARTS_MAX: Final = 5
 WITHIN_S: Final = 600.0
@@ -31,6 +33,15 @@ _FORWARDED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR
 def run(command: Sequence[str], silence_s: float = SILENCE_S) -> int:
     """Run `command` with `--beat-fd N` added until it ends for good; its exit code, or 1."""
     return _Watchdog(command, silence_s).run()
+
+
+def silence(silent_s: float, step_s: float, waited_s: float) -> float:
+    """The silence so far, after a wait of `step_s` without a beat that took `waited_s`.
+
+    When we were not run for long ourselves (a stopped or frozen machine), neither was the daemon:
+    its silence begins anew.
+    """
+    return 0.0 if waited_s > step_s + PAUSE_S else silent_s + step_s
 
 
 class _Watchdog:
@@ -90,11 +101,17 @@ class _Watchdog:
 
     def _listen(self, beat: int) -> str:
         """Until the process has ended (empty) or had to be killed (why)."""
-        limit_s = START_S
+        limit_s, silent_s = START_S, 0.0
         while True:
-            readable, _, _ = select.select([beat], [], [], limit_s)
+            step_s = min(LOOK_S, limit_s - silent_s)
+            begun_s = time.monotonic()
+            readable, _, _ = select.select([beat], [], [], step_s)
             if not readable:
-                return self._kill(limit_s)
+                silent_s = silence(silent_s, step_s, time.monotonic() - begun_s)
+                if silent_s >= limit_s:
+                    return self._kill(limit_s)
+                continue
+            silent_s = 0.0
             data = os.read(beat, 4096)
             if not data:
                 return ""

@@ -14,6 +14,7 @@ from typing import Any
 
 from atlas_actors.cli.client import Client
 from atlas_actors.config import Home
+from tests.support.fork_server import Forked, ForkServer
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "run.py"
@@ -27,8 +28,17 @@ _OURS_OR_PAID = re.compile(r"(ATLAS|ANTHROPIC|OPENAI|CLAUDE|CODEX)_").match
 class Daemon:
     """A home, and perhaps a running daemon on it."""
 
-    def __init__(self, home: Path, *, watchdog: bool = False, **settings: Any) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        watchdog: bool = False,
+        forks: ForkServer | None = None,
+        **settings: Any,
+    ) -> None:
+        self.forks = forks  # starts it at once; None: as a person does
         self.flags = [] if watchdog else ["--no-watchdog"]
+        self.command = [sys.executable, str(RUN), "serve", *self.flags]
         self.home = Home(root=home)
         home.mkdir(parents=True, exist_ok=True)
         self.environment = {
@@ -37,19 +47,25 @@ class Daemon:
             "HOME": str(home),
             **{key: str(value) for key, value in settings.items()},
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self.stderr = home / "stderr"
+        self.process: subprocess.Popen[bytes] | Forked | None = None
+
+    def launch(self) -> None:
+        """Start its process, and wait for nothing."""
+        if self.forks is not None:
+            self.process = self.forks.start(self.environment, self.stderr, self.flags)
+            return
+        with self.stderr.open("ab") as file:
+            self.process = subprocess.Popen(self.command, env=self.environment, stderr=file)
 
     def start(self) -> "Daemon":
         """Start it and wait until its socket answers."""
-        self.process = subprocess.Popen(
-            [sys.executable, str(RUN), "serve", *self.flags],
-            env=self.environment,
-            stderr=(self.home.root / "stderr").open("ab"),
-        )
+        self.launch()
+        assert self.process is not None
         deadline = time.monotonic() + START_S
         while not self.answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError((self.home.root / "stderr").read_text()[-3000:])
+            if self._ends_within(0.01) or time.monotonic() > deadline:
+                raise AssertionError(self.stderr.read_text()[-3000:])
         return self
 
     def answers(self) -> bool:
@@ -57,6 +73,14 @@ class Daemon:
             with self.client() as client:
                 client.call("system.ping")
         except Exception:
+            return False
+        return True
+
+    def _ends_within(self, seconds: float) -> bool:
+        assert self.process is not None
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
             return False
         return True
 
