@@ -164,6 +164,8 @@ class Store:
         connection = apsw.Connection(str(self.path), vfs=VFS)
         try:
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            # Else a statement whose values have changed is prepared anew each time: 16 µs for 3.
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
             for pragma in (
                 "journal_mode=wal",
                 "synchronous=normal",
