@@ -154,6 +154,7 @@ class Tasks(StoreActor):
         self._offers.count()
         self._limits.forget()
         self._lanes.begun = 0
+        self._intake.forget_count()
         self._lanes.touch_all()
         self._lanes.count_running()
         self._groups.touch_all()
@@ -225,6 +226,7 @@ class Tasks(StoreActor):
             failpoints.passing("tasks.claimed")
         self._lanes.keep()
         self._groups.keep()
+        self._intake.forget_count()
 
     def prune(self, before_ms: int) -> bool:
         """Delete tasks that ended before then, with their attempts, and files of no task."""
@@ -336,7 +338,7 @@ class Tasks(StoreActor):
 
     def _on_attempt_over(self, over: AttemptOver) -> None:
         now_ms = self.place.clock.now_ms()
-        before = records.find(self.store, over.task_id)
+        before = claims.running_one(self.store, over.task_id)
         if before is None or not claims.end_attempt(self.store, over, now_ms):
             logger.warning(
                 "task.late_end_refused", task_id=over.task_id, attempt=over.attempt, end=over.end

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from atlas_actors.messages.task import SubmitTask, Unique
@@ -224,6 +225,11 @@ def hashes_in_use(store: Store, hashes: Sequence[str]) -> set[str]:
 
 
 def _insert(store: Store, columns: Mapping[str, Any], table: str = "tasks") -> None:
+    store.run(_insertion(table, tuple(columns)), tuple(columns.values()))
+
+
+@cache
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
     names = ", ".join(f'"{name}"' for name in columns)
-    values = ", ".join(f":{name}" for name in columns)
-    store.run(f"insert into {table} ({names}) values ({values})", dict(columns))  # noqa: S608
+    values = ", ".join("?" * len(columns))
+    return f"insert into {table} ({names}) values ({values})"  # noqa: S608

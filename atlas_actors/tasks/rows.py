@@ -15,7 +15,9 @@ def columns_of(request: Request) -> dict[str, Any]:
     """What the columns of a request hold."""
     return {
         "prompt": request.prompt,
-        "files": json.dumps([attrs.asdict(file) for file in request.files]),
+        "files": json.dumps([attrs.asdict(file) for file in request.files])
+        if request.files
+        else "[]",
         "cwd": request.cwd,
         "schema": None if request.schema is None else json.dumps(request.schema),
         "provider": request.provider,
@@ -31,7 +33,7 @@ def request_of(row: Row) -> Request:
     """The request that a row holds."""
     return Request(
         prompt=row["prompt"],
-        files=tuple(File(**file) for file in json.loads(row["files"])),
+        files=() if row["files"] == "[]" else _files(row["files"]),
         cwd=row["cwd"],
         schema=None if row["schema"] is None else json.loads(row["schema"]),
         match=row["match"],
@@ -45,9 +47,16 @@ def request_of(row: Row) -> Request:
 
 def progress_of(row: Row) -> Progress:
     """How far the cascade of a row has come."""
+    if row["progress"] == "{}":
+        return Progress()
     fields = json.loads(row["progress"])
     fields["tried"] = tuple(fields.get("tried", ()))
     return Progress(**fields)
+
+
+def progress_text(progress: Progress) -> str:
+    """As a column holds it."""
+    return json.dumps(attrs.asdict(progress, recurse=False))
 
 
 def workspace_of(row: Row) -> Workspace | None:
@@ -60,9 +69,20 @@ def workspace_text(workspace: Workspace | None) -> str | None:
     return None if workspace is None else json.dumps(attrs.asdict(workspace))
 
 
+def route_text(route: Route) -> str:
+    """As a column holds it."""
+    fields = attrs.asdict(route, recurse=False)
+    fields["chain"] = [attrs.asdict(link, recurse=False) for link in route.chain]
+    return json.dumps(fields)
+
+
 def route_of(row: Row) -> Route:
     """The route that a row holds."""
     fields: dict[str, Any] = json.loads(row["route"])
     fields["chain"] = tuple(Link(**link) for link in fields["chain"])
     fields["needs"] = tuple(fields["needs"])
     return Route(**fields)
+
+
+def _files(text: str) -> tuple[File, ...]:
+    return tuple(File(**file) for file in json.loads(text))
