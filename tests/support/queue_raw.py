@@ -1,6 +1,5 @@
 """A queue of one table and nothing else, straight on APSW: what the disk and SQLite allow."""
 
-import os
 import statistics
 import time
 import uuid
@@ -104,8 +103,5 @@ def commit_ms(path: Path, count: int = 200) -> float:
 
 def size_of(path: Path) -> int:
     """Bytes of a database with its WAL."""
-    return sum(
-        os.stat(name).st_size
-        for name in (path, path.with_name(f"{path.name}-wal"))
-        if os.path.exists(name)
-    )
+    files = (path, path.with_name(f"{path.name}-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
