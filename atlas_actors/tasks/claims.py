@@ -17,8 +17,8 @@ _REQUEST: Final = (
 )
 _OFFER: Final = " union all ".join(
     "select * from (select id, priority from tasks where state = 'pending' and routed = 0"  # noqa: S608
-    f" and blocked = 0 and held = 0 and priority = {priority} and due_ms <= :now_ms order by due_ms, id"
-    " limit :count)"
+    f" and blocked = 0 and held = 0 and priority = {priority} and due_ms <= :now_ms"
+    " order by due_ms, id limit :count)"
     for priority in _PRIORITIES
 )
 _HEADS: Final = " union all ".join(
