@@ -18,6 +18,9 @@ from atlas_actors.store_health import SetAside
 
 BATCH_MAX: Final = 256
 TELL_AGAIN_S: Final = 1.0
+# Who was just answered may ask again at once: a commit that waits for them takes them all, where
+# one without them would have them wait for the next. At most half of what a commit costs.
+GATHER_S: Final = 0.002
 PRUNE_FIRST_S: Final = 60.0
 PRUNE_EVERY_S: Final = 3_600.0
 LOOK_EVERY_S: Final = 60.0
@@ -64,6 +67,8 @@ class StoreActor(Actor):
         self._notice = ("", "")  # reason and cure of what this life of ours began or met with
         self._is_refusing = False
         self._recovers = False  # with the commit of the transaction in hand
+        self._expected = 0  # messages that the next batch may have, after a durable commit
+        self._commit_s = 0.0  # how long that took
 
     def set_up(self) -> None:
         """Open and migrate the database; one that cannot be used is set aside."""
@@ -203,6 +208,9 @@ class StoreActor(Actor):
 
     def _handle(self, envelope: Envelope[Any]) -> None:
         batch = [envelope, *self._mailbox.gather(BATCH_MAX - 1)]
+        if len(batch) < self._expected:
+            wait_s = min(GATHER_S, self._commit_s / 2)
+            batch = [envelope, *self._mailbox.gather(self._expected - 1, wait_s)]
         cell = self.place.cell
         cell.in_hand_since_s = self.place.clock.monotonic_s()
         answers: list[tuple[Envelope[Any], Any]] = []
@@ -227,7 +235,10 @@ class StoreActor(Actor):
                     break
             if crash is None:
                 self.before_commit()
+            begun_s = self.place.clock.monotonic_s()
             self.store.commit()
+            self._commit_s = self.place.clock.monotonic_s() - begun_s
+            self._expected = self._count_askers(batch) if durable else 0
             self.on_commit()
             if durable and self.committed_point is not None:
                 failpoints.passing(self.committed_point)
@@ -241,6 +252,11 @@ class StoreActor(Actor):
         cell.in_hand_since_s = None
         if crash is not None:
             raise crash
+
+    def _count_askers(self, batch: list[Envelope[Any]]) -> int:
+        """Who is about to be answered, and who has asked meanwhile."""
+        answered = sum(mail.reply_to is not None for mail in batch)
+        return min(BATCH_MAX, answered + len(self._mailbox)) if answered else 0
 
     def _handle_one(self, mail: Envelope[Any]) -> Any:
         """The handler's value, or the AtlasError that it answers with."""
