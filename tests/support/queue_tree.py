@@ -2,10 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+import attrs
 
 from atlas_actors.actor import Actor, Place
 from atlas_actors.cell import Ref
@@ -53,6 +55,7 @@ class Score:
         self.watches = False
         self.ended = 0
         self.assigned = 0
+        self.on_end: Callable[[], None] = lambda: None
         self._goals: list[tuple[str, int, threading.Event]] = []
 
     def when(self, what: str, count: int) -> threading.Event:
@@ -86,9 +89,11 @@ class StandIn(Actor):
                 score.started_at_s[message.task_id] = time.perf_counter()
             self.tell(paths.TASKS, over_of(message))
             score.ended += 1
+            score.on_end()
             score.check()
         elif isinstance(message, TaskQueued) and score.assigns:
-            order = AssignLane(task_id=message.task_id, lane=LANE, route=ROUTE)
+            route = attrs.evolve(ROUTE, id=message.task_id)
+            order = AssignLane(task_id=message.task_id, lane=LANE, route=route)
             self.tell(paths.TASKS, order)
             score.assigned += 1
             score.check()
