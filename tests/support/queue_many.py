@@ -99,14 +99,12 @@ def restart_and_lanes_s(folder: Path, count: int) -> tuple[float, float]:
     """(seconds to start with so many pending, seconds of a lane that closes and opens again)."""
     with Store(folder / "tasks.db", Tasks.schema, Fence()) as store:
         fill(store, count, routed=min(count, ROUTED_MAX))
-    with queue_in(folder) as queue:
+    with queue_in(folder, assigns=True) as queue:
         start_s = queue.start_s
-        queue.score.assigns = True
         routed = queue.score.when("assigned", min(count, ROUTED_MAX))
         queue.tasks.tell(OpenLane(lane="other", slots=1))
         assert routed.wait(WAIT_S)
         queue.tasks.ask(LookAtTasks(), WAIT_S)
-        queue.score.assigns = False
         begun = time.perf_counter()
         queue.tasks.tell(CloseLane(lane="other", reason="test", reroute=True))
         queue.tasks.ask(LookAtTasks(), WAIT_S)

@@ -12,13 +12,20 @@ from pathlib import Path
 PAYLOAD = "x" * 200
 
 
-def rate_of(act: Callable[[], object], seconds: float) -> float:
-    """Times a second."""
-    count, begun = 0, time.perf_counter()
+def rates_of(
+    enqueue: Callable[[], object], work: Callable[[], object], seconds: float
+) -> tuple[float, float]:
+    """How often a second each is done; no more is worked than was enqueued."""
+    enqueued, begun = 0, time.perf_counter()
     while time.perf_counter() < begun + seconds:
-        act()
-        count += 1
-    return count / (time.perf_counter() - begun)
+        enqueue()
+        enqueued += 1
+    enqueue_rate = enqueued / (time.perf_counter() - begun)
+    worked, begun = 0, time.perf_counter()
+    while worked < enqueued and time.perf_counter() < begun + seconds:
+        work()
+        worked += 1
+    return enqueue_rate, worked / (time.perf_counter() - begun)
 
 
 def huey(folder: Path, seconds: float) -> tuple[float, float]:
@@ -31,8 +38,7 @@ def huey(folder: Path, seconds: float) -> tuple[float, float]:
     def work(text: str) -> int:
         return len(text)
 
-    enqueued = rate_of(lambda: work(PAYLOAD), seconds)
-    return enqueued, rate_of(lambda: queue.execute(queue.dequeue()), min(seconds, 1.0))
+    return rates_of(lambda: work(PAYLOAD), lambda: queue.execute(queue.dequeue()), seconds)
 
 
 def persist_queue(folder: Path, seconds: float) -> tuple[float, float]:
@@ -40,8 +46,7 @@ def persist_queue(folder: Path, seconds: float) -> tuple[float, float]:
     from persistqueue import SQLiteAckQueue
 
     queue = SQLiteAckQueue(str(folder / "persist"), multithreading=True, auto_commit=True)
-    enqueued = rate_of(lambda: queue.put(PAYLOAD), seconds)
-    return enqueued, rate_of(lambda: queue.ack(queue.get()), min(seconds, 1.0))
+    return rates_of(lambda: queue.put(PAYLOAD), lambda: queue.ack(queue.get()), seconds)
 
 
 def main() -> None:

@@ -128,8 +128,11 @@ def over_of(started: AttemptStarted) -> AttemptOver:
 class QueueTree:
     """The queue at its own address, with a stand-in at the orchestrator's."""
 
-    def __init__(self, folder: Path, kind: type[Tasks], *, kept_max: int = 10**9) -> None:
+    def __init__(
+        self, folder: Path, kind: type[Tasks], *, kept_max: int = 10**9, assigns: bool = False
+    ) -> None:
         self.score = Score()
+        self.score.assigns = assigns
         self.database = folder / "tasks.db"
         settings = TaskSettings(
             pending_max=10**9,
