@@ -67,7 +67,7 @@ class StoreActor(Actor):
         self._notice = ("", "")  # reason and cure of what this life of ours began or met with
         self._is_refusing = False
         self._recovers = False  # with the commit of the transaction in hand
-        self._expected = 0  # messages that the next batch may have, after a durable commit
+        self._expected = 0  # messages that the next durable commit may have
         self._commit_s = 0.0  # how long that took
 
     def set_up(self) -> None:
@@ -207,16 +207,12 @@ class StoreActor(Actor):
         """Forget what memory holds of a batch that the disk refused."""
 
     def _handle(self, envelope: Envelope[Any]) -> None:
-        batch = [envelope, *self._mailbox.gather(BATCH_MAX - 1)]
-        if len(batch) < self._expected:
-            wait_s = min(GATHER_S, self._commit_s / 2)
-            batch = [envelope, *self._mailbox.gather(self._expected - 1, wait_s)]
+        batch, durable = self._gather(envelope)
         cell = self.place.cell
         cell.in_hand_since_s = self.place.clock.monotonic_s()
         answers: list[tuple[Envelope[Any], Any]] = []
         crash: BaseException | None = None
         try:
-            durable = any(self._is_durable(mail.message) for mail in batch)
             self._begin(durable=durable)
             for mail in batch:
                 self.place.fence.check()
@@ -237,8 +233,9 @@ class StoreActor(Actor):
                 self.before_commit()
             begun_s = self.place.clock.monotonic_s()
             self.store.commit()
-            self._commit_s = self.place.clock.monotonic_s() - begun_s
-            self._expected = self._count_askers(batch) if durable else 0
+            if durable:
+                self._commit_s = self.place.clock.monotonic_s() - begun_s
+                self._expected = self._count_askers(batch)
             self.on_commit()
             if durable and self.committed_point is not None:
                 failpoints.passing(self.committed_point)
@@ -252,6 +249,15 @@ class StoreActor(Actor):
         cell.in_hand_since_s = None
         if crash is not None:
             raise crash
+
+    def _gather(self, envelope: Envelope[Any]) -> tuple[list[Envelope[Any]], bool]:
+        """(what one commit takes, whether that must survive a power cut)."""
+        batch = [envelope, *self._mailbox.gather(BATCH_MAX - 1)]
+        durable = any(self._is_durable(mail.message) for mail in batch)
+        if durable and len(batch) < self._expected:
+            wait_s = min(GATHER_S, self._commit_s / 2)
+            batch = [envelope, *self._mailbox.gather(self._expected - 1, wait_s)]
+        return batch, durable
 
     def _count_askers(self, batch: list[Envelope[Any]]) -> int:
         """Who is about to be answered, and who has asked meanwhile."""

@@ -1,7 +1,7 @@
 """Pure: between rows of tasks.db and the values of messages."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -9,6 +9,9 @@ from atlas_actors.messages.execution import File, Progress, Request
 from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.store import Row
+
+_ROUTE: Final = tuple(field.name for field in attrs.fields(Route))
+_LINK: Final = tuple(field.name for field in attrs.fields(Link))
 
 
 def columns_of(request: Request) -> dict[str, Any]:
@@ -71,8 +74,8 @@ def workspace_text(workspace: Workspace | None) -> str | None:
 
 def route_text(route: Route) -> str:
     """As a column holds it."""
-    fields = attrs.asdict(route, recurse=False)
-    fields["chain"] = [attrs.asdict(link, recurse=False) for link in route.chain]
+    fields = {name: getattr(route, name) for name in _ROUTE}
+    fields["chain"] = [{name: getattr(link, name) for name in _LINK} for link in route.chain]
     return json.dumps(fields)
 
 
