@@ -10,6 +10,7 @@ from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.store import Row
 
+_NONE: Final = Progress()
 _ROUTE: Final = tuple(field.name for field in attrs.fields(Route))
 _LINK: Final = tuple(field.name for field in attrs.fields(Link))
 
@@ -51,7 +52,7 @@ def request_of(row: Row) -> Request:
 def progress_of(row: Row) -> Progress:
     """How far the cascade of a row has come."""
     if row["progress"] == "{}":
-        return Progress()
+        return _NONE
     fields = json.loads(row["progress"])
     fields["tried"] = tuple(fields.get("tried", ()))
     return Progress(**fields)
@@ -59,7 +60,7 @@ def progress_of(row: Row) -> Progress:
 
 def progress_text(progress: Progress) -> str:
     """As a column holds it."""
-    return json.dumps(attrs.asdict(progress, recurse=False))
+    return "{}" if progress == _NONE else json.dumps(attrs.asdict(progress, recurse=False))
 
 
 def workspace_of(row: Row) -> Workspace | None:
