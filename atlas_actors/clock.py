@@ -2,7 +2,6 @@
 
 import os
 import time
-import uuid
 from collections.abc import Callable
 from typing import Protocol
 
@@ -54,4 +53,5 @@ class Ids:
         tail = int.from_bytes(self._random_bytes(8)) & ((1 << 62) - 1)
         value = (self._last_ms & ((1 << 48) - 1)) << 80
         value |= 0x7 << 76 | self._count << 64 | 0b10 << 62 | tail
-        return str(uuid.UUID(int=value))
+        text = f"{value:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,6 +1,7 @@
 """Mail of one address: envelopes, replies, and a mailbox with two lanes."""
 
 import threading
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -151,13 +152,23 @@ class Mailbox:
                 taken.append(item)
         return taken
 
-    def gather(self, count: int) -> list[Envelope[Any]]:
-        """Look at up to `count` user messages that wait now; they stay until `pop`."""
+    def gather(self, count: int, wait_s: float = 0.0) -> list[Envelope[Any]]:
+        """Look at up to `count` user messages that wait now or come within `wait_s`.
+
+        They stay until `pop`. System mail ends the wait.
+        """
+        until_s = time.monotonic() + wait_s if wait_s else 0.0
         while len(self._front) < count:
             try:
                 item = self._user.get_nowait()
             except Empty:
-                break
+                left_s = until_s - time.monotonic() if wait_s and not self._system else 0.0
+                if left_s <= 0:
+                    break
+                try:
+                    item = self._user.get(timeout=left_s)
+                except Empty:
+                    break
             if item is not _WAKE:
                 self._front.append(item)
         return self._front[:count]

@@ -44,6 +44,7 @@ class Store:
         self._schema = schema
         self._fence = fence
         self._full = False
+        self._names: dict[str, tuple[str, ...]] = {}  # of the columns, by statement
         self._opened: store_health.Identity | None = None
         try:
             self.connection = self._open(thorough=thorough)
@@ -105,9 +106,14 @@ class Store:
 
     def rows(self, sql: str, bindings: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         """Run one statement and return all of its rows as dictionaries."""
-        cursor = self.connection.cursor()
-        cursor.execute(sql, bindings)
-        return _fetch(cursor)
+        cursor = self.connection.execute(sql, bindings)
+        names = self._names.get(sql)
+        if names is not None:
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+        rows = _fetch(cursor)
+        if rows:  # to be asked for them each time is a third of the time of a short query
+            self._names[sql] = tuple(rows[0])
+        return rows
 
     def row(self, sql: str, bindings: Sequence[Any] | Mapping[str, Any] = ()) -> Row | None:
         """The first row, or None."""
@@ -165,6 +171,8 @@ class Store:
         connection = apsw.Connection(str(self.path), vfs=VFS)
         try:
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            # Else a statement whose values have changed is prepared anew each time: 16 µs for 3.
+            connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
             for pragma in (
                 "journal_mode=wal",
                 "synchronous=normal",

@@ -34,6 +34,24 @@ def test_s59_a_full_mailbox_refuses_at_once():
     mailbox.put_system("never refused")
 
 
+def test_gathering_waits_for_as_many_as_are_wanted():
+    mailbox = Mailbox()
+    later = threading.Timer(0.01, lambda: [mailbox.put(envelope(n)) for n in range(2)])
+    later.start()
+    assert [mail.message for mail in mailbox.gather(2, WAIT_S)] == [0, 1]
+
+
+def test_system_mail_ends_the_wait_for_more():
+    mailbox = Mailbox()
+    mailbox.put(envelope(0))
+    waits = threading.Thread(target=mailbox.gather, args=(2, 1000 * WAIT_S), daemon=True)
+    waits.start()
+    mailbox.put_system("system")
+    waits.join(WAIT_S)
+    assert not waits.is_alive()
+    assert mailbox.get() == "system"
+
+
 def test_gathered_mail_counts_until_it_is_taken():
     mailbox = Mailbox(bound=3)
     for number in range(3):

@@ -161,6 +161,7 @@ class Tasks(StoreActor):
         self._offers.count()
         self._limits.forget()
         self._lanes.begun = 0
+        self._intake.forget_count()
         self._lanes.touch_all()
         self._lanes.count_running()
         self._groups.touch_all()
@@ -233,6 +234,7 @@ class Tasks(StoreActor):
         self._clock_gap_kept_ms = self._clock_gap_ms
         self._lanes.keep()
         self._groups.keep()
+        self._intake.forget_count()
 
     def _tell_again(self, mail: Envelope[Any]) -> None:
         """An order about a lane is kept in memory: told again, it would undo a later one."""
@@ -333,7 +335,7 @@ class Tasks(StoreActor):
                 f"an attempt leaves its task completed, failed or pending, not {over.next_state}"
             )
         now_ms = self.place.clock.now_ms()
-        before = records.find(self.store, over.task_id)
+        before = claims.running_one(self.store, over.task_id)
         if before is None or not claims.end_attempt(self.store, over, now_ms):
             logger.warning(
                 "task.late_end_refused", task_id=over.task_id, attempt=over.attempt, end=over.end

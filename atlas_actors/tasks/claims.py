@@ -3,19 +3,22 @@
 import json
 from typing import Any, Final
 
-import attrs
-
 from atlas_actors.messages.execution import End
 from atlas_actors.messages.routing import Route
 from atlas_actors.messages.task import AttemptOver, TaskState
 from atlas_actors.store import Row, Store
-from atlas_actors.tasks.rows import workspace_text
+from atlas_actors.tasks.rows import progress_text, route_text, workspace_text
 
 _PRIORITIES: Final = (3, 2, 1, 0)
+# What a request and its progress are made of.
+_REQUEST: Final = (
+    "id, prompt, files, cwd, schema, match, command, provider, in_place, budget_usd, deadline_s,"
+    " progress, spent_usd"
+)
 _OFFER: Final = " union all ".join(
-    "select * from (select * from tasks where state = 'pending' and routed = 0 and blocked = 0"  # noqa: S608
-    f" and held = 0 and priority = {priority} and due_ms <= :now_ms order by due_ms, id"
-    " limit :count)"
+    "select * from (select id, priority from tasks where state = 'pending' and routed = 0"  # noqa: S608
+    f" and blocked = 0 and held = 0 and priority = {priority} and due_ms <= :now_ms"
+    " order by due_ms, id limit :count)"
     for priority in _PRIORITIES
 )
 _HEADS: Final = " union all ".join(
@@ -41,8 +44,15 @@ _CUT_OFF: Final = frozenset(
 
 
 def unrouted(store: Store, count: int, now_ms: int) -> list[Row]:
-    """The rows of the first tasks that are due and have no lane, the most urgent first."""
+    """The first tasks that are due and have no lane, the most urgent first: id, priority."""
     return store.rows(f"select * from ({_OFFER}) limit :count", {"count": count, "now_ms": now_ms})  # noqa: S608
+
+
+def to_offer(store: Store, id: str) -> Row:
+    """What the orchestrator is told of a task."""
+    row = store.row(f"select {_REQUEST} from tasks where id = ?", (id,))  # noqa: S608
+    assert row is not None
+    return row
 
 
 def routed_count(store: Store) -> int:
@@ -82,7 +92,7 @@ def assign_lane(
         store.run(
             "update tasks set routed = 1, lane = ?, route = ?, waits_for = ?"
             " where id = ? and state = 'pending'",
-            (lane, json.dumps(attrs.asdict(route)), waits_for, id),
+            (lane, route_text(route), waits_for, id),
         )
     return before
 
@@ -100,29 +110,43 @@ def next_due_ms(store: Store, lane: str | None, now_ms: int) -> int | None:
 
 
 def start_attempt(store: Store, id: str, lane: str, epoch: int, now_ms: int) -> Row:
-    """pending → in_progress, with the attempt journalled before anything runs; the row after it,
-    with `waited_ms`."""
-    waiting = store.row("select since_ms from tasks where id = ?", (id,))
+    """pending → in_progress, with the attempt journalled before anything runs; what runs, with its
+    number as `attempt` and `waited_ms`."""
     row = store.row(
-        "update tasks set state = 'in_progress', since_ms = ?2, attempt = attempt + 1, epoch = ?1,"
-        " waits_for = '', started_ms = coalesce(started_ms, ?2)"
-        " where id = ?3 and state = 'pending' returning *",
-        (epoch, now_ms, id),
+        f"select {_REQUEST}, route, attempt, since_ms, answers_asked, attempts_max, interruptions,"  # noqa: S608
+        " error, created_ms, deadline_ms, handoff_id from tasks where id = ? and state = 'pending'",
+        (id,),
     )
     assert row is not None
-    assert waiting is not None
+    number = row["attempt"] + 1
+    store.run(
+        "update tasks set state = 'in_progress', since_ms = ?2, attempt = ?4, epoch = ?1,"
+        " waits_for = '', started_ms = coalesce(started_ms, ?2)"
+        " where id = ?3 and state = 'pending'",
+        (epoch, now_ms, id, number),
+    )
     store.run(
         "insert into attempts (task_id, number, epoch, provider, started_ms)"
         " values (?, ?, ?, ?, ?)",
-        (id, row["attempt"], epoch, lane, now_ms),
+        (id, number, epoch, lane, now_ms),
     )
-    return {**row, "waited_ms": now_ms - waiting["since_ms"]}
+    row |= {"attempt": number, "lane": lane, "waited_ms": now_ms - row["since_ms"]}
+    return row
 
 
 def was_cut_off(store: Store, id: str, attempt: int) -> bool:
     """Whether this attempt ended half-way, so that another may go on from there."""
     row = store.row('select "end" from attempts where task_id = ? and number = ?', (id, attempt))
     return row is not None and row["end"] in _CUT_OFF
+
+
+def running_one(store: Store, id: str) -> Row | None:
+    """What is needed of a task to end its attempt."""
+    return store.row(
+        "select id, state, lane, attempt, since_ms, created_ms, deadline_ms, group_name,"
+        " route ->> '$.intent' as intent from tasks where id = ?",
+        (id,),
+    )
 
 
 def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
@@ -147,7 +171,7 @@ def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
             "ended_ms": now_ms if final else None,
             "answers": int(over.counts),
             "interruptions": int(over.interrupted),
-            "progress": json.dumps(attrs.asdict(over.progress)),
+            "progress": progress_text(over.progress),
             "counted_usd": max(over.cost_usd, over.counted_usd),
             "workspace": workspace_text(over.workspace),
             "result": over.answer,

@@ -148,7 +148,15 @@ def released_count(store: Store, group: str) -> int:
 
 def groups_waiting(store: Store) -> list[str]:
     """The groups that hold tasks back."""
-    rows = store.rows("select distinct group_name from tasks where state = 'pending' and held = 1")
+    # From each name to the next: however many tasks a group holds, that is one look at the index.
+    rows = store.rows(
+        "with recursive names (group_name) as ("
+        "select min(group_name) from tasks where state = 'pending' and held = 1"
+        " union all select (select min(tasks.group_name) from tasks where state = 'pending'"
+        " and held = 1 and tasks.group_name > names.group_name) from names"
+        " where names.group_name is not null)"
+        " select group_name from names where group_name is not null"
+    )
     return [row["group_name"] for row in rows]
 
 

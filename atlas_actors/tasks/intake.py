@@ -55,6 +55,11 @@ class Intake:
         self._offers = offers
         self._settings = settings
         self._ids = ids
+        self._pending: int | None = None  # as counted, and as accepted since
+
+    def forget_count(self) -> None:
+        """A batch is over: what is pending is counted anew."""
+        self._pending = None
 
     def accept(self, order: SubmitTask) -> TaskAccepted:
         """A new task, or the one that was meant. Raises Busy, NotFound, UsageError."""
@@ -82,6 +87,7 @@ class Intake:
             blocked=blocked,
             now_ms=now_ms,
         )
+        self._pending = (self._pending or 0) + 1
         dependencies.bind(store, id, needs)
         self._groups.touch(order.group)
         if dead and order.if_dead != "run":
@@ -130,10 +136,11 @@ class Intake:
         return TaskAccepted(id=same["id"], created=False, replaced=replaced, key=order.key)
 
     def _check_room(self) -> None:
-        pending = records.count_of(self._desk.store, "pending")
-        if pending >= self._settings.pending_max:
+        if self._pending is None:
+            self._pending = records.count_of(self._desk.store, "pending")
+        if self._pending >= self._settings.pending_max:
             raise Busy(
-                f"{pending} tasks are pending, the limit",
+                f"{self._pending} tasks are pending, the limit",
                 retry_after_ms=FULL_RETRY_MS,
                 cure="wait, cancel some, or raise [tasks] pending_max",
             )

@@ -68,13 +68,14 @@ class Offers:
         if len(self._offered) >= OFFERED_MAX:
             return 0
         before, now_ms = len(self._offered), self._desk.place.clock.now_ms()
-        for row in claims.unrouted(self._desk.store, OFFERED_MAX, now_ms):
-            if row["id"] in self._offered:
+        for head in claims.unrouted(self._desk.store, OFFERED_MAX, now_ms):
+            if head["id"] in self._offered:
                 continue
             full = self._routed + len(self._offered) >= ROUTED_MAX
-            if full and row["priority"] < PRIORITIES["high"]:
+            if full and head["priority"] < PRIORITIES["high"]:
                 break  # the more urgent come first, and are always routed
-            self._offered.add(row["id"])
+            self._offered.add(head["id"])
+            row = claims.to_offer(self._desk.store, head["id"])
             queued = TaskQueued(
                 task_id=row["id"],
                 request=rows.request_of(row),

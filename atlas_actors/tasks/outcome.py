@@ -1,7 +1,5 @@
 """Pure: the outcomes that the end of an attempt leaves."""
 
-import json
-
 from atlas_actors.messages.execution import End
 from atlas_actors.messages.outcome import RecordOutcome
 from atlas_actors.messages.task import AttemptOver, TaskState
@@ -10,9 +8,8 @@ from atlas_actors.store import Row
 
 def outcomes_of(row: Row, over: AttemptOver, now_ms: int) -> list[RecordOutcome]:
     """One for the attempt; one more for the task when that was its last."""
-    route = json.loads(row["route"] or "{}")
     context = {
-        "intent": route.get("intent"),
+        "intent": row["intent"],
         "provider": over.provider,
         "model": over.model,
         "transport": over.transport,

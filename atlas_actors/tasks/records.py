@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from atlas_actors.errors import UsageError
@@ -177,11 +178,12 @@ def next_deadline_ms(store: Store) -> int | None:
 
 def shift_deadlines(store: Store, by_ms: int) -> None:
     """The wall clock has jumped: what was left of each deadline is left of it still."""
-    store.run(
-        "update tasks set deadline_ms = deadline_ms + ?"
-        " where deadline_ms is not null and state in ('pending', 'in_progress')",
-        (by_ms,),
-    )
+    for state in ("pending", "in_progress"):  # of each there is an index
+        store.run(
+            "update tasks set deadline_ms = deadline_ms + ?"  # noqa: S608
+            f" where deadline_ms is not null and state = '{state}'",
+            (by_ms,),
+        )
 
 
 def clamp_delays(store: Store, now_ms: int) -> None:
@@ -232,6 +234,11 @@ def hashes_in_use(store: Store, hashes: Sequence[str]) -> set[str]:
 
 
 def _insert(store: Store, columns: Mapping[str, Any], table: str = "tasks") -> None:
+    store.run(_insertion(table, tuple(columns)), tuple(columns.values()))
+
+
+@cache
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
     names = ", ".join(f'"{name}"' for name in columns)
-    values = ", ".join(f":{name}" for name in columns)
-    store.run(f"insert into {table} ({names}) values ({values})", dict(columns))  # noqa: S608
+    values = ", ".join("?" * len(columns))
+    return f"insert into {table} ({names}) values ({values})"  # noqa: S608

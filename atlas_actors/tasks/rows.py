@@ -1,7 +1,7 @@
 """Pure: between rows of tasks.db and the values of messages."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -10,12 +10,18 @@ from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.store import Row
 
+_NONE: Final = Progress()
+_ROUTE: Final = tuple(field.name for field in attrs.fields(Route))
+_LINK: Final = tuple(field.name for field in attrs.fields(Link))
+
 
 def columns_of(request: Request) -> dict[str, Any]:
     """What the columns of a request hold."""
     return {
         "prompt": request.prompt,
-        "files": json.dumps([attrs.asdict(file) for file in request.files]),
+        "files": json.dumps([attrs.asdict(file) for file in request.files])
+        if request.files
+        else "[]",
         "cwd": request.cwd,
         "schema": None if request.schema is None else json.dumps(request.schema),
         "provider": request.provider,
@@ -31,7 +37,7 @@ def request_of(row: Row) -> Request:
     """The request that a row holds."""
     return Request(
         prompt=row["prompt"],
-        files=tuple(File(**file) for file in json.loads(row["files"])),
+        files=() if row["files"] == "[]" else _files(row["files"]),
         cwd=row["cwd"],
         schema=None if row["schema"] is None else json.loads(row["schema"]),
         match=row["match"],
@@ -45,9 +51,16 @@ def request_of(row: Row) -> Request:
 
 def progress_of(row: Row) -> Progress:
     """How far the cascade of a row has come."""
+    if row["progress"] == "{}":
+        return _NONE
     fields = json.loads(row["progress"])
     fields["tried"] = tuple(fields.get("tried", ()))
     return Progress(**fields)
+
+
+def progress_text(progress: Progress) -> str:
+    """As a column holds it."""
+    return "{}" if progress == _NONE else json.dumps(attrs.asdict(progress, recurse=False))
 
 
 def workspace_of(row: Row) -> Workspace | None:
@@ -60,9 +73,20 @@ def workspace_text(workspace: Workspace | None) -> str | None:
     return None if workspace is None else json.dumps(attrs.asdict(workspace))
 
 
+def route_text(route: Route) -> str:
+    """As a column holds it."""
+    fields = {name: getattr(route, name) for name in _ROUTE}
+    fields["chain"] = [{name: getattr(link, name) for name in _LINK} for link in route.chain]
+    return json.dumps(fields)
+
+
 def route_of(row: Row) -> Route:
     """The route that a row holds."""
     fields: dict[str, Any] = json.loads(row["route"])
     fields["chain"] = tuple(Link(**link) for link in fields["chain"])
     fields["needs"] = tuple(fields["needs"])
     return Route(**fields)
+
+
+def _files(text: str) -> tuple[File, ...]:
+    return tuple(File(**file) for file in json.loads(text))
