@@ -10,8 +10,8 @@ import anyio
 from anyio.abc import Process
 
 from atlas_actors.executor.keys import RAW_KEY_MIN, hide
-from atlas_actors.executor.process import feed, finish, stop_reading
 from atlas_actors.messages.execution import CheckRun
+from atlas_actors.process import feed, finish, stop_reading
 
 CHECK_S: Final = 600.0
 OUTPUT_BYTES_MAX: Final = 4_096

@@ -18,10 +18,10 @@ from anyio.abc import Process
 from atlas_actors.config import Home
 from atlas_actors.errors import Unavailable
 from atlas_actors.executor.keys import Hider, fresh_key, hide, hide_bytes
-from atlas_actors.executor.orphans import end_orphans
-from atlas_actors.executor.process import feed, finish, stop_reading
 from atlas_actors.executor.work import OnText, Work
 from atlas_actors.messages.execution import Fault
+from atlas_actors.orphans import end_orphans
+from atlas_actors.process import feed, finish, stop_reading
 from atlas_actors.providers.cli import MARKER, Client, Job, Totals
 from atlas_actors.providers.wire import CallEnd, WireError, failed
 from atlas_actors.settings import ProviderSettings

@@ -1,4 +1,4 @@
-"""Child processes of an executor: fed, read to their end, and ended as a whole group."""
+"""Child processes: fed, read to their end, and ended as a whole group."""
 
 import contextlib
 import os
