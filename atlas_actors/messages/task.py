@@ -54,6 +54,7 @@ class TaskAccepted:
     id: str
     created: bool
     replaced: bool = False
+    key: str | None = None  # of the order, for who has sent several
 
 
 @attrs.frozen(kw_only=True)

@@ -44,7 +44,7 @@ class Intake:
         if order.key is not None:
             known = records.id_of_key(store, order.key)
             if known is not None:
-                return TaskAccepted(id=known, created=False)
+                return TaskAccepted(id=known, created=False, key=order.key)
         check_size(order.request)
         same = records.same_as(store, order.unique, now_ms) if order.unique else None
         if same is not None:
@@ -68,7 +68,7 @@ class Intake:
         self._groups.touch(order.group)
         if dead and order.if_dead != "run":
             self._end_unrun(id, order, dead[0], now_ms)
-        return TaskAccepted(id=id, created=True)
+        return TaskAccepted(id=id, created=True, key=order.key)
 
     def _instead_of(self, same: Row, order: SubmitTask, now_ms: int) -> TaskAccepted:
         """There is one like it: it stays, or takes the new one's request."""
@@ -78,7 +78,7 @@ class Intake:
         )
         if replaced:
             self._endings.deadlines_changed()
-        return TaskAccepted(id=same["id"], created=False, replaced=replaced)
+        return TaskAccepted(id=same["id"], created=False, replaced=replaced, key=order.key)
 
     def _check_room(self) -> None:
         pending = records.count_of(self._desk.store, "pending")
