@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from atlas_actors.errors import Unavailable
-from atlas_actors.gateway import outcomes, routing, tasks
+from atlas_actors.gateway import cycle, outcomes, routing, tasks
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import NAME, Method, method, object_schema
 from atlas_actors.gateway.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
@@ -32,9 +32,12 @@ GROUPS: Final[dict[str, Answer]] = {
     "task": tasks.answer,
     "outcome": outcomes.answer,
     "cost": outcomes.answer,
+    "proposal": cycle.answer,
+    "cycle": cycle.answer,
 }
 METHODS: Final = {
-    method.name: method for method in (*SYSTEM, *routing.METHODS, *tasks.METHODS, *outcomes.METHODS)
+    method.name: method
+    for method in (*SYSTEM, *routing.METHODS, *tasks.METHODS, *outcomes.METHODS, *cycle.METHODS)
 }
 # Methods that the design promises and later versions bring, with the part that will answer.
 ABSENT: Final = {

@@ -97,7 +97,8 @@ class ProposalsLooked:
 
 @attrs.frozen(kw_only=True)
 class ProposedWorkEnded:
-    """Fact for proposals: these tasks of theirs are completed, failed, cancelled or gone."""
+    """Ask proposals: these tasks of theirs are completed, failed, cancelled or gone; the answer
+    is None, after the commit."""
 
     tasks: tuple[tuple[str, str], ...]  # (task's id, its state)
 
