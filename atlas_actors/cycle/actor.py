@@ -71,9 +71,9 @@ class Cycle(AsyncActor):
         """Never two at once: who comes while one runs gets its result."""
         if not self._runs:
             self._runs = True
-            self.spawn(self._run)
+            self.spawn(self._run_cycle)
 
-    async def _run(self) -> None:
+    async def _run_cycle(self) -> None:
         clock = self.place.clock
         started_ms, started_s = clock.now_ms(), clock.monotonic_s()
         ended: CycleEnded | None = None
