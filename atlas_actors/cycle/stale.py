@@ -31,7 +31,7 @@ def _proposal_of(handoff: StaleHandoff, task: Mapping[str, Any] | None) -> Propo
     return Propose(
         kind="handoff",
         title=f"go on with: {goal}",
-        prompt="Go on with interrupted work; how far it had come is given to you.\n\n"
+        prompt="Go on with interrupted work. See first what has been done already.\n\n"
         + as_data("Its goal", goal),
         fingerprint=f"handoff:{handoff.id}",
         cwd=handoff.cwd,
