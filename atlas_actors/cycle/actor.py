@@ -87,7 +87,9 @@ class Cycle(AsyncActor):
             self._answer(ended)
         self.tell(paths.GATEWAY, ended)
         self._flush()
-        logger.info(
+        odd = any(step.result in ("late", "degraded") for step in ended.steps)
+        logger.log(
+            "INFO" if odd else "DEBUG",  # one a minute that found nothing odd is no news
             "cycle.ended",
             took_ms=ended.took_ms,
             results=",".join(f"{step.name}={step.result}" for step in ended.steps),

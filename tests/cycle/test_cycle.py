@@ -2,6 +2,8 @@
 
 import os
 import select
+import signal
+import subprocess
 import sys
 import threading
 from contextlib import contextmanager
@@ -322,6 +324,19 @@ def test_a_check_ends_with_the_daemon(tmp_path):
         assert select.select([life], [], [], WAIT_S)[0]
         life.began()
     assert life.is_over()
+    life.close()
+
+
+def test_what_an_earlier_life_has_left_running_is_ended_before_the_first_cycle(tmp_path):
+    life = Life(tmp_path)
+    left = subprocess.Popen(
+        [program(tmp_path, f"alive({life.path!r}); signal.pause()")],
+        env={**os.environ, MARKER: str(tmp_path / "state" / "checks")},
+    )
+    assert select.select([life], [], [], WAIT_S)[0]
+    life.began()
+    with office(tmp_path):
+        assert left.wait(WAIT_S) == -signal.SIGKILL
     life.close()
 
 
