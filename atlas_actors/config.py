@@ -30,6 +30,7 @@ from atlas_actors.settings import (
     RetentionSettings,
     RoutingSettings,
     Rule,
+    SchedulerSettings,
     SocketSettings,
     TaskSettings,
 )
@@ -70,6 +71,11 @@ class Home:
         return self.root / "log"
 
     @property
+    def files(self) -> Path:
+        """Long texts of tasks, by the hash of their content."""
+        return self.root / "files"
+
+    @property
     def lock(self) -> Path:
         """Held by the one daemon of this home; its text is the pid."""
         return self.root / "atlas.lock"
@@ -97,6 +103,7 @@ class Config:
     socket: SocketSettings
     tasks: TaskSettings
     handoffs: HandoffSettings
+    scheduler: SchedulerSettings
     proposals: ProposalSettings
     detectors: DetectorSettings
     cycle: CycleSettings
@@ -124,7 +131,7 @@ def load(environment: Mapping[str, str]) -> Config:
     tables = tomllib.loads(DEFAULTS_FILE.read_text("utf-8"))
     origins: dict[tuple[str, ...], str] = {}
     file = home.root / "config.toml"
-    if file.exists():
+    if os.path.exists(file):  # noqa: PTH110 - where we may not look, make_home says so
         _merge(tables, _read(file), str(file), origins)
     _merge_variables(tables, environment, origins)
     sections: dict[str, Any] = {}

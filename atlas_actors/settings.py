@@ -74,6 +74,13 @@ class HandoffSettings:
 
 
 @attrs.frozen(kw_only=True)
+class SchedulerSettings:
+    """[scheduler]"""
+
+    retention_days: float = _number(0.01, 36_500)
+
+
+@attrs.frozen(kw_only=True)
 class ProposalSettings:
     """[proposals]: work that Atlas proposes; nothing of it is done unasked."""
 

@@ -1,24 +1,24 @@
 """One private SQLite file: open, migrate, commit, and let others read its views."""
 
-import hashlib
 import os
-import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import signal
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
 import apsw
-import attrs
 
+from atlas_actors import failpoints, store_health
 from atlas_actors.cell import Fence
 from atlas_actors.errors import Unavailable
+from atlas_actors.store_health import BUSY_TIMEOUT_MS, SetAside
+from atlas_actors.store_schema import migrate
 
 Row = dict[str, Any]
-BUSY_TIMEOUT_MS: Final = 5_000
-APPLICATION_ID: Final = 0x41544C53  # "ATLS"
-_MIGRATION_NAME: Final = re.compile(r"^(\d{3})_[a-z0-9_]+\.sql$")
+CHECKPOINT_PAGES: Final = 1_000  # SQLite's own threshold
+# The VFS of every store; tests put one here that fails or loses power.
+VFS: str | None = None
 # What the disk or the file system does, not what we did: refuse the work, keep the actor.
 _OUTSIDE_FAULTS: Final = (
     apsw.FullError,
@@ -30,28 +30,24 @@ _OUTSIDE_FAULTS: Final = (
 )
 
 
-@attrs.frozen(kw_only=True)
-class SetAside:
-    """An unusable database that was renamed so that the room can start with an empty one."""
-
-    reason: str  # corrupt, newer, empty
-    kept_as: str
-
-
 class Store:
     """The connection of one incarnation to its room's file; used on one thread only.
 
     Once `fence` is down, no commit of this store succeeds and a running statement is interrupted.
     """
 
-    def __init__(self, path: Path, schema: Path, fence: Fence) -> None:
+    def __init__(self, path: Path, schema: Path, fence: Fence, *, thorough: bool = False) -> None:
+        """Open, mend and migrate; `thorough` checks all of it. Raises Unavailable, apsw.Error."""
         self.path = path
         self.set_aside: SetAside | None = None
         self._schema = schema
         self._fence = fence
         self._full = False
-        self.connection = self._open()
-        self._unregister = fence.on_drop(self.connection.interrupt)
+        self._opened: store_health.Identity | None = None
+        try:
+            self.connection = self._open(thorough=thorough)
+        except OSError as error:
+            raise refused(path, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +59,48 @@ class Store:
         """Close the file; the last connection to close also folds the WAL into it."""
         self._unregister()
         self.connection.close()
+
+    def moved(self) -> bool:
+        """Whether the file at our path is no longer the one that we write to.
+
+        SQLite would go on with a file that has no name any more, and all of it would be gone at
+        the end. Raises apsw.CorruptError when the file was cut short, Unavailable.
+        """
+        try:
+            now = store_health.identity(self.path)
+        except OSError as error:
+            raise refused(self.path, error) from error
+        before = self._opened
+        assert before is not None
+        if now is None or now.database != before.database:
+            return True
+        if before.wal is not None and now.wal != before.wal:
+            return True
+        if now.size < before.size:
+            raise apsw.CorruptError(f"{self.path.name} was cut short while it was in use")
+        if now.size > before.size:
+            self._opened = now
+        return False
+
+    def put_back(self) -> str:
+        """Write all that our connection has to where the file should be, and go on with that.
+
+        What another file was renamed to, if there was one. Raises Unavailable.
+        """
+        moved = self.connection
+        try:
+            store_health.save(self.path, self._copy_to, VFS)
+            kept_as = store_health.finish_saving(self.path)
+            self._unregister()
+            self.connection = self._connect()
+        except (*_OUTSIDE_FAULTS, OSError) as error:
+            raise refused(self.path, error) from error
+        moved.close()
+        return kept_as
+
+    def _copy_to(self, target: apsw.Connection) -> None:
+        with target.backup("main", self.connection, "main") as backup:
+            backup.step()
 
     def rows(self, sql: str, bindings: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         """Run one statement and return all of its rows as dictionaries."""
@@ -87,12 +125,17 @@ class Store:
             level = "full" if durable else "normal"
             self.connection.execute(f"pragma synchronous={level}").fetchall()
             self._full = durable
-        self.connection.execute("begin immediate").fetchall()
+        self.connection.execute("begin immediate")
+
+    def touch(self) -> None:
+        """Write a page in the open transaction, and change nothing."""
+        version = self.connection.pragma("user_version")
+        self.connection.execute(f"pragma user_version={version}").fetchall()
 
     def commit(self) -> None:
         """Commit. Raises Unavailable when the disk refuses; nothing is kept then."""
         try:
-            self.connection.execute("commit").fetchall()
+            self.connection.execute("commit")
         except _OUTSIDE_FAULTS as error:
             self.rollback()
             raise refused(self.path, error) from error
@@ -100,30 +143,25 @@ class Store:
     def rollback(self) -> None:
         """Undo the open transaction, if SQLite has not done so by itself."""
         if self.connection.in_transaction:
-            self.connection.execute("rollback").fetchall()
+            self.connection.execute("rollback")
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Undo only what is done inside when it raises.
+    def savepoint(self) -> "_Savepoint":
+        """Undo only what is done inside when it raises; for `with`, not nested."""
+        return self._savepoint
 
-        APSW's own context manager hides the cause when SQLite has rolled back by itself (a full
-        disk): its ROLLBACK TO fails and replaces the error.
-        """
-        self.connection.execute("savepoint message").fetchall()
-        try:
-            yield
-        except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("rollback to message").fetchall()
-                self.connection.execute("release message").fetchall()
-            raise
-        self.connection.execute("release message").fetchall()
-
-    def _open(self) -> apsw.Connection:
-        problem = _why_unusable(self.path, _newest(self._schema))
+    def _open(self, *, thorough: bool) -> apsw.Connection:
+        kept_as = store_health.finish_saving(self.path)
+        if kept_as:
+            self.set_aside = SetAside(reason="damaged", kept_as=kept_as)
+        problem = store_health.why_unusable(self.path, self._schema, VFS, thorough=thorough)
         if problem:
-            self.set_aside = _set_aside(self.path, problem)
-        connection = apsw.Connection(str(self.path))
+            self.set_aside = store_health.set_aside(
+                self.path, problem, self._schema, VFS, self._fence.check
+            )
+        return self._connect()
+
+    def _connect(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self.path), vfs=VFS)
         try:
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
             for pragma in (
@@ -134,12 +172,59 @@ class Store:
                 "secure_delete=on",
             ):
                 connection.execute(f"pragma {pragma}").fetchall()
-            _migrate(connection, self._schema)
+            migrate(connection, self._schema)
+            store_health.remember(self.path)
+            self._opened = store_health.identity(self.path)
         except BaseException:
             connection.close()
             raise
+        self._full = False
+        self._savepoint = _Savepoint(connection)
         connection.set_commit_hook(lambda: self._fence.down)
+        if failpoints.armed("store.checkpoint"):
+            connection.set_wal_hook(_die_in_checkpoint)
+        self._unregister = self._fence.on_drop(connection.interrupt)
         return connection
+
+
+class _Savepoint:
+    """Around each message of a batch, so it is no generator: 1 µs less.
+
+    APSW's own context manager hides the cause when SQLite has rolled back by itself (a full
+    disk): its ROLLBACK TO fails and replaces the error.
+    """
+
+    __slots__ = ("_connection", "_cursor")
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor()  # a new one each time would be 1 µs more
+
+    def __enter__(self) -> None:
+        self._cursor.execute("savepoint message")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._cursor.execute("release message")
+        elif self._connection.in_transaction:
+            self._cursor.execute("rollback to message")
+            self._cursor.execute("release message")
+
+
+def _die_in_checkpoint(connection: apsw.Connection, name: str, pages: int) -> int:
+    """Checkpoint as SQLite would do by itself; the failpoint kills while it copies."""
+    if pages >= CHECKPOINT_PAGES:
+        if failpoints.last("store.checkpoint"):
+            begun = threading.Event()
+
+            def kill() -> None:
+                begun.wait()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            threading.Thread(target=kill).start()
+            begun.set()
+        connection.wal_checkpoint(name)
+    return apsw.SQLITE_OK
 
 
 def refused(path: Path, error: Exception) -> Unavailable:
@@ -153,7 +238,7 @@ def refused(path: Path, error: Exception) -> Unavailable:
 
 def suspect(path: Path) -> None:
     """Have the file checked when it is opened next: it has shown signs of damage."""
-    _suspicion(path).touch()
+    store_health.suspicion(path).touch()
 
 
 def damaged(error: BaseException) -> bool:
@@ -177,16 +262,25 @@ class Reader:
         if not self._path.exists():
             raise Unavailable(f"{self._path.name} does not exist yet", part=self._path.stem)
         try:
-            connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+            try:
+                return self._read(str(self._path), apsw.SQLITE_OPEN_READONLY, sql, bindings)
+            except (apsw.CantOpenError, apsw.ReadOnlyError):
+                if store_health.has_wal(self._path):
+                    raise
+            # Nobody can have a WAL in a directory that cannot be written, so nothing changes.
+            name = f"{self._path.absolute().as_uri()}?immutable=1"
+            flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+            return self._read(name, flags, sql, bindings)
         except apsw.Error as error:
             raise Unavailable(f"{self._path.name}: {error}", part=self._path.stem) from error
+
+    def _read(self, name: str, flags: int, sql: str, bindings: Sequence[Any]) -> list[Row]:
+        connection = apsw.Connection(name, flags=flags)
         try:
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
             cursor = connection.cursor()
             cursor.execute(sql, bindings)
             return _fetch(cursor)
-        except apsw.Error as error:
-            raise Unavailable(f"{self._path.name}: {error}", part=self._path.stem) from error
         finally:
             connection.close()
 
@@ -199,90 +293,3 @@ def _fetch(cursor: apsw.Cursor) -> list[Row]:
             names = [column[0] for column in cursor.get_description()]
         rows.append(dict(zip(names, row, strict=True)))
     return rows
-
-
-def _migrations(schema: Path) -> list[tuple[int, Path]]:
-    found = []
-    for file in sorted(schema.glob("*.sql")):
-        match = _MIGRATION_NAME.match(file.name)
-        if match:
-            found.append((int(match[1]), file))
-    return found
-
-
-def _newest(schema: Path) -> int:
-    return max((number for number, _ in _migrations(schema)), default=0)
-
-
-def _migrate(connection: apsw.Connection, schema: Path) -> None:
-    version = connection.pragma("user_version")
-    for number, file in _migrations(schema):
-        if number <= version:
-            continue
-        with connection:  # one transaction with its stamp
-            connection.execute(file.read_text("utf-8")).fetchall()
-            connection.execute(f"pragma user_version={number}").fetchall()
-            connection.execute(f"pragma application_id={APPLICATION_ID}").fetchall()
-    _publish_views(connection, schema / "views.sql")
-
-
-def _publish_views(connection: apsw.Connection, file: Path) -> None:
-    """Replace the views when their text has changed; the text's hash is kept in a view itself."""
-    if not file.exists():
-        return
-    text = file.read_text("utf-8")
-    stamp = f"atlas_views_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    names = [
-        name
-        for (name,) in connection.execute(
-            "select name from sqlite_schema where type='view' "
-            "and (name like 'inspect\\_%' escape '\\' or name like 'atlas\\_views\\_%' escape '\\')"
-        )
-    ]
-    if stamp in names:
-        return
-    with connection:
-        for name in names:
-            connection.execute(f'drop view "{name}"').fetchall()
-        connection.execute(text).fetchall()
-        connection.execute(f"create view {stamp} as select 1 as stamped").fetchall()
-
-
-def _why_unusable(path: Path, newest: int) -> str:
-    """Empty when the file is absent or fine; else one word."""
-    if not path.exists():
-        return ""
-    wal = path.with_name(f"{path.name}-wal")
-    unclean = _suspicion(path).exists() or (wal.exists() and wal.stat().st_size > 0)
-    if path.stat().st_size == 0 and not wal.exists():
-        return "empty"
-    try:
-        connection = apsw.Connection(str(path))
-        try:
-            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-            version = connection.pragma("user_version")
-            if version > newest:
-                return "newer"
-            if unclean and connection.execute("pragma quick_check(1)").fetchall() != [("ok",)]:
-                return "corrupt"
-            connection.execute("select count(*) from sqlite_schema").fetchall()
-        finally:
-            connection.close()
-    except (apsw.NotADBError, apsw.CorruptError):
-        return "corrupt"
-    _suspicion(path).unlink(missing_ok=True)
-    return ""
-
-
-def _suspicion(path: Path) -> Path:
-    return path.with_name(f"{path.name}-suspect")
-
-
-def _set_aside(path: Path, reason: str) -> SetAside:
-    kept = path.with_name(f"{path.name}.{reason}-{time.time_ns() // 1_000_000}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            os.replace(part, kept.with_name(kept.name + suffix))  # noqa: PTH105
-    _suspicion(path).unlink(missing_ok=True)
-    return SetAside(reason=reason, kept_as=str(kept))

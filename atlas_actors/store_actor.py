@@ -8,21 +8,32 @@ from typing import Any, ClassVar, Final
 import attrs
 from loguru import logger
 
+from atlas_actors import failpoints
 from atlas_actors.actor import LATER, Actor, Place, one_line
 from atlas_actors.errors import AtlasError, CannotStart, Unavailable, UsageError
 from atlas_actors.mailbox import Envelope
 from atlas_actors.messages.supervision import Ending
 from atlas_actors.store import Store, damaged, outside_fault, refused, suspect
+from atlas_actors.store_health import SetAside
 
 BATCH_MAX: Final = 256
 TELL_AGAIN_S: Final = 1.0
 PRUNE_FIRST_S: Final = 60.0
 PRUNE_EVERY_S: Final = 3_600.0
+LOOK_EVERY_S: Final = 60.0
+LOST_NAMED: Final = 20
 
 
 @attrs.frozen(kw_only=True)
 class PruneDue:
     """What a room with retention tells itself when old rows may go."""
+
+
+@attrs.frozen(kw_only=True)
+class LookDue:
+    """What every room tells itself now and then: is the file still ours, does the disk take it."""
+
+    again: bool = True  # whether it is said again after that
 
 
 class TransactionLostError(Exception):
@@ -40,6 +51,8 @@ class StoreActor(Actor):
     # The folder with NNN_name.sql and views.sql.
     schema: ClassVar[Path]
     durable: ClassVar[frozenset[type]] = frozenset()
+    # The failpoint that is passed between each durable commit and its answers.
+    committed_point: ClassVar[str | None] = None
 
     def __init__(
         self, place: Place, *, database: Path, retention_days: float | None = None
@@ -48,22 +61,22 @@ class StoreActor(Actor):
         self._retention_days = retention_days
         self.database: Final = database
         self.store: Store
+        self._notice = ("", "")  # reason and cure of what this life of ours began or met with
+        self._is_refusing = False
+        self._recovers = False  # with the commit of the transaction in hand
 
     def set_up(self) -> None:
         """Open and migrate the database; one that cannot be used is set aside."""
         self.place.cell.database = str(self.database)
         with self._outside_faults_park():
-            self.store = Store(self.database, self.schema, self.place.fence)
-        aside = self.store.set_aside
-        if aside is not None:
-            logger.error(
-                "store.set_aside", path=self.path, reason=aside.reason, kept_as=aside.kept_as
+            self.store = Store(
+                self.database,
+                self.schema,
+                self.place.fence,
+                thorough=self.place.incarnation == 1,
             )
-            self.place.cell.degrade(
-                f"{self.database.name} was {aside.reason} and set aside as "
-                f"{Path(aside.kept_as).name}; started with an empty one",
-                "rename it back once you have repaired it",
-            )
+        if self.store.set_aside is not None:
+            self._tell_of(self.store.set_aside)
 
     def start_up(self) -> None:
         """Commit what on_start records before anybody hears of it."""
@@ -71,20 +84,25 @@ class StoreActor(Actor):
             self.store.begin(durable=True)
             self.on_start()
             self.store.commit()
+        self.after(LOOK_EVERY_S, LookDue())
         if self._retention_days is not None:
             self.after(PRUNE_FIRST_S, PruneDue())
 
     def wind_up(self) -> None:
         """Commit what on_stop records."""
-        self.store.begin(durable=True)
+        self._begin(durable=True)
         self.on_stop()
         self.store.commit()
 
     def tear_down(self) -> None:
         """Close the database on the thread that opened it."""
         if hasattr(self, "store"):
-            self.store.rollback()
-            self.store.close()
+            try:
+                self.store.rollback()
+                if not self.place.fence.down and self.store.moved():
+                    self._put_back()
+            finally:
+                self.store.close()
 
     def _life(self) -> Ending:
         try:
@@ -107,9 +125,55 @@ class StoreActor(Actor):
             why = refused(self.database, error)
             raise CannotStart(why.message, cure=why.cure) from error
 
+    def _tell_of(self, aside: SetAside) -> None:
+        """Log and show what became of a database that could not be used."""
+        rescued = aside.rescued
+        logger.error(
+            "store.set_aside",
+            path=self.path,
+            reason=aside.reason,
+            kept_as=aside.kept_as,
+            rescued=rescued and rescued.rows,
+            lost=rescued and rescued.lost,
+            refused=rescued and rescued.refused,
+        )
+        self._degrade(*words_of(self.database.name, aside))
+
+    def _degrade(self, reason: str, cure: str) -> None:
+        self._notice = (reason, cure)
+        self.place.cell.degrade(reason, cure)
+
+    def _begin(self, *, durable: bool) -> None:
+        """Open a transaction; a durable one only on a file that is where it should be."""
+        if durable and self.store.moved():
+            self._put_back()
+        self.store.begin(durable=durable)
+
+    def _put_back(self) -> None:
+        kept_as = self.store.put_back()
+        logger.error("store.put_back", path=self.path, kept_as=kept_as)
+        name = self.database.name
+        kept = f"; what was in its place is kept as {Path(kept_as).name}" if kept_as else ""
+        self._degrade(
+            f"{name} was removed or replaced while it was in use; all of it was written back{kept}",
+            "find out what touches the state directory; nothing but the daemon should",
+        )
+
     def dispatch(self, message: Any) -> Any:
-        """As of every actor; pruning is ours."""
-        return self._on_prune_due() if isinstance(message, PruneDue) else super().dispatch(message)
+        """As of every actor; pruning and looking after the file are ours."""
+        if isinstance(message, PruneDue):
+            return self._on_prune_due()
+        if isinstance(message, LookDue):
+            return self._on_look_due(message)
+        return super().dispatch(message)
+
+    def _on_look_due(self, message: LookDue) -> None:
+        """The file was looked at when this transaction began; does the disk take a page, too?"""
+        if self._is_refusing:
+            self.store.touch()
+            self._recovers = True
+        if message.again:
+            self.after(LOOK_EVERY_S, message)
 
     def prune(self, before_ms: int) -> bool:
         """Delete rows older than `before_ms`, a bounded number; True when more are left."""
@@ -124,6 +188,9 @@ class StoreActor(Actor):
     def is_durable(self, message: Any) -> bool:
         """Whether the commit of this message must survive a power cut."""
         return type(message) in self.durable
+
+    def _is_durable(self, message: Any) -> bool:
+        return isinstance(message, LookDue) or self.is_durable(message)
 
     def before_commit(self) -> None:
         """Do once, inside the transaction, what all mail of a batch has made due."""
@@ -141,7 +208,8 @@ class StoreActor(Actor):
         answers: list[tuple[Envelope[Any], Any]] = []
         crash: BaseException | None = None
         try:
-            self.store.begin(durable=any(self.is_durable(mail.message) for mail in batch))
+            durable = any(self._is_durable(mail.message) for mail in batch)
+            self._begin(durable=durable)
             for mail in batch:
                 self.place.fence.check()
                 if mail is not envelope:
@@ -161,9 +229,13 @@ class StoreActor(Actor):
                 self.before_commit()
             self.store.commit()
             self.on_commit()
+            if durable and self.committed_point is not None:
+                failpoints.passing(self.committed_point)
         except Exception as error:
             self._refuse([mail for mail, _ in answers] or [envelope], error)
             return
+        if self._recovers:
+            self._recover()
         self._answer_all(answers)
         self._flush()
         cell.in_hand_since_s = None
@@ -188,7 +260,9 @@ class StoreActor(Actor):
             if outside_fault(error):
                 if not self.store.connection.in_transaction:  # SQLite has undone all of it
                     raise TransactionLostError(str(error)) from error
-                return refused(self.database, error)  # type: ignore[arg-type]
+                declared = refused(self.database, error)  # type: ignore[arg-type]
+                self._note_refusal(declared)
+                return declared
             raise
 
     def _answer_all(self, answers: list[tuple[Envelope[Any], Any]]) -> None:
@@ -216,7 +290,7 @@ class StoreActor(Actor):
             for mail in batch:
                 self._answer_crash(mail, error)
             raise error
-        logger.error("store.refused", path=self.path, error=one_line(declared))
+        self._note_refusal(declared)
         self.place.cell.in_hand_since_s = None
         self.on_rollback()
         for mail in batch:
@@ -226,6 +300,42 @@ class StoreActor(Actor):
                 self._answer_error(mail, declared)
         self._flush()
 
+    def _note_refusal(self, declared: AtlasError) -> None:
+        """Show that the disk refuses, from the first time until it takes something again."""
+        logger.error("store.refused", path=self.path, error=one_line(declared))
+        self._recovers = False
+        if not self._is_refusing:
+            self._is_refusing = True
+            self.place.cell.degrade(declared.message, declared.cure)
+            self.after(TELL_AGAIN_S, LookDue(again=False))
+
+    def _recover(self) -> None:
+        """A page was written durably: the disk takes work again."""
+        self._is_refusing = self._recovers = False
+        logger.info("store.recovered", path=self.path)
+        self.place.cell.degrade(*self._notice)
+
     def _tell_again(self, mail: Envelope[Any]) -> None:
         """What was told has nobody who would say it again: we do, until the disk takes it."""
         self.after(TELL_AGAIN_S, mail.message)
+
+
+def words_of(name: str, aside: SetAside) -> tuple[str, str]:
+    """What is said of a database that could not be used, and what can be done about it."""
+    rescued = aside.rescued
+    if aside.reason == "missing":
+        reason = f"{name} was missing, though this home had one"
+    else:
+        reason = f"{name} was {aside.reason} and set aside as {Path(aside.kept_as).name}"
+    if rescued is None or not rescued.total:
+        reason += "; started with an empty one"
+    else:
+        reason += f"; {rescued.total} rows were rescued from it"
+    if rescued is not None and rescued.lost:
+        named = ", ".join(rescued.lost[:LOST_NAMED])
+        more = len(rescued.lost) - LOST_NAMED
+        reason += f"; {len(rescued.lost)} are known to be lost: {named}"
+        reason += f" and {more} more, see the log" if more > 0 else ""
+    if rescued is not None and not rescued.in_time:
+        reason += "; there was no time for the rest, which is in the old file"
+    return reason, "rename it back once you have repaired it, or go on with the new one"

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from loguru import logger
 
+from atlas_actors import failpoints
 from atlas_actors.actor import Place
 from atlas_actors.cell import Directory, Fence
 from atlas_actors.clock import SystemClock
@@ -40,6 +41,7 @@ M_ARENA_MAX: Final = -8  # malloc.h
 LOCK_S: Final = 2.0
 FAILURES_BYTES_MAX: Final = 1_000_000
 EXIT_OK: Final = 0
+_OURS: Final = "make it yours with chown and chmod 700, or set ATLAS_HOME"
 EXIT_FAILED: Final = 1
 
 Event = str | ChildStarted | ChildEnded
@@ -47,6 +49,7 @@ Event = str | ChildStarted | ChildEnded
 
 def serve(config: Config, version: str, beat_fd: int | None = None) -> int:
     """Run until a signal or the root's end; the exit code. Raises AlreadyRunning, SettingsError."""
+    failpoints.arm(os.environ)
     tables_of(config.routing, config.intents, config.rules)  # a faulty table stops the start
     make_home(config.home)
     keep_arenas_few()
@@ -61,7 +64,7 @@ def serve(config: Config, version: str, beat_fd: int | None = None) -> int:
 
 
 def make_home(home: Home) -> None:
-    """Make the directories, for their owner only."""
+    """Make the directories, for their owner only. Raises SettingsError."""
     os.umask(0o077)
     for directory in (home.root, home.state, home.log, home.models):
         try:
@@ -71,7 +74,12 @@ def make_home(home: Home) -> None:
                 f"{directory} cannot be made a directory: {error.strerror}",
                 cure="move what is in its way, or set ATLAS_HOME",
             ) from error
-    home.root.chmod(0o700)
+        if not os.access(directory, os.R_OK | os.X_OK):
+            raise SettingsError(f"{directory} cannot be read", cure=_OURS)
+    try:
+        home.root.chmod(0o700)
+    except OSError as error:
+        raise SettingsError(f"{home.root} is not ours: {error.strerror}", cure=_OURS) from error
 
 
 def keep_arenas_few() -> None:

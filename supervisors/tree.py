@@ -19,6 +19,7 @@ from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
 from atlas_actors.proposals.actor import Proposals
 from atlas_actors.router.actor import Router
+from atlas_actors.scheduler.actor import Scheduler
 from atlas_actors.settings import ProviderSettings
 from atlas_actors.tasks.actor import Tasks
 from supervisors.child import Backoff, Budget, ChildSpec, OnExhausted, SupervisorSpec
@@ -108,6 +109,7 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 },
                 interruptions_max=config.tasks.interruptions_max,
                 settings=config.routing,
+                files=config.home.files,
             ),
             _worker(
                 "handoffs",
@@ -123,9 +125,16 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 database=config.home.state / "tasks.db",
                 settings=config.tasks,
                 groups=config.groups,
+                files=config.home.files,
                 epoch=daemon.about.epoch,
             ),
-            _absent("scheduler", "submits work at its time"),
+            _worker(
+                "scheduler",
+                Scheduler,
+                "park",
+                database=config.home.state / "scheduler.db",
+                settings=config.scheduler,
+            ),
             _worker(
                 "proposals",
                 Proposals,

@@ -9,9 +9,10 @@ import apsw
 import attrs
 import pytest
 
+from atlas_actors import failpoints
 from atlas_actors.cell import Fence, FencedOffError
-from atlas_actors.errors import Unavailable
-from atlas_actors.mailbox import Envelope
+from atlas_actors.errors import DeadlinePassed, Unavailable
+from atlas_actors.mailbox import Envelope, Reply
 from atlas_actors.store import Reader, Store
 from atlas_actors.store_actor import StoreActor
 from supervisors.child import ChildSpec
@@ -271,3 +272,24 @@ def test_a_full_disk_refuses_the_work_by_name_and_keeps_the_actor(keeper):
         keeper.ask(Add(name="x" * 100_000))
     assert keeper.ask(All()) == ["a"]
     assert keeper.cell.incarnation == 1
+
+
+def test_the_failpoint_of_a_room_is_between_the_durable_commit_and_its_answer(
+    path, schema, monkeypatch
+):
+    passed = []
+
+    def passing(point):
+        passed.append((point, reply.error, len(Reader(path).rows("select * from inspect_things"))))
+        with pytest.raises(DeadlinePassed):
+            reply.get(0)
+
+    kind = type("ThisKeeper", (Keeper,), {"schema": schema, "committed_point": "tasks.committed"})
+    stage = Stage(kind, database=path)
+    stage.start()
+    monkeypatch.setattr(failpoints, "passing", passing)
+    for message in (Add(name="a"), All()):
+        reply = Reply()
+        stage.actor._handle(Envelope(message, reply))
+    stage.stop()
+    assert passed == [("tasks.committed", None, 1)]

@@ -6,7 +6,17 @@ import sys
 from collections.abc import Callable, Sequence
 
 from atlas_actors import __version__
-from atlas_actors.cli import costs, cycle, daemon, model, routing, tasks
+from atlas_actors.cli import (
+    costs,
+    cycle,
+    daemon,
+    handoffs,
+    model,
+    routing,
+    schedules,
+    submit,
+    tasks,
+)
 from atlas_actors.cli.client import NotRunningError
 from atlas_actors.config import home_from
 from atlas_actors.errors import (
@@ -48,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"atlas {__version__}")
     groups = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for group in (tasks, routing, costs, cycle, daemon, model):
+    for group in (submit, tasks, schedules, handoffs, cycle, routing, costs, daemon, model):
         group.add_to(groups)
     return parser
 

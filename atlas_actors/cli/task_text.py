@@ -16,6 +16,11 @@ def task_lines(task: dict[str, Any]) -> list[str]:
     ]
     if task["waits_for"]:
         lines.append(f"waits     {task['waits_for']}")
+    if task["state"] == "pending" and task["due_at_ms"] > task["created_at_ms"]:
+        lines.append(f"not until {show.when(task['due_at_ms'])}")
+    if task["group"]:
+        lines.append(f"group     {task['group']}")
+    lines += [f"file      {file['name']}, {show.size(file['bytes'])}" for file in task["files"]]
     if route:
         layer = f"layer {route['layer']}" if route["layer"] else "abstained"
         lines += [

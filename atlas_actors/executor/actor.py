@@ -1,15 +1,15 @@
 """One provider: runs attempts, each to its end, and says how the provider is."""
 
 import tempfile
-from collections import deque
-from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 import anyio
+import attrs
 import httpx
 from loguru import logger
 
+from atlas_actors import failpoints
 from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
 from atlas_actors.config import Home
@@ -21,7 +21,10 @@ from atlas_actors.executor.backend import (
     connect,
 )
 from atlas_actors.executor.check import run_check
+from atlas_actors.executor.handoff import GOAL_CHARACTERS
+from atlas_actors.executor.keys import hide
 from atlas_actors.executor.work import Work, with_estimate
+from atlas_actors.executor.workspaces import Site, Workspaces
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
     AnswerGrew,
@@ -37,18 +40,18 @@ from atlas_actors.messages.execution import (
     RetireExecutor,
     RunAttempt,
 )
+from atlas_actors.messages.handoff import Checkpoint, SaveCheckpoint
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.model.file import is_verified, verify
 from atlas_actors.providers.prices import PriceTable, shipped
 from atlas_actors.providers.wire import Ask, CallEnd, WireError, failed
 from atlas_actors.settings import ProviderSettings
-from atlas_actors.workspace.workspace import collect, discard, prepare
 
 Inbox = RunAttempt | CancelAttempt | ReportExecutor | RetireExecutor
 
 
 LOOK_EVERY_S: Final = 60.0
-MINUTE_S: Final = 60.0
+BEAT_S: Final = 5.0
 
 
 class Executor(AsyncActor):
@@ -74,10 +77,8 @@ class Executor(AsyncActor):
         self._slots: anyio.CapacityLimiter
         self._retired = False
         self._scopes: dict[tuple[str, int], anyio.CancelScope] = {}
-        self._workspaces: dict[tuple[str, int], Workspace] = {}
+        self._workspaces = Workspaces(home.workspaces)
         self._unwanted: set[tuple[str, int]] = set()  # cancelled by a person
-        self._locks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
-        self._begun_s: deque[float] = deque()  # the requests of the last minute
 
     async def on_start_async(self) -> None:
         """Find the backend. Raises CannotStart when there is none: the supervisor parks us."""
@@ -90,6 +91,7 @@ class Executor(AsyncActor):
             on_change=self._on_backend_change,
         )
         self.spawn(self._close_at_the_end)
+        self.spawn(self._beat)
         self._note = self._backend.note
         if self._note:
             self.place.cell.degrade(self._note, "start the server, or correct base_url")
@@ -138,6 +140,14 @@ class Executor(AsyncActor):
                 self._retired = True
                 return self._end_if_done()
 
+    async def _beat(self) -> None:
+        """Attempts in flight whose executor says nothing any more are lost."""
+        while True:
+            await anyio.sleep(BEAT_S)
+            if self._scopes:
+                self._report()
+                self._flush()
+
     def _on_cancel_attempt(self, key: tuple[str, int]) -> None:
         """Stop it; nobody will decide on what it had begun to change."""
         scope = self._scopes.get(key)
@@ -180,11 +190,12 @@ class Executor(AsyncActor):
         check: CheckRun | None = None
         with self._scopes[key]:
             async with self._slots:
-                await self._pace()
                 began_s = self.place.clock.monotonic_s()
                 ended, workspace, check = await self._work(order)
         self._scopes.pop(key, None)
-        await self._clean_up(key)
+        unwanted = key in self._unwanted
+        self._unwanted.discard(key)
+        await self._workspaces.clean_up(key, unwanted=unwanted, in_flight=self._scopes)
         duration_ms = round((self.place.clock.monotonic_s() - began_s) * 1000)
         logger.info(
             "attempt.ended",
@@ -195,6 +206,7 @@ class Executor(AsyncActor):
             fault=str(ended.fault or ""),
             duration_ms=duration_ms,
         )
+        failpoints.passing("executor.answered")
         answer = ended.answer
         self.tell(
             paths.ORCHESTRATOR,
@@ -222,74 +234,31 @@ class Executor(AsyncActor):
         self._end_if_done()
         await self._retire_if_dead(ended)
 
-    async def _clean_up(self, key: tuple[str, int]) -> None:
-        """What a cancelled attempt has left in the person's repository."""
-        workspace = self._workspaces.pop(key, None)
-        unwanted = key in self._unwanted
-        self._unwanted.discard(key)
-        if workspace is None or not unwanted or workspace.kind == "in_place":
-            return
-        async with self._lock_of(key[0]):
-            if any(task_id == key[0] for task_id, _ in self._scopes):
-                return  # it was tried again meanwhile, and works in there
-            try:
-                await self._on_thread(lambda: discard(workspace))
-            except (AtlasError, OSError) as error:
-                logger.warning("workspace.not_discarded", task_id=key[0], error=str(error))
-
-    def _lock_of(self, task_id: str) -> anyio.Lock:
-        """Making and discarding a task's workspace do not overlap."""
-        return self._locks.setdefault(task_id, anyio.Lock())
-
-    async def _pace(self) -> None:
-        """Wait until fewer than requests_per_minute have begun within the last minute."""
-        limit = self._settings.requests_per_minute
-        while limit:
-            now_s = self.place.clock.monotonic_s()
-            while self._begun_s and self._begun_s[0] <= now_s - MINUTE_S:
-                self._begun_s.popleft()
-            if len(self._begun_s) < limit:
-                self._begun_s.append(now_s)
-                return
-            await anyio.sleep(self._begun_s[0] + MINUTE_S - now_s)
-
     async def _work(self, order: RunAttempt) -> tuple[CallEnd, Workspace | None, CheckRun | None]:
         """The directory, the answer, the check."""
         request = order.started.request
-        workspace: Workspace | None = None
-        if order.writes and request.cwd is not None:
-            try:
-                async with self._lock_of(order.started.task_id):
-                    workspace = await self._on_thread(
-                        lambda: prepare(
-                            self._home.workspaces,
-                            order.started.task_id,
-                            request.cwd or "",
-                            in_place=request.in_place,
-                        )
-                    )
-            except (AtlasError, OSError) as error:
-                return failed(Fault.TASK, str(error)), None, None
-            self._workspaces[order.started.task_id, order.started.attempt] = workspace
-        folder = workspace.cwd if workspace else request.cwd
-        ended = await self._ask(order, folder)
+        try:
+            site = await self._workspaces.prepare(order)
+        except (AtlasError, OSError) as error:
+            return failed(Fault.TASK, str(error)), None, None
+        workspace = site.workspace
+        ended = await self._ask(order, site)
         if ended.end is not End.ANSWERED:
             return ended, workspace, None
         if workspace is not None:
-            whole = workspace
             try:
-                workspace = await self._on_thread(lambda: collect(whole))
+                workspace = await self._workspaces.collect(workspace)
             except (AtlasError, OSError) as error:
-                return failed(Fault.TASK, str(error), ended.answer), whole, None
+                return failed(Fault.TASK, str(error), ended.answer), workspace, None
         if request.check is None:
             return ended, workspace, None
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty:
             check = await run_check(
-                request.check, folder or empty, ended.answer.text, key=self._backend.key
+                request.check, site.folder or empty, ended.answer.text, key=self._backend.key
             )
         return ended, workspace, check
 
-    async def _ask(self, order: RunAttempt, folder: str | None) -> CallEnd:
+    async def _ask(self, order: RunAttempt, site: Site) -> CallEnd:
         started = order.started
         work = Work(
             ask=Ask(
@@ -299,9 +268,11 @@ class Executor(AsyncActor):
                 answer_tokens_max=self._settings.answer_tokens_max,
                 stream=self._settings.stream,
             ),
-            folder=folder,
+            folder=site.folder,
             writes=order.writes,
             budget_usd=order.budget_usd,
+            handoff=site.handoff,
+            on_checkpoint=partial(self._on_checkpoint, started),
         )
         shown = 0
 
@@ -317,11 +288,6 @@ class Executor(AsyncActor):
             error = f"no whole answer in {order.deadline_s:g} s"
             ended = CallEnd(end=End.TIMED_OUT, fault=Fault.NETWORK, error=error)
         return with_estimate(ended, len(order.prompt), shown)
-
-    async def _on_thread(self, work: Callable[[], Workspace]) -> Workspace:
-        """Git and copying wait on the disk. What has begun is let end: half a workspace is not
-        left behind."""
-        return await anyio.to_thread.run_sync(work, abandon_on_cancel=False)
 
     async def _retire_if_dead(self, ended: CallEnd) -> None:
         """A server that is gone takes no new work from us: once what runs has ended, the next
@@ -356,6 +322,21 @@ class Executor(AsyncActor):
         self.tell(
             paths.GATEWAY,
             AnswerGrew(task_id=started.task_id, attempt=started.attempt, text=text),
+        )
+        self._flush()
+
+    def _on_checkpoint(self, started: AttemptStarted, checkpoint: Checkpoint) -> None:
+        """Whoever keeps handoffs may be away: then the next one tells all the same."""
+        goal = checkpoint.goal or hide(started.request.prompt, self._backend.key)[:GOAL_CHARACTERS]
+        self.tell(
+            paths.HANDOFFS,
+            SaveCheckpoint(
+                task_id=started.task_id,
+                attempt=started.attempt,
+                provider=self._settings.name,
+                cwd=started.request.cwd,
+                checkpoint=attrs.evolve(checkpoint, goal=goal),
+            ),
         )
         self._flush()
 

@@ -11,10 +11,11 @@ import httpx
 from atlas_actors.clock import Clock
 from atlas_actors.config import Home
 from atlas_actors.errors import CannotStart, Unavailable
-from atlas_actors.executor.cli import CliBackend
+from atlas_actors.executor.cli import CliBackend, own_home
 from atlas_actors.executor.embedded import EmbeddedServer
 from atlas_actors.executor.http import call, client_of
 from atlas_actors.executor.keys import Hider, fresh_key, hide, key_of
+from atlas_actors.executor.sessions import forget_old
 from atlas_actors.executor.work import OnText, Work
 from atlas_actors.messages.execution import Fault
 from atlas_actors.model.file import PULL_CURE, Model, is_verified, selected
@@ -151,9 +152,11 @@ async def choose_backend(
     trouble = ""
     try:
         if transport.client is not None:
-            return CliBackend.find(
+            client = CliBackend.find(
                 transport.name, transport.client, settings, home, await _key_or_login(settings)
             )
+            forget_old(own_home(home, settings), transport.client, clock.now_ms())
+            return client
         if settings.base_url or transport.base_url:
             return await connect(settings, clock)
     except Unavailable as error:

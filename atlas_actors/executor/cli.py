@@ -1,36 +1,40 @@
-"""Runs a command-line client as a provider: its own home, a scrubbed environment, closed standard
-input, a process group that ends as one, and JSON lines read with limits."""
+"""A command-line client as a provider: its program, its own home, and which session a run is of."""
 
 import os
 import shutil
-import subprocess
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import anyio
 import attrs
-from anyio.abc import Process
+from loguru import logger
 
 from atlas_actors.config import Home
 from atlas_actors.errors import Unavailable
-from atlas_actors.executor.keys import Hider, fresh_key, hide, hide_bytes
+from atlas_actors.executor.checkpoints import Checkpoints
+from atlas_actors.executor.handoff import go_on, told
+from atlas_actors.executor.keys import Hider, fresh_key, hide
+from atlas_actors.executor.run import Run
+from atlas_actors.executor.sessions import session_of, used_by
 from atlas_actors.executor.work import OnText, Work
-from atlas_actors.messages.execution import Fault
+from atlas_actors.messages.execution import End, Fault
 from atlas_actors.orphans import end_orphans
-from atlas_actors.process import feed, finish, stop_reading
-from atlas_actors.providers.cli import MARKER, Client, Job, Totals
-from atlas_actors.providers.wire import CallEnd, WireError, failed
+from atlas_actors.providers.cli import Client, Job, Totals
+from atlas_actors.providers.trail import Trail
+from atlas_actors.providers.wire import CallEnd, failed
 from atlas_actors.settings import ProviderSettings
 
-LINE_BYTES_MAX: Final = 16 * 1_048_576  # a tool's result is one line
-OUTPUT_BYTES_MAX: Final = 256 * 1_048_576
-STDERR_BYTES_MAX: Final = 65_536
 PORT_S: Final = 5.0
-SESSIONS_MAX: Final = 1_000
+# A session that its server does not take as it is, or that has grown too long.
+_UNUSABLE: Final = frozenset({Fault.REQUEST, Fault.CONTEXT})
+
+
+def own_home(home: Home, settings: ProviderSettings) -> Path:
+    """Where a client lives that has no home of the person's: its sessions are kept there."""
+    return home.root / "clients" / settings.name
 
 
 @attrs.define
@@ -47,8 +51,6 @@ class CliBackend:
     key: str = attrs.field(repr=False)
     note: str = ""
     state: str = "ready"
-    # What each session had used when its last run ended: clients report sums.
-    _used: dict[str, Totals] = attrs.field(factory=dict)
 
     @classmethod
     def find(
@@ -62,7 +64,7 @@ class CliBackend:
                 f"there is no program {name}",
                 cure=f"install it, or set command in [providers.{settings.name}]",
             )
-        own = home.root / "clients" / settings.name
+        own = own_home(home, settings)
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
         scratch = home.root / "clients" / f"{settings.name}.scratch"
         scratch.mkdir(mode=0o700, exist_ok=True)
@@ -86,35 +88,20 @@ class CliBackend:
         )
 
     async def ask(self, work: Work, on_text: OnText) -> CallEnd:
-        """One run, to its end or its cancellation; afterwards nothing of it runs."""
+        """One run, to its end or its cancellation; afterwards nothing of it runs. A session that
+        cannot be gone on with is followed by a new one, once."""
         closed = await _closed_port(self.settings.base_url)
         if closed:
             return failed(Fault.NETWORK, closed)
         with tempfile.TemporaryDirectory(
             dir=self.scratch, prefix="run-", ignore_cleanup_errors=True
         ) as scratch:
-            job = Job(
-                ask=work.ask,
-                home=self.home,
-                folder=work.folder or scratch,
-                writes=work.writes,
-                reads=work.folder is not None,
-                session=str(uuid.uuid4()),
-                key=self.key,
-                key_as=self.settings.key_as or self.client.KEY_AS,
-                base_url=self.settings.base_url,
-                budget_usd=work.budget_usd,
-                turns_max=self.settings.turns_max,
-                allow_commands=self.settings.allow_commands,
-            )
-            if not Path(job.folder).is_dir():
-                return failed(Fault.TASK, f"{job.folder} is not a directory any more")
-            ended = await self._call(job, scratch, on_text)
-            fresh = await fresh_key(self.settings, self.key, ended)
-            if fresh:
-                self.key = fresh
-                job = attrs.evolve(job, key=fresh, session=str(uuid.uuid4()))
-                ended = await self._call(job, scratch, on_text)
+            new = self._new_session(work, scratch)
+            if not Path(new.folder).is_dir():
+                return failed(Fault.TASK, f"{new.folder} is not a directory any more")
+            ended = await self._go_on(work, new, scratch, on_text)
+            if ended is None:
+                ended, _ = await self._with_fresh_key(work, new, Totals(), scratch, on_text)
         ended.answer.text = hide(ended.answer.text, self.key)  # it may have come in pieces
         return ended
 
@@ -125,97 +112,78 @@ class CliBackend:
     async def stop(self) -> None:
         """Runs end with the tasks that wait for them."""
 
-    async def _call(self, job: Job, scratch: str, on_text: OnText) -> CallEnd:
-        shown = Hider(self.key, on_text)
-        ended = await self._run(job, scratch, shown.feed)
-        shown.close()
+    def _new_session(self, work: Work, scratch: str) -> Job:
+        """What a person keeps in a home of their own is not added to unasked."""
+        ask = attrs.evolve(work.ask, prompt=told(work.ask.prompt, work.handoff))
+        return Job(
+            ask=ask if work.folder is not None else work.ask,
+            home=self.home,
+            folder=work.folder or scratch,
+            writes=work.writes,
+            reads=work.folder is not None,
+            session=str(uuid.uuid4()),
+            keeps=work.folder is not None and not self.settings.client_home,
+            key=self.key,
+            key_as=self.settings.key_as or self.client.KEY_AS,
+            base_url=self.settings.base_url,
+            budget_usd=work.budget_usd,
+            turns_max=self.settings.turns_max,
+            allow_commands=self.settings.allow_commands,
+        )
+
+    async def _go_on(self, work: Work, new: Job, scratch: str, on_text: OnText) -> CallEnd | None:
+        """One run in the session of an earlier attempt; None where there is none to go on with."""
+        id = session_of(work.handoff, self.settings.name, new.folder) if new.keeps else ""
+        if not id or work.handoff is None:
+            return None
+        before = await anyio.to_thread.run_sync(used_by, Path(self.home), self.client, id)
+        if before is None:
+            return None
+        ask = attrs.evolve(work.ask, prompt=go_on(work.handoff, id))
+        job = attrs.evolve(new, ask=ask, session=id, resumes=True)
+        ended, trail = await self._with_fresh_key(work, job, before, scratch, on_text)
+        lost = self.client.SESSION_LOST in ended.error.lower() or ended.fault in _UNUSABLE
+        if lost and not trail.changes:
+            logger.warning("client.session_lost", provider=self.settings.name, error=ended.error)
+            return None
         return ended
 
-    async def _run(self, job: Job, scratch: str, on_text: OnText) -> CallEnd:
-        launch = self.client.launch(job, os.environ)
-        for name, text in launch.files.items():
-            Path(scratch, name).write_text(text, "utf-8")
-        arguments = [part.replace("{scratch}", scratch) for part in launch.arguments]
-        variables = {
-            name: value.replace("{scratch}", scratch) if name == "TMPDIR" else value
-            for name, value in launch.environment.items()
-        }
-        variables[MARKER] = str(self.scratch)
-        reader = self.client.run_reader()
+    async def _with_fresh_key(
+        self, work: Work, job: Job, before: Totals, scratch: str, on_text: OnText
+    ) -> tuple[CallEnd, Trail]:
+        """One run, and another where its key was refused and a command knows a new one."""
+        ended, trail = await self._call(work, job, before, scratch, on_text)
+        fresh = await fresh_key(self.settings, self.key, ended)
+        if fresh:
+            self.key = fresh
+            session = job.session if job.resumes else str(uuid.uuid4())
+            job = attrs.evolve(job, key=fresh, session=session)
+            ended, trail = await self._call(work, job, before, scratch, on_text)
+        return ended, trail
+
+    async def _call(
+        self, work: Work, job: Job, before: Totals, scratch: str, on_text: OnText
+    ) -> tuple[CallEnd, Trail]:
+        """One run, and what it leaves when it does not come to an answer."""
+        reader = self.client.run_reader(job.folder)
+        run = Run(
+            program=self.program,
+            launch=self.client.launch(job, os.environ),
+            job=job,
+            reader=reader,
+            checkpoints=Checkpoints(work, job, reader, self.settings.name),
+            marker=str(self.scratch),
+            scratch=scratch,
+        )
+        shown = Hider(job.key, on_text)
+        ended: CallEnd | None = None
         try:
-            process = await anyio.open_process(
-                [self.program, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=job.folder,
-                env=variables,
-                start_new_session=True,
-            )
-        except OSError as error:
-            return failed(Fault.SERVER, f"{self.program} does not start: {error.strerror}")
-        stderr = bytearray()
-        trouble: WireError | None = None
-        try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(feed, process, launch.stdin)
-                group.start_soon(_keep, process, stderr)
-                with anyio.CancelScope() as reading:
-                    group.start_soon(stop_reading, process, reading)
-                    try:
-                        async for line in _lines(process):
-                            for text in reader.read(hide_bytes(line, self.key)):
-                                on_text(text)
-                        await process.wait()
-                    except WireError as error:
-                        trouble = error
-                group.cancel_scope.cancel()
+            ended = await run.to_its_end(shown.feed, before)
         finally:
-            with anyio.CancelScope(shield=True):
-                await finish(process)
-        if trouble is not None:
-            return failed(trouble.fault, str(trouble), reader.answer)
-        code = process.returncode
-        assert code is not None
-        before = self._used.get(reader.session, Totals())
-        said = hide_bytes(bytes(stderr), self.key).decode("utf-8", "replace")
-        ended = reader.end(code, said, before)
-        self._remember(reader.session, reader.totals)
-        return ended
-
-    def _remember(self, session: str, totals: Totals) -> None:
-        self._used[session] = totals
-        if len(self._used) > SESSIONS_MAX:
-            del self._used[next(iter(self._used))]
-
-
-async def _keep(process: Process, kept: bytearray) -> None:
-    """The end of standard error."""
-    assert process.stderr is not None
-    async for data in process.stderr:
-        kept += data
-        del kept[:-STDERR_BYTES_MAX]
-
-
-async def _lines(process: Process) -> AsyncIterator[bytes]:
-    """Whole lines of standard output. Raises WireError when there is too much of it."""
-    assert process.stdout is not None
-    rest, total = bytearray(), 0
-    async for data in process.stdout:
-        total += len(data)
-        if total > OUTPUT_BYTES_MAX:
-            raise WireError(f"it printed more than {OUTPUT_BYTES_MAX} bytes")
-        rest += data
-        if b"\n" in data:
-            *lines, last = rest.split(b"\n")
-            rest = bytearray(last)
-            for line in lines:
-                if line.strip():
-                    yield bytes(line)
-        if len(rest) > LINE_BYTES_MAX:
-            raise WireError(f"it printed a line of more than {LINE_BYTES_MAX} bytes")
-    if rest.strip():
-        yield bytes(rest)
+            if ended is None or ended.end is not End.ANSWERED:
+                run.checkpoints.tell_if_changed()
+        shown.close()
+        return ended, reader.trail
 
 
 async def _closed_port(base_url: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import attrs
 
 from atlas_actors.messages.execution import End, Usage
+from atlas_actors.messages.handoff import Checkpoint
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN, Ask, CallEnd
 
 OnText = Callable[[str], None]
@@ -13,12 +14,15 @@ OnText = Callable[[str], None]
 @attrs.frozen(kw_only=True)
 class Work:
     """One attempt as a backend sees it. `folder` is where a client may look, and with `writes`
-    change files; None for a question of text alone."""
+    change files; None for a question of text alone, which is one call: there is nothing to go on
+    with. `handoff` is what an earlier attempt has left, `on_checkpoint` hears of this one."""
 
     ask: Ask
     folder: str | None = None
     writes: bool = False
     budget_usd: float | None = None
+    handoff: Checkpoint | None = None
+    on_checkpoint: Callable[[Checkpoint], None] | None = None
 
 
 def with_estimate(ended: CallEnd, asked: int, shown: int) -> CallEnd:

@@ -35,6 +35,7 @@ from atlas_actors.messages.supervision import RetryChild
 from atlas_actors.messages.task import SettleWorkspace, TaskChanged
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.providers.prices import PriceTable
+from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 from atlas_actors.settings import BudgetSettings, ProviderSettings, SocketSettings
 
 Inbox = TaskChanged | AnswerGrew | ExecutorReported | ProvidersChanged | BreakerChanged | CycleEnded
@@ -189,6 +190,8 @@ class Gateway(AsyncActor):
                 return await self._follow(params, None)
             case "task.follow":
                 return await self._follow(params, notify)
+            case "task.progress":
+                return {"tasks": await self._progress(params["ids"])}
             case "task.apply":
                 return await self._settle(params["id"], workspaces.apply)
             case "task.discard":
@@ -208,6 +211,25 @@ class Gateway(AsyncActor):
                 if notify is not None:
                     await _pass_on_rest(follower, notify)
         return await self._door.read(views.task, id)
+
+    async def _progress(self, ids: list[str]) -> list[dict[str, Any]]:
+        """Where tasks stand, with what is known of answers that are being written."""
+        now_ms = self.place.clock.now_ms()
+        found = []
+        for row in await self._door.read(views.progress, ids):
+            characters, last_line = self._followers.so_far(row["id"])
+            began_ms, ended_ms = row.pop("started_at_ms"), row.pop("ended_at_ms")
+            running = row["state"] == "in_progress"
+            found.append(
+                {
+                    **row,
+                    "elapsed_ms": None if began_ms is None else (ended_ms or now_ms) - began_ms,
+                    "tokens": row["tokens"]
+                    + (characters // CHARACTERS_PER_TOKEN if running else 0),
+                    "last_line": last_line,
+                }
+            )
+        return found
 
     async def _settle(self, id: str, act: Callable[[Path, str], Workspace]) -> dict[str, Any]:
         """Act on a task's changes, then have it recorded; one at a time for each task."""
@@ -263,6 +285,7 @@ class Gateway(AsyncActor):
                 for name, settings in self._providers.items()
             ],
             "tasks": await self._read_or_none(views.counts),
+            "handoffs_open": await self._read_or_none(views.handoffs_open),
             "cost_today_usd": await self._read_or_none(views.cost_today_usd),
             "budget_today_usd": self._budget.usd_per_day,
         }

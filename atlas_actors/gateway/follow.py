@@ -13,6 +13,7 @@ from atlas_actors.messages.task import TaskChanged, TaskState
 
 EVENTS_MAX: Final = 10_000  # of one follower that does not read
 OVER_KEPT: Final = 1_000  # ended tasks of which late text is known to be late
+LINE_CHARACTERS: Final = 200
 TEXT_CHARACTERS_MAX: Final = 1_000_000  # kept of one running answer
 _FINAL: Final = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED})
 
@@ -73,6 +74,19 @@ class Followers:
             self._followers[id].remove(follower)
             if not self._followers[id]:
                 del self._followers[id]
+
+    def so_far(self, id: str) -> tuple[int, str]:
+        """Of an answer that is being written: (its characters, its last line)."""
+        text = self._texts.get(id)
+        if text is None:
+            return 0, ""
+        end = ""
+        for piece in reversed(text.pieces):
+            end = piece + end
+            if "\n" in end.strip() or len(end) > LINE_CHARACTERS:
+                break
+        lines = end.strip().splitlines()
+        return text.characters, lines[-1][-LINE_CHARACTERS:] if lines else ""
 
     def changed(self, fact: TaskChanged) -> None:
         """A task's state changed."""

@@ -4,10 +4,11 @@ The schema that `system.describe` shows is the one that calls are held to.
 """
 
 from collections.abc import Awaitable, Callable
+from itertools import chain
 from typing import Any, Final
 
 from atlas_actors.errors import Unavailable
-from atlas_actors.gateway import cycle, outcomes, routing, tasks
+from atlas_actors.gateway import cycle, handoffs, outcomes, routing, schedules, tasks
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import NAME, Method, method, object_schema
 from atlas_actors.gateway.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
@@ -26,26 +27,31 @@ SYSTEM: Final = (
         object_schema({"part": NAME}, "part"),
     ),
 )
-# A group is the part of a method's name before the dot.
+# A group is the part of a method's name before the dot; each is answered by one module.
 GROUPS: Final[dict[str, Answer]] = {
     "route": routing.answer,
     "task": tasks.answer,
+    "schedule": schedules.answer,
+    "handoff": handoffs.answer,
     "outcome": outcomes.answer,
     "cost": outcomes.answer,
     "proposal": cycle.answer,
     "cycle": cycle.answer,
 }
-METHODS: Final = {
-    method.name: method
-    for method in (*SYSTEM, *routing.METHODS, *tasks.METHODS, *outcomes.METHODS, *cycle.METHODS)
-}
+_OF_GROUPS: Final = (
+    routing.METHODS,
+    tasks.METHODS,
+    schedules.METHODS,
+    handoffs.METHODS,
+    outcomes.METHODS,
+    cycle.METHODS,
+)
+METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.
 ABSENT: Final = {
     "memory.": paths.MEMORY,
     "context.": paths.CONTEXT,
     "strategy.": paths.STRATEGIES,
-    "handoff.": paths.HANDOFFS,
-    "schedule.": paths.SCHEDULER,
     "hook.": paths.GATEWAY,
 }
 

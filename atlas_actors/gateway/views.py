@@ -1,7 +1,7 @@
 """Builds the answers that clients rely on from cells and published views."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ PROMPT_CHARACTERS: Final = 200
 _TOKENS: Final = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
 _TASK_COLUMNS: Final = (
     "id, state, prompt, priority, lane, waits_for, created_at_ms, started_at_ms, ended_at_ms,"
-    " result, error, verified_by, maybe_ran, route, workspace, spent_usd, budget_usd"
+    " result, error, verified_by, maybe_ran, route, workspace, spent_usd, budget_usd, due_at_ms,"
+    ' blocked, held, "group", origin, files'
 )
 
 # A list shows beginnings; the whole is in task.get.
@@ -141,6 +142,27 @@ def tasks(state: Path, wanted: str | None, limit: int, before: str | None) -> li
     return [_task(row) for row in rows]
 
 
+def progress(state: Path, ids: Sequence[str]) -> list[Row]:
+    """Where tasks stand: id, state, provider, attempt, waits_for, started_at_ms and ended_at_ms of
+    the newest attempt, tokens of all."""
+    return Reader(state / "tasks.db").rows(
+        "select tasks.id, tasks.state, tasks.lane as provider, tasks.attempts as attempt,"
+        " tasks.waits_for, max(one.started_at_ms) as started_at_ms, tasks.ended_at_ms,"
+        " coalesce(sum(one.input + one.cache_read + one.cache_write + one.output), 0) as tokens"
+        " from inspect_tasks as tasks left join inspect_attempts as one on one.task_id = tasks.id"
+        " where tasks.id in (select value from json_each(?)) group by tasks.id order by tasks.id",
+        (json.dumps(list(ids)),),
+    )
+
+
+def handoffs_open(state: Path) -> int:
+    """How many handoffs wait for somebody to go on with them."""
+    rows = Reader(state / "handoffs.db").rows(
+        "select count(*) as n from inspect_handoffs where state = 'open'"
+    )
+    return int(rows[0]["n"])
+
+
 def state_of(state: Path, id: str) -> str:
     """The state of one task. Raises NotFound."""
     rows = Reader(state / "tasks.db").rows("select state from inspect_tasks where id = ?", (id,))
@@ -152,13 +174,29 @@ def state_of(state: Path, id: str) -> str:
 def _task(row: Row) -> dict[str, Any]:
     route = json.loads(row["route"]) if row["route"] else None
     workspace = json.loads(row["workspace"]) if row["workspace"] else None
+    files = json.loads(row.pop("files"))
     return {
         **row,
+        "files": [{"name": file["name"], "bytes": _bytes(file)} for file in files],
+        "waits_for": row["waits_for"] or _waits_for(row),
         "maybe_ran": bool(row["maybe_ran"]),
         "route": route,
         "workspace": workspace,
         "strategy": None,
     }
+
+
+def _bytes(file: dict[str, Any]) -> int:
+    return int(file.get("bytes") or len(file["text"].encode("utf-8", "replace")))
+
+
+def _waits_for(row: Row) -> str:
+    """Why a pending task has no provider yet, where the row itself says it."""
+    if row["state"] != "pending":
+        return ""
+    if row["blocked"]:
+        return f"comes after {row['blocked']} other{'s' if row['blocked'] > 1 else ''}"
+    return f"waits for its group {row['group']}" if row["held"] else ""
 
 
 def _attempt(row: Row) -> dict[str, Any]:

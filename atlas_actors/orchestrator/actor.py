@@ -60,7 +60,7 @@ class BreakerDue:
 
 
 @attrs.frozen(kw_only=True)
-class LookDue:
+class LeasesDue:
     """What we tell ourselves every few seconds: is every executor with attempts still there?"""
 
 
@@ -90,7 +90,7 @@ Inbox = (
     | ProvidersChanged
     | HandoffTaken
     | BreakerDue
-    | LookDue
+    | LeasesDue
     | DayBegan
     | MoneyCameBack
     | ResetBreaker
@@ -114,6 +114,7 @@ class Orchestrator(StoreActor):
         keep_answers_s: Mapping[str, float],
         interruptions_max: int,
         settings: RoutingSettings,
+        files: Path,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
@@ -128,6 +129,7 @@ class Orchestrator(StoreActor):
             self._answers,
             tiers=settings.tiers,
             interruptions_max=interruptions_max,
+            files=files,
             jitter=jitter,
             on_breaker=self._on_breaker,
             on_money=self._on_money,
@@ -147,7 +149,7 @@ class Orchestrator(StoreActor):
         for name in self._roster.providers:
             self.monitor(paths.executor(name))
         self.tell(paths.TASKS, LanesWanted())
-        self.after(leases.LOOK_S, LookDue())
+        self.after(leases.LOOK_S, LeasesDue())
 
     def on_rollback(self) -> None:
         """A batch was refused: forget what it had begun, take back what it had ended, and have
@@ -194,8 +196,8 @@ class Orchestrator(StoreActor):
                 return self._on_providers_changed(message)
             case HandoffTaken():
                 return self._attempts.handoff_taken(message)
-            case LookDue():
-                return self._on_look_due()
+            case LeasesDue():
+                return self._on_leases_due()
             case BreakerDue():
                 return self._on_breaker_due(message.provider)
             case DayBegan():
@@ -323,9 +325,9 @@ class Orchestrator(StoreActor):
             self._money_is_back = True
             self.after(MONEY_S, MoneyCameBack())
 
-    def _on_look_due(self) -> None:
+    def _on_leases_due(self) -> None:
         """An executor that says nothing any more takes nothing, until it reports again."""
-        self.after(leases.LOOK_S, LookDue())
+        self.after(leases.LOOK_S, LeasesDue())
         for name in self._attempts.look():
             if self._roster.down(name, "it has been silent for too long"):
                 self._tell_lane(name)

@@ -1,11 +1,14 @@
 """Leads attempts: from the journalled start over the executor and the check to what follows."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import attrs
 
 from atlas_actors.actor import Place
+from atlas_actors.attachments import filled
+from atlas_actors.errors import NotFound
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
     AttemptAccepted,
@@ -66,6 +69,7 @@ class Attempts:
         *,
         tiers: Sequence[str],
         interruptions_max: int,
+        files: Path,
         jitter: Callable[[], float],
         on_breaker: Callable[[str], None],
         on_money: Callable[[], None],
@@ -76,6 +80,7 @@ class Attempts:
         self._answers = answers
         self._tiers = tiers
         self._interruptions_max = interruptions_max
+        self._files = files
         self._jitter = jitter
         self._on_breaker = on_breaker
         self._on_money = on_money
@@ -182,7 +187,7 @@ class Attempts:
         """What an executor says that it has; what it should have and has not is lost."""
         name = report.provider
         self._leases.heard(name)
-        for flight in self._accepted(name):
+        for flight in self._flights.accepted(name):
             key = (flight.started.task_id, flight.started.attempt)
             if flight.accepted_by == report.incarnation and key not in report.in_flight:
                 self._cut_off(flight.started, "its executor does not have it any more")
@@ -195,15 +200,15 @@ class Attempts:
 
     def look(self) -> list[str]:
         """One more look at the executors that have attempts: who is silent, and has lost them."""
-        silent = self._leases.look(flight.started.lane for flight in self._accepted())
+        silent = self._leases.look(flight.started.lane for flight in self._flights.accepted())
         for name in silent:
-            for flight in self._accepted(name):
+            for flight in self._flights.accepted(name):
                 self._cut_off(flight.started, "its executor has been silent for too long")
         return silent
 
     def executor_down(self, name: str, down: ActorDown) -> None:
         """What it had has ended with it; what is still in its mail has not."""
-        for flight in self._accepted(name):
+        for flight in self._flights.accepted(name):
             if (flight.accepted_by or 0) <= down.incarnation:
                 self._cut_off(flight.started, f"the executor ended: {down.error}")
         for (task_id, attempt), provider in list(self._flights.elsewhere.items()):
@@ -252,7 +257,11 @@ class Attempts:
     ) -> None:
         """Reserve its worst case, then give it to its executor."""
         settings = self._roster.settings[started.lane]
-        prompt = build_prompt(started.request, started.last_error)
+        try:
+            prompt = build_prompt(filled(self._files, started.request), started.last_error)
+        except NotFound as gone:
+            self._end_early(started, End.REFUSED, Fault.TASK, gone.message)
+            return
         deadline_s = settings.deadline_s
         if started.deadline_ms is not None:
             left_s = (started.deadline_ms - self._desk.place.clock.now_ms()) / 1000
@@ -293,14 +302,6 @@ class Attempts:
         )
         # An executor that parks or crashes meanwhile gives it back as a RequestFailed.
         self._desk.entrust(paths.executor(started.lane), order)
-
-    def _accepted(self, name: str | None = None) -> list[Flight]:
-        """The flights that an executor has in hand."""
-        return [
-            flight
-            for flight in self._flights.all()
-            if flight.accepted_by is not None and name in (None, flight.started.lane)
-        ]
 
     def _cut_off(self, started: AttemptStarted, error: str) -> None:
         self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error, begun=True)

@@ -42,6 +42,14 @@ class Flights:
         """Every flight."""
         return list(self._flights.values())
 
+    def accepted(self, name: str | None = None) -> list[Flight]:
+        """Those that an executor (this one) has in hand."""
+        return [
+            flight
+            for flight in self._flights.values()
+            if flight.accepted_by is not None and name in (None, flight.started.lane)
+        ]
+
     def known(self, key: Key) -> bool:
         """Whether somebody will say how it ended."""
         return key in self._flights or key in self.elsewhere

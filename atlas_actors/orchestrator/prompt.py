@@ -23,12 +23,13 @@ def size_bytes(request: Request) -> int:
     texts = [request.prompt, _schema(request)]
     texts += [part for file in request.files for part in (file.name, file.text)]
     size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+    size += sum(file.bytes for file in request.files)
     return size + EXTRA_BYTES * (1 + len(request.files))
 
 
 def characters(request: Request) -> int:
     """How long the prompt will be, in characters."""
-    files = sum(len(file.text) + len(file.name) for file in request.files)
+    files = sum(len(file.text) + file.bytes + len(file.name) for file in request.files)
     return len(request.prompt) + len(_schema(request)) + files
 
 

@@ -218,7 +218,8 @@ class Proposals(StoreActor):
         if id is None:
             return None
         self._sent_s.pop(id, None)
-        if fact.code in (UsageError.code, NotFound.code):
+        gone = isinstance(request, RetryTask) and fact.code == NotFound.code
+        if gone or fact.code == UsageError.code:
             records.give_up(self.store, id, fact.error, self.place.clock.now_ms())
             logger.warning("proposal.given_up", id=id, error=fact.error)
             return None

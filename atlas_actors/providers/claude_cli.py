@@ -2,15 +2,18 @@
 
 Wire facts (measured with 2.1.330): errors keep subtype success, so is_error, api_error_status and
 terminal_reason decide; a prompt that a hook blocked exits 0 with no turn; modelUsage and
-total_cost_usd are sums over the session; usage is zero on some errors and leaves out subagents.
+total_cost_usd are sums over the session since its last cost-state, a line that its transcript gets
+when a run ends in order (a killed one is not in the sums); usage is zero on some errors and leaves
+out subagents; --max-turns and --max-budget-usd count from where a session is gone on with.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from atlas_actors.messages.execution import End, Fault, Usage
 from atlas_actors.providers.cli import Job, Launch, Totals, passed_on, words
+from atlas_actors.providers.trail import Trail, text_of
 from atlas_actors.providers.wire import (
     END_OF,
     SYSTEM,
@@ -24,15 +27,20 @@ from atlas_actors.providers.wire import (
     name_of,
     object_of,
     part,
+    rows_of,
     whole,
 )
 
 COMMAND: Final = "claude"
 KEY_AS: Final = "ANTHROPIC_API_KEY"
 LOGIN_FILES: Final[tuple[str, ...]] = (".claude/.credentials.json",)
+TRANSCRIPTS: Final = ".claude/projects/**/*.jsonl"
+SESSION_LOST: Final = "no conversation found"
 RETRIES: Final = 2  # its own, for a hiccup within a long run; ours come after it has ended
 _READ_TOOLS: Final = ("Read", "Glob", "Grep")
 _WRITE_TOOLS: Final = (*_READ_TOOLS, "Edit", "Write", "NotebookEdit")
+# What only looks or plans is no step of the work.
+_LOOKS: Final = frozenset({*_READ_TOOLS, "LS", "TodoWrite", "WebSearch", "WebFetch"})
 _LENGTH: Final = frozenset({"max_turns", "max_tokens"})
 _QUIET: Final = (
     "DISABLE_TELEMETRY",
@@ -57,7 +65,8 @@ def launch(job: Job, environment: Mapping[str, str]) -> Launch:
         *("--output-format", "stream-json", "--verbose", "--include-partial-messages"),
         *(("--model", job.ask.model) if job.ask.model else ()),
         *("--max-turns", str(job.turns_max)),
-        *("--session-id", job.session, "--no-session-persistence"),
+        *("--resume" if job.resumes else "--session-id", job.session),
+        *(() if job.keeps else ("--no-session-persistence",)),
         *("--settings", json.dumps({"disableAllHooks": True})),
         *("--setting-sources", ""),
         "--strict-mcp-config",
@@ -90,18 +99,39 @@ def launch(job: Job, environment: Mapping[str, str]) -> Launch:
     return Launch(arguments=tuple(arguments), environment=variables, stdin=job.ask.prompt)
 
 
-def run_reader() -> "RunReader":
-    """For one run."""
-    return RunReader()
+def run_reader(folder: str = "") -> "RunReader":
+    """For one run in this folder."""
+    return RunReader(folder)
+
+
+def totals_in(transcript: Iterable[bytes]) -> Totals | None:
+    """The last sums in a transcript; None before the model's first answer."""
+    sums, answered = Totals(), False
+    for line in transcript:
+        if not answered and b'"assistant"' in line:
+            answered = _kind(line) == "assistant"
+        if b'"cost-state"' in line and _kind(line) == "cost-state":
+            state = object_of(line)
+            sums = totals_of({**state, "total_cost_usd": state.get("totalCostUSD")})
+    return sums if answered else None
+
+
+def _kind(line: bytes) -> object:
+    """The type of a line; nothing of one that was cut in the middle."""
+    try:
+        return object_of(line).get("type")
+    except WireError:
+        return None
 
 
 class RunReader:
     """The lines of one run: init, stream events, messages, and one result."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str = "") -> None:
         self.answer = Answer()
         self.totals = Totals()
         self.session = ""
+        self.trail = Trail(folder)
         self._result: dict[str, Any] | None = None
         self._retry = ""
         self._worked = False  # the model has answered at least once
@@ -122,6 +152,14 @@ class RunReader:
                 self._retry = f"it retried after HTTP {status}: {why}"
             case "stream_event" if value.get("parent_tool_use_id") is None:
                 yield from self._stream(part(value, "event"))
+            case "assistant":
+                for block in rows_of(part(value, "message").get("content")):
+                    self._on_tool(block)
+            case "user":
+                for block in rows_of(part(value, "message").get("content")):
+                    if block.get("type") == "tool_result":
+                        id = name_of(block.get("tool_use_id"))
+                        self.trail.end(id, failed=bool(block.get("is_error")))
             case "result":
                 self._result = value
                 self.session = name_of(value.get("session_id")) or self.session
@@ -129,11 +167,33 @@ class RunReader:
 
     def _stream(self, event: Mapping[str, Any]) -> Iterator[str]:
         text = part(event, "delta").get("text")
+        if isinstance(text, str):
+            self.trail.say(whole(text))
         if event.get("type") == "message_start" and self.answer.text:
             text = "\n\n"  # what it says after a tool call
+            self.trail.pause()
         if isinstance(text, str) and text:
             self.answer.text += text
             yield whole(text)
+
+    def _on_tool(self, block: Mapping[str, Any]) -> None:
+        """It begins to use a tool; what comes of it is told by a later line."""
+        if block.get("type") != "tool_use":
+            return
+        name, given = name_of(block.get("name")), part(block, "input")
+        if name == "TodoWrite":
+            rows = rows_of(given.get("todos"))
+            open_rows = [row for row in rows if row.get("status") != "completed"]
+            self.trail.plan([text_of(row.get("content")) for row in open_rows])
+        if name in _LOOKS:
+            return
+        file = text_of(given.get("file_path") or given.get("notebook_path"))
+        id, command = name_of(block.get("id")), text_of(given.get("command"))
+        if file:
+            where = self.trail.place(file)
+            self.trail.begin(id, f"{name} {where}", (where,))
+        else:
+            self.trail.begin(id, f"{name}: {command}" if command else name)
 
     def end(self, code: int, stderr: str, before: Totals) -> CallEnd:
         """The result line decides; without one the run was cut off."""

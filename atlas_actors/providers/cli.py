@@ -1,11 +1,12 @@
 """What the two command-line clients share as providers: how a run is launched and read; pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 import attrs
 
 from atlas_actors.messages.execution import Usage
+from atlas_actors.providers.trail import Trail
 from atlas_actors.providers.wire import Answer, Ask, CallEnd
 
 # The only variables of ours that a client gets; keys and CLAUDE*, CODEX*, OPENAI* are not of them.
@@ -42,6 +43,8 @@ class Job:
     writes: bool  # it may change files in `folder`
     reads: bool  # it may read files there
     session: str
+    resumes: bool = False  # `session` is gone on with, and not begun
+    keeps: bool = False  # it can be gone on with later: its transcript stays in `home`
     key: str = ""
     key_as: str = ""
     base_url: str = ""
@@ -86,6 +89,7 @@ class RunReader(Protocol):
     answer: Answer
     totals: Totals
     session: str
+    trail: Trail
 
     def read(self, line: bytes) -> Iterator[str]:
         """The new pieces of text in one line. Raises WireError when the run must be ended."""
@@ -101,12 +105,18 @@ class Client(Protocol):
     COMMAND: str
     KEY_AS: str
     LOGIN_FILES: tuple[str, ...]
+    TRANSCRIPTS: str  # where in its home the sessions are, and only they, as a glob
+    SESSION_LOST: str  # in the error when it does not find the session, in lower case
 
     def launch(self, job: Job, environment: Mapping[str, str]) -> Launch:
         """What to start; `environment` is ours, of which little is passed on."""
 
-    def run_reader(self) -> RunReader:
-        """For one run."""
+    def run_reader(self, folder: str = "") -> RunReader:
+        """For one run in this folder."""
+
+    def totals_in(self, transcript: Iterable[bytes]) -> Totals | None:
+        """What the client will count from when it goes on with this session; None when its model
+        has not answered yet, and there is nothing to go on with."""
 
 
 def passed_on(environment: Mapping[str, str]) -> dict[str, str]:

@@ -2,16 +2,19 @@
 
 Wire facts (measured with 0.169.0): usage is a sum over the thread and includes what was cached;
 errors are prose without a status; a refused connection is retried for ever; a blocked prompt ends
-as turn.completed with no usage; an error item is a warning, only turn.failed is final.
+as turn.completed with no usage; an error item is a warning, only turn.failed is final; the sum
+that a thread is gone on with stands in its transcript after each answer, a killed run's too.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from atlas_actors.messages.execution import End, Fault, Usage
 from atlas_actors.providers.cli import Job, Launch, Totals, passed_on, words
+from atlas_actors.providers.trail import Trail, text_of
 from atlas_actors.providers.wire import (
     Answer,
     CallEnd,
@@ -23,14 +26,18 @@ from atlas_actors.providers.wire import (
     name_of,
     object_of,
     part,
+    rows_of,
     whole,
 )
 
 COMMAND: Final = "codex"
 KEY_AS: Final = "CODEX_API_KEY"
 LOGIN_FILES: Final[tuple[str, ...]] = ("auth.json",)
+TRANSCRIPTS: Final = "sessions/**/*.jsonl"
+SESSION_LOST: Final = "no rollout found"
 RETRIES: Final = 1
 IDLE_MS: Final = 120_000
+COMMAND_CHARACTERS: Final = 20_000  # a longer one is shown as it is
 # It retries these without end, whatever its limits.
 _NO_NETWORK: Final = "waiting for network"
 # The classes of errors that are only prose, the first that matches; numbers as whole words.
@@ -45,9 +52,10 @@ _PROSE: Final = (
 
 
 def launch(job: Job, environment: Mapping[str, str]) -> Launch:
-    """Hooks off, in its own sandbox, nothing kept; the prompt comes by standard input."""
+    """Hooks off, in its own sandbox; the prompt comes by standard input."""
     arguments = [
-        *("exec", "--json", "--ephemeral", "--skip-git-repo-check", "--disable", "hooks"),
+        *("exec", "--json", "--skip-git-repo-check", "--disable", "hooks"),
+        *(() if job.keeps else ("--ephemeral",)),
         *("-s", "workspace-write" if job.writes else "read-only"),
         *("-C", job.folder),
         *(("-m", job.ask.model) if job.ask.model else ()),
@@ -76,7 +84,7 @@ def launch(job: Job, environment: Mapping[str, str]) -> Launch:
     if job.ask.schema is not None:
         files["schema.json"] = json.dumps(job.ask.schema)
         arguments += ["--output-schema", "{scratch}/schema.json"]
-    arguments.append("-")
+    arguments += ["resume", job.session, "-"] if job.resumes else ["-"]
     variables = {
         **passed_on(environment),
         "HOME": job.home,
@@ -90,18 +98,39 @@ def launch(job: Job, environment: Mapping[str, str]) -> Launch:
     )
 
 
-def run_reader() -> "RunReader":
-    """For one run."""
-    return RunReader()
+def run_reader(folder: str = "") -> "RunReader":
+    """For one run in this folder."""
+    return RunReader(folder)
+
+
+def totals_in(transcript: Iterable[bytes]) -> Totals | None:
+    """The last sums in a transcript; None before the model's first answer."""
+    sums, answered = Totals(), False
+    for line in transcript:
+        if b'"token_count"' not in line and (answered or b'"response_item"' not in line):
+            continue
+        try:
+            value = object_of(line)
+        except WireError:
+            continue  # cut in the middle
+        said = part(value, "payload")
+        if value.get("type") == "response_item":
+            kind = str(said.get("type"))
+            answered = answered or kind.endswith("_call") or said.get("role") == "assistant"
+        elif said.get("type") == "token_count":
+            usage = part(part(said, "info"), "total_token_usage")
+            sums = Totals(usage=usage_of(usage)) if usage else sums
+    return sums if answered else None
 
 
 class RunReader:
     """The lines of one run: a thread, items, and the turn's end."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str = "") -> None:
         self.answer = Answer()
         self.totals = Totals()
         self.session = ""
+        self.trail = Trail(folder)
         self._messages: list[str] = []
         self._completed = False
         self._worked = False  # the model has answered at least once
@@ -114,15 +143,20 @@ class RunReader:
             value = object_of(line)
         except WireError:
             return  # a warning in prose
-        kind = part(value, "item").get("type")
+        item = part(value, "item")
+        kind = item.get("type")
         self._worked = self._worked or kind not in (None, "error")
+        if str(value.get("type")).startswith("item."):
+            self._on_item(item, over=value.get("type") == "item.completed")
         match value.get("type"):
             case "thread.started":
                 self.session = name_of(value.get("thread_id"))
             case "item.completed" if kind == "agent_message":
-                text = part(value, "item").get("text")
+                text = item.get("text")
                 if isinstance(text, str) and text:
                     self._messages.append(whole(text))
+                    self.trail.pause()
+                    self.trail.say(self._messages[-1])
                     yield ("\n\n" if len(self._messages) > 1 else "") + self._messages[-1]
             case "turn.completed":
                 self._completed = True
@@ -133,6 +167,23 @@ class RunReader:
                 self._error = error_text(value)
                 if _NO_NETWORK in self._error.lower():
                     raise WireError(self._error, Fault.NETWORK)
+
+    def _on_item(self, item: Mapping[str, Any], *, over: bool) -> None:
+        """A step begins or ends, or its list of steps has changed."""
+        id, kind = name_of(item.get("id")), item.get("type")
+        if kind == "todo_list":
+            rows = rows_of(item.get("items"))
+            self.trail.plan([text_of(row.get("text")) for row in rows if not row.get("completed")])
+        elif kind == "command_execution":
+            self.trail.begin(id, f"Bash: {_command(text_of(item.get('command')))}")
+        elif kind == "file_change":
+            changes = rows_of(item.get("changes"))
+            files = [self.trail.place(text_of(change.get("path"))) for change in changes]
+            self.trail.begin(id, f"Edit {', '.join(files)}", tuple(files))
+        elif kind == "mcp_tool_call":
+            self.trail.begin(id, f"{name_of(item.get('server'))}: {name_of(item.get('tool'))}")
+        if over:
+            self.trail.end(id, failed=item.get("status") not in (None, "completed"))
 
     def end(self, code: int, stderr: str, before: Totals) -> CallEnd:
         """turn.completed with usage is an answer: the last message."""
@@ -163,6 +214,15 @@ def usage_of(usage: Mapping[str, Any]) -> Usage:
         output=count(usage.get("output_tokens")),
         reasoning=count(usage.get("reasoning_output_tokens")),
     )
+
+
+def _command(said: str) -> str:
+    """What was run, without the shell that it is wrapped in."""
+    try:
+        parts = shlex.split(said) if len(said) < COMMAND_CHARACTERS else []
+    except ValueError:
+        parts = []
+    return parts[2] if len(parts) == 3 and parts[1] in ("-c", "-lc") else said
 
 
 def fault_of_words(said: str) -> Fault:

@@ -7,7 +7,9 @@ from typing import Any, ClassVar, Final
 
 from loguru import logger
 
+from atlas_actors import failpoints
 from atlas_actors.actor import Place
+from atlas_actors.attachments import prune
 from atlas_actors.clock import Ids
 from atlas_actors.errors import AtlasError, Conflict, NotFound
 from atlas_actors.messages import paths
@@ -82,6 +84,7 @@ class Tasks(StoreActor):
 
     inbox = Inbox
     schema = Path(__file__).with_name("schema")
+    committed_point = "tasks.committed"
     durable: ClassVar[frozenset[type]] = frozenset(
         {SubmitTask, SubmitTasks, ImportTasks, CancelTask, RetryTask, SettleWorkspace}
     )
@@ -94,9 +97,11 @@ class Tasks(StoreActor):
         settings: TaskSettings,
         epoch: int,
         groups: Mapping[str, GroupSettings] | None = None,
+        files: Path | None = None,
     ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
         self._settings = settings
+        self._files = files
         self._epoch = epoch
         self._limits = Limits(self)
         self._offers = Offers(self)
@@ -148,6 +153,7 @@ class Tasks(StoreActor):
         self._offers.forget()
         self._offers.count()
         self._limits.forget()
+        self._lanes.begun = 0
         self._lanes.touch_all()
         self._lanes.count_running()
         self._groups.touch_all()
@@ -215,12 +221,18 @@ class Tasks(StoreActor):
 
     def on_commit(self) -> None:
         """What memory held back for the case that the disk refuses."""
+        if self._lanes.begun:
+            failpoints.passing("tasks.claimed")
         self._lanes.keep()
         self._groups.keep()
 
     def prune(self, before_ms: int) -> bool:
-        """Delete tasks that ended before then, with their attempts."""
-        return records.prune(self.store, before_ms, PRUNE_ROWS) >= PRUNE_ROWS
+        """Delete tasks that ended before then, with their attempts, and files of no task."""
+        if records.prune(self.store, before_ms, PRUNE_ROWS) >= PRUNE_ROWS:
+            return True
+        if self._files is not None:
+            prune(self._files, lambda hashes: records.hashes_in_use(self.store, hashes))
+        return False
 
     # What the parts of this room use.
 
@@ -262,7 +274,11 @@ class Tasks(StoreActor):
         now_ms, count = self.place.clock.now_ms(), 0
         for task in message.tasks:
             columns, attempts = columns_of(task, now_ms)
-            count += records.take_over(self.store, columns, attempts)
+            needs = dependencies.known(self.store, task.get("after", ()))
+            blocked = sum(row["state"] in dependencies.UNFINISHED for row in needs)
+            if records.take_over(self.store, columns, attempts, blocked):
+                dependencies.bind(self.store, columns["id"], needs)
+                count += 1
         self._endings.deadlines_changed()
         self._groups.touch_all()
         return TasksImported(count=count)

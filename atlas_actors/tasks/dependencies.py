@@ -15,11 +15,20 @@ def found(store: Store, after: Sequence[str]) -> list[Row]:
     """The tasks (id, state) that ids or keys name. Raises NotFound."""
     needs = {}
     for name in after:
-        row = store.row("select id, state from tasks where id = ?1 or key = ?1", (name,))
+        row = _named(store, name)
         if row is None:
             raise NotFound(f"there is no task {name} to come after", cure="name an id, or its key")
         needs[row["id"]] = row
     return list(needs.values())
+
+
+def known(store: Store, after: Sequence[str]) -> list[Row]:
+    """Those of these tasks that are here: id, state."""
+    return [row for row in (_named(store, name) for name in after) if row is not None]
+
+
+def _named(store: Store, name: str) -> Row | None:
+    return store.row("select id, state from tasks where id = ?1 or key = ?1", (name,))
 
 
 def bind(store: Store, id: str, needs: Sequence[Row]) -> None:

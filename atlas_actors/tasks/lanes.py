@@ -49,6 +49,7 @@ class Lanes:
         self._running: dict[str, int] = {}
         self._stale: set[str] = set()  # in which something may be ready to start
         self._changed = False
+        self.begun = 0  # since the last commit
 
     def count_running(self) -> None:
         """Count anew what the rows say."""
@@ -100,6 +101,7 @@ class Lanes:
         """The batch is on disk."""
         self._changed = False
         self._stale.clear()
+        self.begun = 0
 
     def start_ready(self) -> int:
         """Fill the free slots of the lanes in which something may be ready; how many."""
@@ -138,6 +140,7 @@ class Lanes:
     def _start(self, id: str, lane: str, now_ms: int) -> None:
         row = claims.start_attempt(self._desk.store, id, lane, self._epoch, now_ms)
         self._running[lane] = self._running.get(lane, 0) + 1
+        self.begun += 1
         self._on_start()
         self._desk.tell(paths.ORCHESTRATOR, self._started(row, lane))
         self._desk.changed(row, TaskState.IN_PROGRESS, "pending")

@@ -50,7 +50,9 @@ def add(
     )
 
 
-def take_over(store: Store, task: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> bool:
+def take_over(
+    store: Store, task: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]], blocked: int
+) -> bool:
     """Insert a task with its attempts as another daemon has exported it; False: it is there."""
     known = store.row(
         "select 1 from tasks where id = ?1 or (key is not null and key = ?2)",
@@ -58,7 +60,7 @@ def take_over(store: Store, task: Mapping[str, Any], attempts: Sequence[Mapping[
     )
     if known is not None:
         return False
-    _insert(store, task)
+    _insert(store, {**task, "blocked": blocked})
     for attempt in attempts:
         _insert(store, {**attempt, "task_id": task["id"]}, table="attempts")
     return True

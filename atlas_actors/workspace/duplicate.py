@@ -17,12 +17,16 @@ def git_dir_of(root: Path) -> Path:
     return root.with_name(f"{root.name}.git")
 
 
-def make(source: Path, folder: Path, task_id: str) -> str:
-    """Make folder/<task> anew and give its base, the same one at every attempt."""
+def make(source: Path, folder: Path, task_id: str, *, keep: bool) -> str:
+    """Make folder/<task> anew and give its base, the same one at every attempt. With `keep`, a copy
+    that is there stays as it is."""
     root = folder / task_id
     git_dir = git_dir_of(root)
     with one_at_a_time(source):
         base = store(git_dir).commit(base_ref(task_id)) if git_dir.is_dir() else None
+        if keep and base is not None and is_whole(root):
+            (git_dir / "index.lock").unlink(missing_ok=True)  # of a git that was killed
+            return base
         remove_tree(root)
         if base is None:
             remove_tree(git_dir)
@@ -30,6 +34,14 @@ def make(source: Path, folder: Path, task_id: str) -> str:
             return _start(root, git_dir)
         _restore(root, git_dir, base)
         return base
+
+
+def is_whole(root: Path) -> bool:
+    """Whether the task's copy is there, and was made to its end."""
+    if root.is_symlink() or not (root / ".git").exists():
+        return False
+    git_dir = git_dir_of(root)
+    return git_dir.is_dir() and store(git_dir).commit(base_ref(root.name)) is not None
 
 
 def remove(root: Path) -> None:
@@ -58,10 +70,11 @@ def _restore(root: Path, git_dir: Path, base: str) -> None:
     for stale in [git_dir / "index", *git_dir.glob("*.lock"), *git_dir.glob("refs/**/*.lock")]:
         stale.unlink(missing_ok=True)
     root.mkdir()
-    (root / ".git").write_text(f"gitdir: {git_dir}\n", "utf-8", "surrogateescape")
     git = Git(at=root, git_dir=git_dir, tree=root)
     branch = f"refs/heads/{branch_of(root.name)}"
     git.run("update-ref", branch, base)
     git.run("symbolic-ref", "HEAD", branch)
     git.run("read-tree", base)
     git.run("checkout-index", "--all", "--force")
+    # Last: without it the copy is not whole.
+    (root / ".git").write_text(f"gitdir: {git_dir}\n", "utf-8", "surrogateescape")

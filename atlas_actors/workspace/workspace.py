@@ -4,6 +4,7 @@
        ▲                                       │                      └─▶ discard
        └──────────── the next attempt ─────────┘
 
+The next attempt begins anew; only one that goes on with an interrupted one keeps what is there.
 A worktree in a git repository, a copy elsewhere, or the directory itself (in place). Only apply
 changes the person's files, and nothing here changes their index, their HEAD or their stash.
 """
@@ -24,8 +25,11 @@ DIFF_BYTES_MAX: Final = 8 * 1_048_576
 TASK_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
-def prepare(folder: Path, task_id: str, cwd: str, *, in_place: bool) -> Workspace:
-    """A directory for a task that works in `cwd`; another attempt gets it as it was at first.
+def prepare(
+    folder: Path, task_id: str, cwd: str, *, in_place: bool, keep: bool = False
+) -> Workspace:
+    """A directory for a task that works in `cwd`; another attempt gets it as it was at first, or
+    with `keep` as the one before it has left it.
 
     `folder` ($ATLAS_HOME/workspaces) is made if need be. Raises UsageError for a directory that
     cannot be used, Conflict when the task's branch is in use, Unavailable without git.
@@ -40,15 +44,13 @@ def prepare(folder: Path, task_id: str, cwd: str, *, in_place: bool) -> Workspac
     where = where.resolve()
     folder.mkdir(0o700, parents=True, exist_ok=True)
     folder = folder.resolve()
-    repository = find(where)
-    if repository and _is_ignored(repository, where):
-        repository = None
+    repository = _repository_of(where)
     source = repository.top if repository else where
     head = repository.head() if repository else None
     if repository and head:
-        kind, base = "worktree", worktree.make(repository, head, folder, task_id)
+        kind, base = "worktree", worktree.make(repository, head, folder, task_id, keep=keep)
     else:
-        kind, base = "copy", duplicate.make(source, folder, task_id)
+        kind, base = "copy", duplicate.make(source, folder, task_id, keep=keep)
     root = folder / task_id
     return Workspace(
         kind=kind,
@@ -58,6 +60,20 @@ def prepare(folder: Path, task_id: str, cwd: str, *, in_place: bool) -> Workspac
         branch=worktree.branch_of(task_id),
         base=base,
     )
+
+
+def is_left(folder: Path, task_id: str, cwd: str) -> bool:
+    """Whether the directory of an earlier attempt is there, whole, to go on in.
+
+    Raises UsageError for a directory that cannot be used, Unavailable without git.
+    """
+    if not TASK_ID.fullmatch(task_id) or not Path(cwd).is_dir():
+        return False
+    repository = _repository_of(Path(cwd).resolve())
+    root = folder.resolve() / task_id
+    if repository and repository.head():
+        return worktree.is_whole(repository.store, root)
+    return duplicate.is_whole(root)
 
 
 def collect(workspace: Workspace) -> Workspace:
@@ -167,6 +183,12 @@ def discard(workspace: Workspace) -> Workspace:
         _check_open(workspace)
     _remove(workspace)
     return attrs.evolve(workspace, state="discarded")
+
+
+def _repository_of(where: Path) -> Repository | None:
+    """The repository that a directory belongs to."""
+    repository = find(where)
+    return None if repository and _is_ignored(repository, where) else repository
 
 
 def _is_ignored(repository: Repository, where: Path) -> bool:

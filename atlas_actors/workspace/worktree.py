@@ -23,12 +23,16 @@ def base_ref(task_id: str) -> str:
     return f"refs/atlas-base/{task_id}"
 
 
-def make(repository: Repository, head: str, folder: Path, task_id: str) -> str:
-    """Make folder/<task> anew and give its base, the same one at every attempt."""
+def make(repository: Repository, head: str, folder: Path, task_id: str, *, keep: bool) -> str:
+    """Make folder/<task> anew and give its base, the same one at every attempt. With `keep`, a
+    checkout that is there stays as it is."""
     root, branch, store = folder / task_id, branch_of(task_id), repository.store
     with one_at_a_time(repository.common):
         check_branch(store, branch, root)
         base = store.commit(base_ref(task_id))
+        if keep and base is not None and is_whole(store, root):
+            _drop_stale_index_lock(store, root)
+            return base
         if base is None:
             base = _save(repository, head, folder)
             store.run("update-ref", base_ref(task_id), base)
@@ -36,6 +40,17 @@ def make(repository: Repository, head: str, folder: Path, task_id: str) -> str:
         drop_stale_lock(store, branch)
         store.run("worktree", "add", "--force", "--quiet", "-B", branch, str(root), base)
     return base
+
+
+def is_whole(store: Git, root: Path) -> bool:
+    """Whether the task's checkout is there, and was made to its end."""
+    if root.is_symlink() or not (root / ".git").exists() or not store.commit(base_ref(root.name)):
+        return False
+    private = private_git_dir(store.at, root)
+    if private is None:
+        return False
+    lock = private / "locked"  # git holds it, with this word, while it fills a checkout
+    return not (lock.is_file() and lock.read_bytes().strip() == b"initializing")
 
 
 def remove(store: Git, root: Path) -> None:
@@ -77,6 +92,13 @@ def private_git_dir(common: Path, root: Path) -> Path | None:
 def drop_stale_lock(store: Git, branch: str) -> None:
     """Remove the lock that a killed task left on its own branch."""
     (store.at / "refs" / "heads" / f"{branch}.lock").unlink(missing_ok=True)
+
+
+def _drop_stale_index_lock(store: Git, root: Path) -> None:
+    """Remove the lock of a git that was killed: the work could not use git any more."""
+    private = private_git_dir(store.at, root)
+    if private is not None:
+        (private / "index.lock").unlink(missing_ok=True)
 
 
 def _clear(store: Git, root: Path) -> None:

@@ -135,6 +135,7 @@ class Cascade:
                 "budget": config.budget,
                 "keep_answers_s": {},
                 "interruptions_max": 10,
+                "files": config.home.files,
                 "settings": config.routing,
             },
         )

@@ -14,9 +14,9 @@ import anyio
 import attrs
 import pytest
 
+from atlas_actors import process, run
 from atlas_actors.config import Home
 from atlas_actors.errors import Unavailable
-from atlas_actors.executor import cli, process
 from atlas_actors.executor.cli import CliBackend
 from atlas_actors.messages.execution import End, Fault, Usage
 from atlas_actors.orphans import end_orphans
@@ -218,35 +218,18 @@ def test_a_refused_key_that_a_command_has_changed_since_is_taken_up(tmp_path):
     assert client.key == "new-key-5678"
 
 
-def test_a_session_that_goes_on_is_charged_by_the_difference(tmp_path):
-    body = """
-        said = json.loads(sys.stdin.read())
-        claude("x", session=said[0], usage=said[1:])
-    """
-    client = backend(tmp_path, body)
-
-    def spent(*said):
-        ended = asked(client, json.dumps(said))
-        return ended.answer.usage.input, ended.cost_usd
-
-    assert spent("s", 10, 5) == (10, 0.01)
-    assert spent("s", 25, 8) == (15, 0.015)
-    assert spent("other", 25, 8) == (25, 0.025)
-    assert spent("s", 25, 9) == (0, 0.0)
-
-
 # What it may do.
 
 
 def test_an_endless_line_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "LINE_BYTES_MAX", 100_000)
+    monkeypatch.setattr(run, "LINE_BYTES_MAX", 100_000)
     ended = asked(backend(tmp_path, 'while True: sys.stdout.write("x" * 10_000)'))
     assert (ended.end, ended.fault) == (End.UNREACHABLE, Fault.SERVER)
     assert "line of more than 100000 bytes" in ended.error
 
 
 def test_endless_lines_are_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "OUTPUT_BYTES_MAX", 100_000)
+    monkeypatch.setattr(run, "OUTPUT_BYTES_MAX", 100_000)
     ended = asked(backend(tmp_path, 'while True: line("x" * 1_000)'))
     assert (ended.end, ended.fault) == (End.UNREACHABLE, Fault.SERVER)
     assert "more than 100000 bytes" in ended.error
@@ -362,7 +345,7 @@ BODIES = {
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_run_leaves_no_file_open(tmp_path, monkeypatch, body):
-    monkeypatch.setattr(cli, "LINE_BYTES_MAX", 100_000)
+    monkeypatch.setattr(run, "LINE_BYTES_MAX", 100_000)
     client = backend(tmp_path, body)
 
     async def runs():

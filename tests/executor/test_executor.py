@@ -2,100 +2,29 @@
 
 import socket
 import threading
-from queue import SimpleQueue
 
 import attrs
 import pytest
 
-from atlas_actors.actor import Actor
-from atlas_actors.config import Home
 from atlas_actors.errors import Unavailable
-from atlas_actors.executor.actor import Executor
+from atlas_actors.executor import actor
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
     AnswerGrew,
     AttemptAccepted,
     AttemptEnded,
-    AttemptStarted,
     CancelAttempt,
     End,
     ExecutorReported,
     Fault,
-    Request,
-    RunAttempt,
+    ReportExecutor,
     Usage,
 )
-from atlas_actors.messages.routing import Route
 from atlas_actors.settings import ProviderSettings
-from supervisors.child import ChildSpec, SupervisorSpec
 from supervisors.requests import ListChildren
-from supervisors.supervisor import Supervisor
+from tests.support.executors import House
 from tests.support.model_server import hold, model_server, say, status
-from tests.support.trees import WAIT_S, Tree
-
-ROUTE = Route(
-    id="r", layer=1, rule="x", intent="data_text", confidence=0.9, abstained=False, tier="free",
-    agent=None, complexity=3, difficulty=0.2, mode="normal", reason="",
-)  # fmt: skip
-
-
-class Ear(Actor):
-    """Stands where another actor would, and keeps what it is told."""
-
-    inbox = AttemptAccepted | AttemptEnded | ExecutorReported | AnswerGrew
-
-    def __init__(self, place, *, heard):
-        super().__init__(place)
-        self.heard = heard
-
-    def on_receive(self, message):
-        self.heard.put(message)
-
-
-class House:
-    """An executor at its real path, with ears where orchestrator and gateway would be."""
-
-    def __init__(self, tmp_path, settings):
-        self.heard = {"orchestrator": SimpleQueue(), "gateway": SimpleQueue()}
-        (tmp_path / "log").mkdir(exist_ok=True)
-        executor = ChildSpec(
-            id="executor.x",
-            actor=Executor,
-            arguments={"home": Home(root=tmp_path), "settings": settings},
-        )
-        groups = {
-            "work": (self._ear("orchestrator"),),
-            "door": (self._ear("gateway"),),
-            "executors": (executor,),
-        }
-        self.tree = Tree(SupervisorSpec(children=tuple(
-            ChildSpec(id=id, actor=Supervisor, arguments={"spec": SupervisorSpec(children=kids)})
-            for id, kids in groups.items()
-        )), root="atlas")  # fmt: skip
-        self.tree.first_report()
-
-    def _ear(self, name):
-        return ChildSpec(id=name, actor=Ear, arguments={"heard": self.heard[name]})
-
-    def run(self, prompt="hello", schema=None, attempt=1, deadline_s=WAIT_S):
-        request = Request(prompt=prompt, schema=schema)
-        started = AttemptStarted(
-            task_id="t", attempt=attempt, epoch=1, lane="x", request=request, route=ROUTE,
-            answers_asked=1, attempts_max=3, interruptions=0,
-        )  # fmt: skip
-        self.tree.directory.ref(paths.executor("x")).tell(
-            RunAttempt(started=started, prompt=prompt, deadline_s=deadline_s)
-        )
-
-    def hear(self, kind, who="orchestrator"):
-        while True:
-            message = self.heard[who].get(timeout=WAIT_S)
-            if isinstance(message, kind):
-                return message
-
-    def ended(self, **fields):
-        self.run(**fields)
-        return self.hear(AttemptEnded)
+from tests.support.trees import WAIT_S
 
 
 def settings(url, **changes):
@@ -136,17 +65,6 @@ def test_a_server_that_cannot_stream_is_asked_for_the_whole(server, tmp_path, st
     house = House(tmp_path, settings(server.url, stream=stream))
     house.ended()
     assert server.requests[0]["stream"] is stream
-    house.tree.stop()
-
-
-def test_more_requests_a_minute_than_allowed_wait(server, tmp_path):
-    house = House(tmp_path, settings(server.url, requests_per_minute=1, slots=2))
-    assert house.ended().end is End.ANSWERED
-    house.run(attempt=2)
-    assert house.hear(AttemptAccepted).attempt == 2
-    house.tree.directory.ref(paths.executor("x")).tell(CancelAttempt(task_id="t", attempt=2))
-    assert house.hear(AttemptEnded).end is End.CANCELLED
-    assert len(server.requests) == 1
     house.tree.stop()
 
 
@@ -308,13 +226,26 @@ def test_a_server_that_goes_away_parks_the_executor_after_the_attempt(server, tm
     house.tree.stop()
 
 
+def test_it_reports_again_and_again_while_it_has_attempts_in_flight(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(actor, "BEAT_S", 0.01)
+    house = House(tmp_path, settings(server.url))
+    begun, release = threading.Event(), threading.Event()
+    server.scripts.put(hold(begun, release))
+    house.run()
+    begun.wait(WAIT_S)
+    beats = [house.hear(ExecutorReported) for _ in range(5)]
+    assert beats[-1].in_flight == (("t", 1),)
+    release.set()
+    while house.hear(ExecutorReported).in_flight:
+        pass
+    house.tree.stop()
+
+
 def test_a_report_names_the_attempts_in_flight(house, server):
     begun, release = threading.Event(), threading.Event()
     server.scripts.put(hold(begun, release))
     house.run()
     begun.wait(WAIT_S)
-    from atlas_actors.messages.execution import ReportExecutor
-
     house.tree.directory.ref(paths.executor("x")).tell(ReportExecutor())
     while not (report := house.hear(ExecutorReported)).in_flight:
         pass

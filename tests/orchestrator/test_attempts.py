@@ -59,6 +59,7 @@ def stage_on(tmp_path, **changes):
         "budget": BudgetSettings(usd_per_day=1.0, usd_per_task=1.0, when_over="cheaper"),
         "keep_answers_s": {},
         "interruptions_max": 10,
+        "files": tmp_path / "files",
         "settings": RoutingSettings(
             retention_days=1, tiers=("free", "cheap", "haiku", "quality"), capabilities=""
         ),

@@ -59,6 +59,7 @@ def stage(tmp_path):
         budget=BudgetSettings(usd_per_day=5.0, usd_per_task=2.0, when_over="cheaper"),
         keep_answers_s={},
         interruptions_max=10,
+        files=tmp_path / "files",
         settings=RoutingSettings(
             retention_days=1, tiers=("free", "cheap", "haiku", "quality"), capabilities=""
         ),

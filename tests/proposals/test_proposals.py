@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from atlas_actors.errors import Busy, Conflict, NotFound, UsageError
+from atlas_actors.errors import Busy, Conflict, NotFound, Unavailable, UsageError
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import Request
 from atlas_actors.messages.proposal import (
@@ -232,10 +232,11 @@ def test_a_kill_between_approval_and_submission_still_makes_exactly_one_task(tmp
     tasks.stop()
 
 
-def test_a_refused_submission_is_tried_again_later_and_at_each_look(stage):
+@pytest.mark.parametrize("code", [Busy.code, Unavailable.code, NotFound.code, 0])
+def test_a_refused_submission_is_tried_again_later_and_at_each_look(stage, code):
     id = propose(stage).id
     (order,) = approve(stage, id)
-    full = RequestFailed(path=paths.TASKS, request=order, error="full", code=Busy.code)
+    full = RequestFailed(path=paths.TASKS, request=order, error="full", code=code)
     assert orders(stage.give(full)) == []
     assert row(stage, id)["error"] == "full"
     assert stage.actor._next_timer_s() == RETRY_S
@@ -253,9 +254,11 @@ def test_an_unanswered_submission_is_requested_again_under_the_same_key(stage):
     assert orders(stage.give(LookAtProposals())) == [order]
 
 
-@pytest.mark.parametrize("code", [UsageError.code, NotFound.code])
-def test_what_tasks_will_never_take_is_given_up_and_says_why(stage, code):
-    id = propose(stage).id
+@pytest.mark.parametrize(
+    ("fields", "code"), [({}, UsageError.code), ({"retry_task": "t5"}, NotFound.code)]
+)
+def test_what_tasks_will_never_take_is_given_up_and_says_why(stage, fields, code):
+    id = propose(stage, **fields).id
     (order,) = approve(stage, id)
     stage.give(RequestFailed(path=paths.TASKS, request=order, error="no such thing", code=code))
     assert (row(stage, id)["state"], row(stage, id)["reason"]) == ("rejected", "no such thing")

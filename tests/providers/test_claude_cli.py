@@ -135,6 +135,18 @@ def test_its_output_is_lines_and_its_session_ours():
     assert start(model="").arguments.count("--model") == 0
 
 
+def test_a_session_is_kept_or_gone_on_with_only_when_it_is_asked_for():
+    arguments = start(session="s-1").arguments
+    assert option(arguments, "--session-id") == "s-1"
+    assert "--no-session-persistence" in arguments
+    arguments = start(session="s-1", keeps=True).arguments
+    assert option(arguments, "--session-id") == "s-1"
+    assert not {"--no-session-persistence", "--resume"} & set(arguments)
+    arguments = start(session="s-1", keeps=True, resumes=True).arguments
+    assert option(arguments, "--resume") == "s-1"
+    assert "--session-id" not in arguments
+
+
 def tools_of(**changes):
     return set(filter(None, option(start(**changes).arguments, "--tools").split(",")))
 
@@ -408,3 +420,96 @@ def test_lines_of_any_shape_end_somehow(value, key, code):
 def test_a_run_that_was_cut_off_after_work_does_not_say_what_it_used():
     assert end_of(delta("Let me look."), code=143).estimated
     assert not end_of(code=1).estimated
+
+
+# How far it has come.
+
+
+def uses(name, id="toolu_1", **given):
+    block = {"type": "tool_use", "id": id, "name": name, "input": given}
+    return {"type": "assistant", "message": {"content": [block]}, "parent_tool_use_id": None}
+
+
+def used(id="toolu_1", *, is_error=False):
+    block = {"type": "tool_result", "tool_use_id": id, "content": "x", "is_error": is_error}
+    return {"type": "user", "message": {"role": "user", "content": [block]}}
+
+
+def trail_of(*lines):
+    reader = claude_cli.run_reader("/work")
+    shown(reader, INIT, *lines)
+    return reader.trail
+
+
+def test_a_step_is_done_when_its_result_has_come():
+    trail = trail_of(uses("Edit", file_path="/work/src/a.py"), used())
+    assert (trail.done, trail.files) == (("Edit src/a.py",), ("src/a.py",))
+
+
+def test_a_step_that_was_cut_says_so_and_has_changed_nothing_that_is_known():
+    trail = trail_of(uses("Bash", command="make all\nmake install"))
+    assert trail.done == ("Bash: make all (begun, its end is not known)",)
+    trail = trail_of(uses("Write", file_path="/work/a.py"))
+    assert trail.files == ()
+
+
+def test_a_step_that_failed_says_so():
+    trail = trail_of(uses("Edit", file_path="/work/a.py"), used(is_error=True))
+    assert (trail.done, trail.files) == (("Edit a.py (failed)",), ())
+
+
+def test_files_elsewhere_keep_their_path():
+    trail = trail_of(uses("NotebookEdit", notebook_path="/elsewhere/a.ipynb"), used())
+    assert trail.files == ("/elsewhere/a.ipynb",)
+
+
+@pytest.mark.parametrize("name", ["Read", "Glob", "Grep", "TodoWrite"])
+def test_what_only_looks_is_no_step(name):
+    assert trail_of(uses(name, file_path="/work/a.py"), used()).done == ()
+
+
+def test_the_open_steps_of_its_plan_are_the_next_ones():
+    todos = [
+        {"content": "write", "status": "completed"},
+        {"content": "test", "status": "in_progress"},
+        {"content": "tidy up", "status": "pending"},
+    ]
+    assert trail_of(uses("TodoWrite", todos=todos)).next_steps == ("test", "tidy up")
+    assert trail_of().next_steps is None
+
+
+def test_the_last_text_is_kept():
+    start_ = streamed({"type": "message_start"})
+    trail = trail_of(delta("First."), start_, delta("Sec"), delta("ond."), start_)
+    assert trail.said == "Second."
+
+
+# What its transcript says.
+
+STATE = {"type": "cost-state", "sessionId": SESSION, "totalCostUSD": 0.00264,
+         "modelUsage": {"m-1": ROW}}  # fmt: skip
+SPOKE = {"type": "assistant", "message": {"role": "assistant"}}
+
+
+def totals_in(*rows):
+    lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
+    return claude_cli.totals_in(lines)
+
+
+def test_sums_begin_from_the_last_state_of_costs():
+    older = {**STATE, "totalCostUSD": 0.001, "modelUsage": {"m-1": {"inputTokens": 1}}}
+    assert totals_in(SPOKE, older, SPOKE, STATE) == USED
+
+
+def test_a_session_that_was_killed_begins_from_nothing():
+    assert totals_in(SPOKE, SPOKE) == Totals()
+
+
+def test_a_session_whose_model_has_not_answered_cannot_be_gone_on_with():
+    asked = {"type": "user", "message": {"content": 'is an "assistant" there?'}}
+    assert totals_in(asked) is None
+    assert totals_in() is None
+
+
+def test_a_line_of_a_transcript_that_was_cut_does_not_count():
+    assert totals_in(SPOKE, json.dumps(STATE).encode()[:-9], b'{"type":"assistant"') == Totals()

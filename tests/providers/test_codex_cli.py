@@ -310,3 +310,109 @@ def test_a_turn_that_failed_before_the_model_answered_has_used_nothing():
 def test_what_a_turn_used_that_failed_after_work_is_not_known():
     work = item(type="command_execution", command="ls")
     assert end_of(work, failed("high demand"), code=1).estimated
+
+
+# How far it has come.
+
+
+def trail_of(*lines):
+    reader = codex_cli.run_reader("/work")
+    shown(reader, THREAD, TURN, *lines)
+    return reader.trail
+
+
+def begun(**fields):
+    return {"type": "item.started", "item": {"id": "item_0", "status": "in_progress", **fields}}
+
+
+def ran(command, status="completed"):
+    return item(type="command_execution", command=command, status=status)
+
+
+def changed(*files, status="completed"):
+    changes = [{"path": f"/work/{file}", "kind": "add"} for file in files]
+    return item(type="file_change", changes=changes, status=status)
+
+
+@pytest.mark.parametrize(
+    ("command", "step"),
+    [
+        ("/bin/bash -lc 'pytest -q'", "Bash: pytest -q"),
+        ("bash -c \"echo 'a b'\"", "Bash: echo 'a b'"),
+        ("/bin/bash -lc 'cat <<X\nmuch\nX'", "Bash: cat <<X"),
+        ("git commit -m 'x", "Bash: git commit -m 'x"),
+        ("ls -l src", "Bash: ls -l src"),
+        (None, "Bash:"),
+    ],
+)
+def test_a_command_is_named_without_its_shell(command, step):
+    assert trail_of(ran(command)).done == (step,)
+
+
+def test_files_that_were_changed_are_named_where_the_work_is():
+    trail = trail_of(changed("src/a.py", "b.py"))
+    assert trail.done == ("Edit src/a.py, b.py",)
+    assert trail.files == ("src/a.py", "b.py")
+
+
+@pytest.mark.parametrize("status", ["failed", "declined"])
+def test_a_change_that_was_not_made_is_not_named_as_one(status):
+    trail = trail_of(changed("a.py", status=status))
+    assert (trail.done, trail.files) == (("Edit a.py (failed)",), ())
+
+
+def test_a_step_that_was_cut_says_so_and_one_that_ended_is_there_once():
+    start_ = begun(type="command_execution", command="make")
+    assert trail_of(start_).done == ("Bash: make (begun, its end is not known)",)
+    assert trail_of(start_, ran("make")).done == ("Bash: make",)
+
+
+def test_the_open_items_of_its_list_are_the_next_steps():
+    items = [{"text": "write", "completed": True}, {"text": "test", "completed": False}]
+    assert trail_of(begun(type="todo_list", items=items)).next_steps == ("test",)
+
+
+def test_the_last_message_is_kept():
+    assert trail_of(says("First."), says("Second.")).said == "Second."
+
+
+# What its transcript says.
+
+CALLED = {"type": "response_item", "payload": {"type": "function_call"}}
+COUNTED = {"type": "event_msg", "payload": {"type": "token_count",
+                                            "info": {"total_token_usage": RAW}}}  # fmt: skip
+
+
+def totals_in(*rows):
+    lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
+    return codex_cli.totals_in(lines)
+
+
+def test_sums_begin_from_the_last_count_of_tokens():
+    first = {"type": "event_msg", "payload": {"type": "token_count",
+             "info": {"total_token_usage": {"input_tokens": 5}}}}  # fmt: skip
+    empty = {"type": "event_msg", "payload": {"type": "token_count", "info": None}}
+    assert totals_in(CALLED, first, CALLED, COUNTED, empty) == Totals(usage=USAGE)
+
+
+def test_a_thread_that_was_killed_before_its_first_count_begins_from_nothing():
+    spoke = {"type": "response_item", "payload": {"type": "message", "role": "assistant"}}
+    assert totals_in(CALLED) == totals_in(spoke) == Totals()
+
+
+def test_a_thread_whose_model_has_not_answered_cannot_be_gone_on_with():
+    asked = {"type": "response_item", "payload": {"type": "message", "role": "user"}}
+    assert totals_in({"type": "session_meta", "payload": {"id": "th-1"}}, asked) is None
+    assert totals_in() is None
+
+
+def test_a_line_of_a_transcript_that_was_cut_does_not_count():
+    assert totals_in(CALLED, json.dumps(COUNTED).encode()[:-9]) == Totals()
+
+
+def test_a_thread_is_kept_or_gone_on_with_only_when_it_is_asked_for():
+    assert "--ephemeral" in start().arguments
+    assert "--ephemeral" not in start(keeps=True).arguments
+    arguments = start(session="th-1", keeps=True, resumes=True, writes=True).arguments
+    assert arguments[-3:] == ("resume", "th-1", "-")
+    assert option(arguments, "-s") == "workspace-write"

@@ -68,13 +68,103 @@ def codex(text):
 
 '''
 
+# A client that keeps its sessions as the real one does. Each of its ten steps is a call of the
+# model (noted in `calls`) that is in the transcript once it was answered, and counts 10 tokens.
+STEPS = 10
+KEEPER = """
+import time, uuid
+FOLDER, CUT_AT = {folder!r}, {cut_at!r}
+CLAUDE = "--output-format" in sys.argv
+kept = not {{"--no-session-persistence", "--ephemeral"}} & set(sys.argv)
+begun = "--resume" if CLAUDE else "resume"
+resumes = begun in sys.argv
+id = option(begun) if resumes else option("--session-id") if CLAUDE else str(uuid.uuid4())
+if CLAUDE:
+    path = os.environ["CLAUDE_CONFIG_DIR"] + "/projects/-some-folder/" + id + ".jsonl"
+else:
+    path = os.environ["CODEX_HOME"] + "/sessions/2026/11/22/rollout-2026-" + id + ".jsonl"
+
+def note(name, text):
+    with open(os.path.join(FOLDER, name), "a") as file:
+        file.write(text + "\\n")
+
+def keep(value):
+    if kept:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "a") as file:
+            file.write(json.dumps(value) + "\\n")
+
+def transcript():
+    return [json.loads(text) for text in open(path)] if os.path.exists(path) else []
+
+def lost():
+    if CLAUDE:
+        line(dict(type="result", is_error=True, num_turns=0, session_id=id, modelUsage={{}},
+                  subtype="error_during_execution",
+                  errors=["No conversation found with session ID: " + id]))
+    sys.exit("" if CLAUDE else "Error: thread/resume failed: no rollout found for thread id " + id)
+
+def step(number):
+    file = os.path.join(os.getcwd(), "f%d.txt" % number)
+    open(file, "w").close()
+    if CLAUDE:
+        keep(dict(type="assistant", message=dict(role="assistant", content=[])))
+        use = dict(type="tool_use", id="t%d" % number, name="Write", input=dict(file_path=file))
+        line(dict(type="assistant", message=dict(content=[use])))
+        result = dict(type="tool_result", tool_use_id="t%d" % number)
+        line(dict(type="user", message=dict(content=[result])))
+    else:
+        keep(dict(type="response_item", payload=dict(type="function_call")))
+        total = dict(input_tokens=10 * (number + 1), output_tokens=1)
+        info = dict(total_token_usage=total)
+        keep(dict(type="event_msg", payload=dict(type="token_count", info=info)))
+        change = dict(id="i%d" % number, type="file_change", status="completed",
+                      changes=[dict(path=file, kind="add")])
+        line(dict(type="item.completed", item=change))
+
+note("prompts", json.dumps(sys.stdin.read()))
+note("pids", str(os.getpid()))
+if resumes and not transcript():
+    lost()
+answers = [row for row in transcript() if row["type"] in ("assistant", "response_item")]
+sums = [row for row in transcript() if row["type"] == "cost-state"]
+used = sums[-1]["modelUsage"]["m"]["inputTokens"] if sums else 0
+if CLAUDE:
+    line(dict(type="system", subtype="init", session_id=id, model="m"))
+    keep(dict(type="user", message=dict(role="user", content="the request")))
+else:
+    line(dict(type="thread.started", thread_id=id))
+for number in range(len(answers), {steps}):
+    note("calls", str(number))
+    if number == CUT_AT and not resumes:
+        alive(FOLDER + "/life")
+        while True: signal.pause()
+    step(number)
+    used += 10
+if CLAUDE:
+    usage = dict(m=dict(inputTokens=used, outputTokens=1))
+    keep(dict(type="cost-state", totalCostUSD=used / 1000, modelUsage=usage))
+    line(dict(type="result", result="done", session_id=id, num_turns=1, total_cost_usd=used / 1000,
+              terminal_reason="completed", modelUsage=usage))
+else:
+    line(dict(type="item.completed", item=dict(type="agent_message", text="done")))
+    line(dict(type="turn.completed", usage=dict(input_tokens=10 * {steps}, output_tokens=2)))
+"""
+
 
 def program(folder: Path, body: str, name: str = "client") -> str:
     """A script that can be started; `body` is Python and has the functions above."""
     file = folder / name
-    file.write_text(PRELUDE.format(python=sys.executable) + textwrap.dedent(body), "utf-8")
+    text = PRELUDE.format(python=sys.executable) + textwrap.dedent(body)
+    file.write_text(text, "utf-8")
     file.chmod(0o755)
     return str(file)
+
+
+def keeper(folder: Path, cut_at: int | None = None) -> str:
+    """The body of a client that keeps its sessions; it hangs in its step `cut_at` until it is
+    ended, but not when it goes on with a session."""
+    return KEEPER.format(folder=str(folder), cut_at=cut_at, steps=STEPS)
 
 
 def settings(transport: str = "claude-cli", **changes: Any) -> ProviderSettings:
@@ -110,6 +200,11 @@ class Life:
     def began(self) -> None:
         """After it is readable: that is somebody's beginning."""
         assert os.read(self._pipe, 1) == b"x"
+
+    def wait(self) -> None:
+        """Until somebody has begun."""
+        assert select.select([self._pipe], [], [], WAIT_S)[0], "nobody has begun"
+        self.began()
 
     def is_over(self) -> bool:
         """Whether all of them end in time."""

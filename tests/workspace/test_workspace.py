@@ -13,7 +13,15 @@ import pytest
 
 from atlas_actors.errors import Conflict, NotFound, Unavailable, UsageError
 from atlas_actors.workspace import files, git, workspace
-from atlas_actors.workspace.workspace import apply, collect, diff, discard, prepare, summary
+from atlas_actors.workspace.workspace import (
+    apply,
+    collect,
+    diff,
+    discard,
+    is_left,
+    prepare,
+    summary,
+)
 
 HOSTILE_NAMES = [
     "with space.txt",
@@ -396,6 +404,86 @@ def test_after_a_discard_the_same_task_starts_from_the_present(either):
     assert tree(again.root) == tree(either.source)
 
 
+def prepared_again(made):
+    """As an attempt gets it that goes on with an interrupted one; and whether it was there."""
+    folder = Path(made.root).parent
+    left = is_left(folder, "t1", made.source)
+    return prepare(folder, "t1", made.source, in_place=False, keep=True), left
+
+
+def test_an_attempt_that_goes_on_finds_the_directory_as_it_was_left(either):
+    edit(either, "a.txt", "half done\n")
+    edit(either, "left/over.txt", "x")
+    edit(either, "ignored.log", "x")
+    left = tree(either.root)
+    again, was_left = prepared_again(either)
+    assert (again, tree(again.root), was_left) == (either, left, True)
+    done = collect(again)
+    assert done.files >= 2
+    assert "half done" in diff(done)
+
+
+def test_an_attempt_that_goes_on_after_a_result_was_collected_adds_to_it(either):
+    edit(either, "a.txt", "first\n")
+    collect(either)
+    again, _ = prepared_again(either)
+    edit(again, "b.txt", "second\n")
+    shown = diff(collect(again))
+    assert "+first" in shown
+    assert "+second" in shown
+
+
+def test_nothing_is_left_before_the_first_attempt(folder, repository, plain):
+    assert not is_left(folder, "t1", str(repository))
+    assert not is_left(folder, "t1", str(plain))
+    made = prepare(folder, "t1", str(repository), in_place=False, keep=True)
+    assert tree(made.root) == tree(repository)
+
+
+def test_what_was_discarded_is_not_left(either):
+    discard(either)
+    Path(either.source, "a.txt").write_text("meanwhile\n")
+    again, was_left = prepared_again(either)
+    assert not was_left
+    assert tree(again.root) == tree(either.source)
+
+
+def test_a_lock_of_a_git_that_was_killed_is_no_obstacle_to_go_on(work, folder):
+    private = Path(call(work.root, "rev-parse", "--absolute-git-dir"))
+    (private / "index.lock").touch()
+    again, was_left = prepared_again(work)
+    assert was_left
+    edit(again, "a.txt", "x\n")
+    call(again.root, "add", "-A")
+
+
+def test_a_copy_that_was_cut_while_it_was_made_anew_is_not_gone_on_with(folder, plain, monkeypatch):
+    made = prepare(folder, "t1", str(plain), in_place=False)
+    run = git.Git.run
+
+    def cut(self, *words, stdin=b""):
+        if words[0] == "checkout-index":
+            raise git.GitFailed(words, "killed")
+        return run(self, *words, stdin=stdin)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(git.Git, "run", cut)
+        with pytest.raises(git.GitFailed):
+            prepare(folder, "t1", str(plain), in_place=False)
+    again, was_left = prepared_again(made)
+    assert not was_left
+    assert tree(again.root) == tree(plain)
+
+
+def test_a_worktree_that_was_cut_while_it_was_made_is_not_gone_on_with(work, folder, repository):
+    private = Path(call(work.root, "rev-parse", "--absolute-git-dir"))
+    (private / "locked").write_text("initializing\n")
+    Path(work.root, "a.txt").unlink()
+    again, was_left = prepared_again(work)
+    assert not was_left
+    assert tree(again.root) == tree(repository)
+
+
 def leave_only_the_branch(made):
     shutil.rmtree(made.root)
 
@@ -443,6 +531,23 @@ def test_what_a_crash_left_of_a_worktree_is_repaired(work, folder, repository, l
     assert prepare(folder, "t1", str(repository), in_place=False) == work
     assert tree(work.root) == tree(repository)
     assert call(work.root, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        leave_only_the_branch,
+        leave_a_directory_that_is_no_worktree,
+        leave_a_file,
+        leave_a_symlink,
+        leave_nothing_in_the_repository,
+    ],
+)
+def test_what_is_no_whole_worktree_is_made_anew_also_to_go_on(work, repository, leave):
+    leave(work)
+    again, was_left = prepared_again(work)
+    assert not was_left
+    assert tree(again.root) == tree(repository)
 
 
 @pytest.mark.parametrize("lost", ["t1", "t1.git", "t1.git/refs/atlas-base/t1", "t1.git/index"])

@@ -1,0 +1,172 @@
+"""Whole tasks as JSON, out of one daemon and into another; run on a thread."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from atlas_actors import attachments
+from atlas_actors.gateway.method import COUNT, ID, NAME, PATH, TEXT, object_schema
+from atlas_actors.gateway.requests import files_of
+from atlas_actors.messages.execution import File
+from atlas_actors.store import Reader
+
+PAGE_BYTES_MAX: Final = 4 * 1_048_576
+_JSON: Final = ("files", "schema", "command", "route", "workspace", "progress")
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+_STATE: Final = {"enum": ["pending", "in_progress", "completed", "failed", "cancelled"]}
+_TEXT: Final = _or_null(TEXT)
+_NUMBER: Final = {"type": ["number", "null"]}
+_WHOLE: Final = _or_null(COUNT)
+_OBJECT: Final = {"type": ["object", "null"]}
+_TOKENS: Final = (
+    "input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning", "estimated",
+    "infrastructure",
+)  # fmt: skip
+EXPORTED_ATTEMPT: Final = object_schema(
+    {
+        "number": COUNT,
+        "epoch": COUNT,
+        "provider": TEXT,
+        "model": _TEXT,
+        "transport": _TEXT,
+        "end": _or_null(
+            {
+                "enum": [
+                    "answered",
+                    "refused",
+                    "busy",
+                    "unreachable",
+                    "timed_out",
+                    "over_budget",
+                    "rejected",
+                    "cancelled",
+                ]
+            }
+        ),
+        "error": TEXT,
+        "check": TEXT,
+        "fault": _TEXT,
+        **dict.fromkeys(_TOKENS, COUNT),
+        "cost_usd": {"type": "number"},
+        "started_ms": COUNT,
+        "ended_ms": _WHOLE,
+    },
+    "number",
+    "epoch",
+    "provider",
+    "started_ms",
+)
+EXPORTED: Final = object_schema(
+    {
+        "id": ID,
+        "key": _or_null(NAME),
+        "state": _STATE,
+        "prompt": TEXT,
+        "cwd": _TEXT,
+        "provider": _TEXT,
+        "match": _TEXT,
+        "error": _TEXT,
+        "result": _TEXT,
+        "verified_by": _TEXT,
+        "unique_key": _TEXT,
+        "if_dead": {"enum": ["fail", "skip", "run"]},
+        "group_name": _TEXT,
+        "origin": TEXT,
+        "lane": _TEXT,
+        "priority": {"type": "integer", "minimum": 0, "maximum": 3},
+        "budget_usd": _NUMBER,
+        "attempts_max": COUNT,
+        "due_ms": COUNT,
+        "created_ms": COUNT,
+        "started_ms": _WHOLE,
+        "ended_ms": _WHOLE,
+        "attempt": COUNT,
+        "answers_asked": COUNT,
+        "interruptions": COUNT,
+        "maybe_ran": {"enum": [0, 1]},
+        "in_place": {"enum": [0, 1]},
+        "deadline_s": _NUMBER,
+        "deadline_ms": _WHOLE,
+        "spent_usd": {"type": "number"},
+        "files": {
+            "type": "array",
+            "items": {
+                "anyOf": [
+                    object_schema({"name": PATH, "text": TEXT}, "name", "text"),
+                    object_schema({"name": PATH, "path": PATH}, "name", "path"),
+                ]
+            },
+        },
+        "schema": _OBJECT,
+        "command": {"type": ["array", "null"], "items": TEXT},
+        "route": _OBJECT,
+        "workspace": _OBJECT,
+        "progress": _OBJECT,
+        "attempts": {"type": "array", "items": EXPORTED_ATTEMPT, "maxItems": 10_000},
+        "after": {"type": "array", "items": ID},
+    },
+    "id",
+    "state",
+    "prompt",
+    "priority",
+    "attempts_max",
+    "due_ms",
+    "created_ms",
+)
+
+
+def page(state: Path, files: Path, wanted: str | None, after: str, limit: int) -> dict[str, Any]:
+    """Tasks after an id, oldest first, with their attempts and the texts of their files."""
+    reader = Reader(state / "tasks.db")
+    rows = reader.rows(
+        "select * from inspect_export where id > ?1 and (?2 is null or state = ?2)"
+        " order by id limit ?3",
+        (after, wanted, limit),
+    )
+    tasks: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        task = _task(reader, files, row)
+        size += len(json.dumps(task))
+        if tasks and size > PAGE_BYTES_MAX:
+            break
+        tasks.append(task)
+    whole = len(rows) < limit and len(tasks) == len(rows)
+    return {"tasks": tasks, "next": None if whole or not tasks else tasks[-1]["id"]}
+
+
+def taken(files: Path, tasks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Imported tasks with their long texts kept. Raises UsageError."""
+    return [
+        {**task, "files": [attrs.asdict(file) for file in files_of(task.get("files", ()), files)]}
+        for task in tasks
+    ]
+
+
+def _task(reader: Reader, files: Path, row: dict[str, Any]) -> dict[str, Any]:
+    task = {
+        name: json.loads(value) if name in _JSON and value is not None else value
+        for name, value in row.items()
+    }
+    task["files"] = [
+        {"name": file["name"], "text": attachments.text_of(files, File(**file))}
+        for file in task["files"]
+    ]
+    attempts = reader.rows(
+        "select * from inspect_export_attempts where task_id = ? order by number", (row["id"],)
+    )
+    task["attempts"] = [
+        {name: value for name, value in attempt.items() if name != "task_id"}
+        for attempt in attempts
+    ]
+    needs = reader.rows("select needs_id from inspect_dependencies where task_id = ?", (row["id"],))
+    task["after"] = [need["needs_id"] for need in needs]
+    return task
