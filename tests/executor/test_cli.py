@@ -14,9 +14,10 @@ import anyio
 import attrs
 import pytest
 
-from atlas_actors import process, run
+from atlas_actors import process
 from atlas_actors.config import Home
 from atlas_actors.errors import Unavailable
+from atlas_actors.executor import run
 from atlas_actors.executor.cli import CliBackend
 from atlas_actors.messages.execution import End, Fault, Usage
 from atlas_actors.orphans import end_orphans
