@@ -14,6 +14,7 @@ import pytest
 
 from atlas_actors.actor import LATER, Actor
 from atlas_actors.config import Home
+from atlas_actors.cycle import views
 from atlas_actors.cycle.actor import Cycle
 from atlas_actors.cycle.detectors import MARKER
 from atlas_actors.errors import Busy, Unavailable
@@ -209,6 +210,17 @@ def test_a_part_that_does_not_answer_is_given_up_in_its_time(tmp_path):
         ended = here.run()
         assert results(ended)["schedules"] == "late"
         assert "0.1 s" in did(ended, "schedules")
+        assert ended.steps[7].name == "learnings"
+
+
+def test_a_disk_that_does_not_answer_is_given_up_in_its_time(tmp_path, monkeypatch):
+    release = threading.Event()
+    monkeypatch.setattr(views, "waiting", lambda *_: release.wait(WAIT_S))
+    with office(tmp_path, step_s=0.1) as here:
+        ended = here.run()
+        release.set()
+        assert results(ended)["route"] == "late"
+        assert did(ended, "route") == "not done in 0.1 s"
         assert ended.steps[7].name == "learnings"
 
 
