@@ -326,7 +326,10 @@ class Actor(pykka.ThreadingActor):
         message = reply.value
         if reply.error is not None:
             message = RequestFailed(
-                path=mail.path, request=mail.message, error=one_line(reply.error)
+                path=mail.path,
+                request=mail.message,
+                error=one_line(reply.error),
+                code=getattr(reply.error, "code", 0),
             )
         self._mailbox.put(Envelope(message, None), bounded=False)
 

@@ -6,7 +6,7 @@ import tomllib
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
@@ -15,12 +15,17 @@ import re2
 from atlas_actors.errors import SettingsError
 from atlas_actors.providers.catalog import CAPABILITIES
 from atlas_actors.providers.prices import PriceTable, load_prices
+from atlas_actors.setting_values import DEFAULTS_FILE, structure
 from atlas_actors.settings import (
     BudgetSettings,
+    CheckSettings,
+    CycleSettings,
     DaemonSettings,
+    DetectorSettings,
     GroupSettings,
     HandoffSettings,
     IntentSettings,
+    ProposalSettings,
     ProviderSettings,
     RetentionSettings,
     RoutingSettings,
@@ -30,7 +35,6 @@ from atlas_actors.settings import (
     TaskSettings,
 )
 
-DEFAULTS_FILE: Final = Path(__file__).with_name("defaults.toml")
 # A Unix socket's address holds about 108 bytes; some systems have 104.
 SOCKET_PATH_BYTES_MAX: Final = 100
 
@@ -87,7 +91,7 @@ class Home:
 
 
 # The sections of which there may be any number.
-_NAMED: Final = ("providers.NAME", "intents.NAME", "groups.NAME", "[rules]")
+_NAMED: Final = ("providers.NAME", "intents.NAME", "groups.NAME", "checks.NAME", "[rules]")
 
 
 @attrs.frozen(kw_only=True)
@@ -100,6 +104,9 @@ class Config:
     tasks: TaskSettings
     handoffs: HandoffSettings
     scheduler: SchedulerSettings
+    proposals: ProposalSettings
+    detectors: DetectorSettings
+    cycle: CycleSettings
     routing: RoutingSettings
     outcomes: RetentionSettings
     budget: BudgetSettings
@@ -107,6 +114,7 @@ class Config:
     prices: PriceTable
     intents: dict[str, IntentSettings] = attrs.field(factory=dict)
     groups: dict[str, GroupSettings] = attrs.field(factory=dict)
+    checks: dict[str, CheckSettings] = attrs.field(factory=dict)
     rules: tuple[Rule, ...] = ()
 
 
@@ -128,22 +136,17 @@ def load(environment: Mapping[str, str]) -> Config:
     _merge_variables(tables, environment, origins)
     sections: dict[str, Any] = {}
     for field in attrs.fields(Config):
-        if field.name in ("home", "providers", "prices", "intents", "groups", "rules"):
+        if field.name in ("home", "providers", "prices", "intents", "groups", "checks", "rules"):
             continue
         kind = typing.get_type_hints(Config)[field.name]
-        sections[field.name] = _structure(kind, tables.pop(field.name), (field.name,), origins)
+        sections[field.name] = structure(kind, tables.pop(field.name), (field.name,), origins)
     providers = {
-        name: _structure(ProviderSettings, {**table, "name": name}, ("providers", name), origins)
+        name: structure(ProviderSettings, {**table, "name": name}, ("providers", name), origins)
         for name, table in tables.pop("providers").items()
     }
-    intents = {
-        name: _structure(IntentSettings, _named(table, name), ("intents", name), origins)
-        for name, table in _section(tables.pop("intents", {}), "intents", origins).items()
-    }
-    groups = {
-        name: _structure(GroupSettings, _named(table, name), ("groups", name), origins)
-        for name, table in _section(tables.pop("groups", {}), "groups", origins).items()
-    }
+    intents = _tables(IntentSettings, tables, "intents", origins)
+    groups = _tables(GroupSettings, tables, "groups", origins)
+    checks = _tables(CheckSettings, tables, "checks", origins)
     rules = _rules(tables.pop("rules", []), str(file))
     for unknown in tables:
         raise SettingsError(
@@ -156,6 +159,7 @@ def load(environment: Mapping[str, str]) -> Config:
         prices=load_prices(home.prices),
         intents=intents,
         groups=groups,
+        checks=checks,
         rules=rules,
         **sections,
     )
@@ -221,7 +225,7 @@ def _rules(rows: Any, file: str) -> tuple[Rule, ...]:
     if not isinstance(rows, list):
         raise SettingsError(f"{file}: rules are written as [[rules]] tables")
     found = tuple(
-        _structure(Rule, row, ("rules", str(number)), {("rules", str(number)): file})
+        structure(Rule, row, ("rules", str(number)), {("rules", str(number)): file})
         for number, row in enumerate(rows, 1)
     )
     if len({rule.id for rule in found}) < len(found):
@@ -253,6 +257,16 @@ def _section(value: Any, name: str, origins: Mapping[tuple[str, ...], str]) -> d
     if not isinstance(value, dict):
         raise SettingsError(f"{origins.get((name,), 'settings')}: {name} must be a section")
     return value
+
+
+def _tables(
+    kind: type, tables: dict[str, Any], section: str, origins: Mapping[tuple[str, ...], str]
+) -> dict[str, Any]:
+    """[SECTION.NAME], of which there may be any number."""
+    return {
+        name: structure(kind, _named(table, name), (section, name), origins)
+        for name, table in _section(tables.pop(section, {}), section, origins).items()
+    }
 
 
 def _named(table: Any, name: str) -> Any:
@@ -327,54 +341,3 @@ def _variable_names(tables: Mapping[str, Any]) -> dict[tuple[str, ...], list[str
         elif isinstance(table, dict):
             names[(section,)] = list(table)
     return names
-
-
-def _structure(
-    kind: type, table: Any, path: tuple[str, ...], origins: Mapping[tuple[str, ...], str]
-) -> Any:
-    hints = typing.get_type_hints(kind)
-    known = {field.name: field for field in attrs.fields(kind)}
-    where = origins.get(path, str(DEFAULTS_FILE))
-    if not isinstance(table, dict):
-        raise SettingsError(f"{where}: {'.'.join(path)} must be a section")
-    for key in table:
-        if key not in known:
-            raise SettingsError(
-                f"{origins.get((*path, key), where)}: there is no setting {'.'.join((*path, key))}",
-                cure=f"one of: {', '.join(name for name in known if name != 'name')}",
-            )
-    values = {}
-    for name, field in known.items():
-        if name in table:
-            origin = origins.get((*path, name), where)
-            values[name] = _checked(table[name], hints[name], field, (*path, name), origin)
-        elif field.default is attrs.NOTHING:
-            raise SettingsError(f"{where}: {'.'.join((*path, name))} is missing")
-    return kind(**values)
-
-
-def _checked(
-    value: Any, kind: Any, field: "attrs.Attribute[Any]", path: tuple[str, ...], origin: str
-) -> Any:
-    low, high = field.metadata.get("low"), field.metadata.get("high")
-    valid = ""
-    if typing.get_origin(kind) is Literal:
-        choices = typing.get_args(kind)
-        valid = "" if value in choices else f"one of {', '.join(choices)}"
-    elif kind in (tuple[str, ...], tuple[str, ...] | None):
-        texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        valid = "" if texts else "a list of texts in quotes"
-        value = tuple(value) if texts else value
-    elif kind is bool:
-        valid = "" if isinstance(value, bool) else "true or false"
-    elif kind in (str, str | None):
-        valid = "" if isinstance(value, str) else "a text in quotes"
-    else:
-        whole_only = kind in (int, int | None)
-        number = isinstance(value, int) if whole_only else isinstance(value, int | float)
-        if not number or isinstance(value, bool) or not low <= value <= high:
-            whole = "a whole number" if whole_only else "a number"
-            valid = f"{whole} from {low:g} to {high:g}"
-    if valid:
-        raise SettingsError(f"{origin}: {'.'.join(path)} is {value!r}, but must be {valid}")
-    return value

@@ -81,6 +81,48 @@ class SchedulerSettings:
 
 
 @attrs.frozen(kw_only=True)
+class ProposalSettings:
+    """[proposals]: work that Atlas proposes; nothing of it is done unasked."""
+
+    per_day: int = _number(0, 10_000)
+    approve: tuple[str, ...]
+    days: float = _number(0.01, 36_500)
+    retention_days: float = _number(0.01, 36_500)
+
+
+@attrs.frozen(kw_only=True)
+class DetectorSettings:
+    """[detectors]: what Atlas looks for to propose work; off unless switched on."""
+
+    todo: bool
+    handoffs: bool
+    projects: tuple[str, ...]
+    every_s: float = _number(1, 31_536_000)
+    files_max: int = _number(1, 1_000_000)
+    file_bytes_max: int = _number(1, 100_000_000)
+
+
+@attrs.frozen(kw_only=True)
+class CheckSettings:
+    """[checks.NAME]: a command that should exit 0."""
+
+    name: str
+    command: tuple[str, ...] = attrs.field(metadata={"command": True})
+    cwd: str = ""
+    every_s: float = _number(1, 31_536_000, default=3_600.0)
+    timeout_s: float = _number(0.1, 86_400, default=600.0)
+    prompt: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class CycleSettings:
+    """[cycle]"""
+
+    interval_s: float = _number(1, 86_400)
+    step_s: float = _number(0.1, 600)
+
+
+@attrs.frozen(kw_only=True)
 class RoutingSettings:
     """[routing]"""
 

@@ -11,11 +11,13 @@ import attrs
 
 from atlas_actors.actor import Actor
 from atlas_actors.config import Config
+from atlas_actors.cycle.actor import Cycle
 from atlas_actors.executor.actor import Executor
 from atlas_actors.gateway.actor import About, Gateway
 from atlas_actors.handoffs.actor import Handoffs
 from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
+from atlas_actors.proposals.actor import Proposals
 from atlas_actors.router.actor import Router
 from atlas_actors.scheduler.actor import Scheduler
 from atlas_actors.settings import ProviderSettings
@@ -132,6 +134,22 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 "park",
                 database=config.home.state / "scheduler.db",
                 settings=config.scheduler,
+            ),
+            _worker(
+                "proposals",
+                Proposals,
+                "park",
+                database=config.home.state / "proposals.db",
+                settings=config.proposals,
+            ),
+            _worker(
+                "cycle",
+                Cycle,
+                "park",
+                home=config.home,
+                settings=config.cycle,
+                detectors=config.detectors,
+                checks=config.checks,
             ),
         ),
         budget=BUDGET,

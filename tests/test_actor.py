@@ -5,7 +5,7 @@ import pytest
 
 from atlas_actors.actor import Actor, one_line
 from atlas_actors.cell import FencedOffError
-from atlas_actors.errors import AtlasError, UsageError
+from atlas_actors.errors import AtlasError, NotFound, UsageError
 from atlas_actors.mailbox import Envelope
 from atlas_actors.messages.supervision import Ping, Pong, RequestFailed
 from tests.support.stages import Stage
@@ -60,6 +60,7 @@ def test_a_request_that_cannot_be_delivered_comes_back_as_a_message():
     assert isinstance(failed, RequestFailed)
     assert failed.request == Note(value="question")
     assert "no actor at atlas/nobody" in failed.error
+    assert failed.code == NotFound.code
 
 
 def test_timers_fire_in_order_of_time_when_their_time_has_come():

@@ -116,3 +116,24 @@ def test_a_socket_path_that_is_too_long_moves_to_a_short_place(tmp_path):
 def test_a_relative_home_becomes_absolute(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert home_from({"ATLAS_HOME": "here"}).root == tmp_path / "here"
+
+
+def test_a_check_is_a_command_as_a_line_or_as_words(home):
+    write(home, "[checks.a]\ncommand = \"pytest -q 'two words'\"\n[checks.b]\ncommand = ['x y']\n")
+    checks = load(home).checks
+    assert checks["a"].command == ("pytest", "-q", "two words")
+    assert checks["b"].command == ("x y",)
+
+
+@pytest.mark.parametrize("command", ['""', "[]", '"it\'s"', "3", "[1]", '[""]'])
+def test_what_is_no_command_is_refused_by_name(home, command):
+    write(home, f"[checks.a]\ncommand = {command}\n")
+    with pytest.raises(SettingsError, match=r"checks\.a\.command .* must be a command line"):
+        load(home)
+
+
+def test_nothing_is_looked_for_and_nothing_approved_by_default(home):
+    config = load(home)
+    assert not config.detectors.todo
+    assert not config.detectors.handoffs
+    assert (config.checks, config.proposals.approve) == ({}, ())

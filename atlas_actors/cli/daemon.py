@@ -19,6 +19,7 @@ START_S: Final = 60.0
 STOP_S: Final = 60.0
 GONE_S: Final = 2.0
 POLL_S: Final = 0.05
+INTERVAL_MAX_S: Final = 86_400
 PROGRAM: Final = Path(__file__).parents[2] / "run.py"
 
 
@@ -32,6 +33,9 @@ def add_to(groups: Any) -> None:
     serve.add_argument(
         "--no-watchdog", action="store_true", help="one process, for debugging: nobody restarts it"
     )
+    serve.add_argument(
+        "--interval", type=_interval_s, metavar="S", help="seconds between cycles; [cycle]"
+    )
     serve.add_argument("--beat-fd", type=int, default=None, help=argparse.SUPPRESS)
     serve.set_defaults(run=run_detach)
     status = groups.add_parser("status", help="what runs, what waits, what is degraded")
@@ -42,6 +46,22 @@ def add_to(groups: Any) -> None:
     retry = groups.add_parser("retry", help="try a parked part again now")
     retry.add_argument("part", metavar="PART", help="as atlas status names it")
     retry.set_defaults(run=run_retry)
+
+
+def set_interval(interval_s: int | None) -> None:
+    """What --interval says, where the settings are read from, also by a daemon that we start."""
+    if interval_s is not None:
+        os.environ["ATLAS_CYCLE_INTERVAL_S"] = str(interval_s)
+
+
+def _interval_s(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if not 1 <= value <= INTERVAL_MAX_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {INTERVAL_MAX_S}")
+    return value
 
 
 def run_detach(options: argparse.Namespace, home: Home) -> int:

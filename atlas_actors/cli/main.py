@@ -6,7 +6,17 @@ import sys
 from collections.abc import Callable, Sequence
 
 from atlas_actors import __version__
-from atlas_actors.cli import costs, daemon, handoffs, model, routing, schedules, submit, tasks
+from atlas_actors.cli import (
+    costs,
+    cycle,
+    daemon,
+    handoffs,
+    model,
+    routing,
+    schedules,
+    submit,
+    tasks,
+)
 from atlas_actors.cli.client import NotRunningError
 from atlas_actors.config import home_from
 from atlas_actors.errors import (
@@ -27,6 +37,8 @@ def run(arguments: Sequence[str], serve: Serve) -> int:
     parser = _parser()
     options = parser.parse_args(list(arguments) or ["serve"])
     try:
+        if options.command == "serve":
+            daemon.set_interval(options.interval)
         if options.command == "serve" and not options.detach:
             return serve(options.log_level, options.beat_fd)
         return int(options.run(options, home_from(os.environ)))
@@ -46,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"atlas {__version__}")
     groups = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for group in (submit, tasks, schedules, handoffs, routing, costs, daemon, model):
+    for group in (submit, tasks, schedules, handoffs, cycle, routing, costs, daemon, model):
         group.add_to(groups)
     return parser
 

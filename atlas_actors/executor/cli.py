@@ -17,11 +17,11 @@ from atlas_actors.errors import Unavailable
 from atlas_actors.executor.checkpoints import Checkpoints
 from atlas_actors.executor.handoff import go_on, told
 from atlas_actors.executor.keys import Hider, fresh_key, hide
-from atlas_actors.executor.orphans import end_orphans
 from atlas_actors.executor.run import Run
 from atlas_actors.executor.sessions import session_of, used_by
 from atlas_actors.executor.work import OnText, Work
 from atlas_actors.messages.execution import End, Fault
+from atlas_actors.orphans import end_orphans
 from atlas_actors.providers.cli import Client, Job, Totals
 from atlas_actors.providers.trail import Trail
 from atlas_actors.providers.wire import CallEnd, failed

@@ -8,8 +8,8 @@ from typing import Final
 import anyio
 
 from atlas_actors.errors import Unavailable
-from atlas_actors.executor.process import finish
 from atlas_actors.messages.execution import Fault
+from atlas_actors.process import finish
 from atlas_actors.providers.wire import CallEnd
 from atlas_actors.settings import ProviderSettings
 

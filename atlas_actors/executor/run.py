@@ -12,9 +12,9 @@ from anyio.abc import Process
 
 from atlas_actors.executor.checkpoints import Checkpoints
 from atlas_actors.executor.keys import hide_bytes
-from atlas_actors.executor.process import feed, finish, stop_reading
 from atlas_actors.executor.work import OnText
 from atlas_actors.messages.execution import Fault
+from atlas_actors.process import feed, finish, stop_reading
 from atlas_actors.providers.cli import MARKER, Job, Launch, RunReader, Totals
 from atlas_actors.providers.wire import CallEnd, WireError, failed
 

@@ -22,6 +22,7 @@ from atlas_actors.gateway.methods import GROUPS, describe, method_for
 from atlas_actors.gateway.peer import uid_of
 from atlas_actors.gateway.rpc import INVALID_REQUEST, Call, RpcError, error_line
 from atlas_actors.messages import paths
+from atlas_actors.messages.cycle import CycleEnded
 from atlas_actors.messages.execution import (
     AnswerGrew,
     BreakerChanged,
@@ -37,7 +38,7 @@ from atlas_actors.providers.prices import PriceTable
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 from atlas_actors.settings import BudgetSettings, ProviderSettings, SocketSettings
 
-Inbox = TaskChanged | AnswerGrew | ExecutorReported | ProvidersChanged | BreakerChanged
+Inbox = TaskChanged | AnswerGrew | ExecutorReported | ProvidersChanged | BreakerChanged | CycleEnded
 FINAL_STATES: Final = frozenset({"completed", "failed", "cancelled"})
 WAIT_MS: Final = 60_000
 
@@ -80,6 +81,7 @@ class Gateway(AsyncActor):
         self._born_s = place.clock.monotonic_s()
         self._reports: dict[str, ExecutorReported] = {}
         self._followers = Followers()
+        self._last_cycle: CycleEnded | None = None
         self._connections = 0
         self._door: Door
 
@@ -115,6 +117,9 @@ class Gateway(AsyncActor):
                 return self._followers.grew(message)
             case ExecutorReported():
                 self._reports[message.provider] = message
+                return None
+            case CycleEnded():
+                self._last_cycle = message
                 return None
             case BreakerChanged():
                 self._breakers[message.provider] = message

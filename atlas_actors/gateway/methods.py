@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, Final
 
 from atlas_actors.errors import Unavailable
-from atlas_actors.gateway import handoffs, outcomes, routing, schedules, tasks
+from atlas_actors.gateway import cycle, handoffs, outcomes, routing, schedules, tasks
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import NAME, Method, method, object_schema
 from atlas_actors.gateway.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
@@ -35,6 +35,8 @@ GROUPS: Final[dict[str, Answer]] = {
     "handoff": handoffs.answer,
     "outcome": outcomes.answer,
     "cost": outcomes.answer,
+    "proposal": cycle.answer,
+    "cycle": cycle.answer,
 }
 _OF_GROUPS: Final = (
     routing.METHODS,
@@ -42,6 +44,7 @@ _OF_GROUPS: Final = (
     schedules.METHODS,
     handoffs.METHODS,
     outcomes.METHODS,
+    cycle.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.

@@ -19,6 +19,8 @@ ORCHESTRATOR: Final = "atlas/work/orchestrator"
 TASKS: Final = "atlas/work/tasks"
 SCHEDULER: Final = "atlas/work/scheduler"
 HANDOFFS: Final = "atlas/work/handoffs"
+PROPOSALS: Final = "atlas/work/proposals"
+CYCLE: Final = "atlas/work/cycle"
 
 DOOR: Final = "atlas/door"
 GATEWAY: Final = "atlas/door/gateway"

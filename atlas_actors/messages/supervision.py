@@ -76,6 +76,7 @@ class RequestFailed:
     path: str
     request: object
     error: str
+    code: int = 0  # of the error as errors.py has them; 0: of none that was declared
 
 
 @attrs.frozen(kw_only=True)

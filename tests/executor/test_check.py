@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from atlas_actors.executor import process
+from atlas_actors import process
 from atlas_actors.executor.check import OUTPUT_BYTES_MAX, run_check, without_secrets
 from tests.support.clients import Life, program
 from tests.support.trees import WAIT_S

@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from atlas_actors.executor import checkpoints, process
+from atlas_actors import process
+from atlas_actors.executor import checkpoints
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import AttemptEnded, CancelAttempt, End, Fault
 from atlas_actors.messages.handoff import Checkpoint, SaveCheckpoint, Session

@@ -14,12 +14,13 @@ import anyio
 import attrs
 import pytest
 
+from atlas_actors import process
 from atlas_actors.config import Home
 from atlas_actors.errors import Unavailable
-from atlas_actors.executor import process, run
+from atlas_actors.executor import run
 from atlas_actors.executor.cli import CliBackend
-from atlas_actors.executor.orphans import end_orphans
 from atlas_actors.messages.execution import End, Fault, Usage
+from atlas_actors.orphans import end_orphans
 from atlas_actors.providers import claude_cli, codex_cli
 from tests.support.clients import KEY, Life, backend, open_files, program, settings, work
 from tests.support.runs import PRIVATE

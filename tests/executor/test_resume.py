@@ -10,7 +10,8 @@ import anyio
 import attrs
 import pytest
 
-from atlas_actors.executor import checkpoints, process
+from atlas_actors import process
+from atlas_actors.executor import checkpoints
 from atlas_actors.executor.handoff import GO_ON
 from atlas_actors.messages.execution import End
 from atlas_actors.messages.handoff import Checkpoint, Session

@@ -9,12 +9,14 @@ from typing import Any
 from atlas_actors.cli.client import Client
 from atlas_actors.clock import SystemClock
 from atlas_actors.config import Home, load
+from atlas_actors.cycle.actor import Cycle
 from atlas_actors.executor.actor import Executor
 from atlas_actors.gateway.actor import About, Gateway
 from atlas_actors.handoffs.actor import Handoffs
 from atlas_actors.messages.supervision import FailNow
 from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
+from atlas_actors.proposals.actor import Proposals
 from atlas_actors.router.actor import Router
 from atlas_actors.scheduler.actor import Scheduler
 from atlas_actors.tasks.actor import Tasks
@@ -48,7 +50,18 @@ class House:
 
     def actor_types(self) -> list[type[Any]]:
         """The classes of the rooms."""
-        return [Executor, Gateway, Handoffs, Orchestrator, Outcomes, Router, Scheduler, Tasks]
+        return [
+            Cycle,
+            Executor,
+            Gateway,
+            Handoffs,
+            Orchestrator,
+            Outcomes,
+            Proposals,
+            Router,
+            Scheduler,
+            Tasks,
+        ]
 
     def reload(self) -> None:
         """What SIGHUP does; reads the variables of this process."""

@@ -1,0 +1,1 @@
+"""The cycle: one look at everything in a fixed order, and the detectors that find work."""

@@ -1,0 +1,82 @@
+"""What the cycle reads of other rooms' published views, and how it is said."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from atlas_actors.store import Reader, Row
+
+ROWS_MAX: Final = 10_000
+OUTCOMES_MAX: Final = 200  # as many as that view shows
+SHOWN: Final = 5
+ENDED: Final = ("completed", "failed", "cancelled")
+
+
+def task_states(state: Path, ids: Sequence[str]) -> dict[str, Row]:
+    """Of these tasks those that are there: id, state, origin."""
+    if not ids:
+        return {}
+    rows = Reader(state / "tasks.db").rows(
+        "select id, state, origin from inspect_tasks where id in (select value from json_each(?))",
+        (json.dumps(list(ids)),),
+    )
+    return {row["id"]: row for row in rows}
+
+
+def ended(state: Path, ids: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Of these tasks those that are over, with their states; "gone" for those deleted."""
+    known = task_states(state, ids)
+    found = ((id, known[id]["state"] if id in known else "gone") for id in ids)
+    return tuple((id, state) for id, state in found if state in (*ENDED, "gone"))
+
+
+def waiting(state: Path, now_ms: int) -> str:
+    """What waits for a route, and what waits for whom; of the first ROWS_MAX."""
+    rows = Reader(state / "tasks.db").rows(
+        "select case when blocked then 'for other tasks' when held then 'for their group'"
+        "   when due_at_ms > ?1 then 'for their time' when lane is not null then 'for ' || lane"
+        "   when waits_for = '' then 'for a route' else 'for nobody yet: ' || waits_for"
+        " end as what,"
+        " count(*) as n from (select * from inspect_tasks where state = 'pending' limit ?2)"
+        " group by what order by n desc, what limit ?3",
+        (now_ms, ROWS_MAX, SHOWN),
+    )
+    said = ", ".join(f"{row['n']} {row['what']}" for row in rows)
+    return f"waiting: {said}" if said else "nothing waits"
+
+
+def running(state: Path) -> str:
+    """How many attempts run where."""
+    rows = Reader(state / "tasks.db").rows(
+        "select lane, count(*) as n from inspect_tasks where state = 'in_progress'"
+        " group by lane order by n desc, lane limit ?",
+        (SHOWN,),
+    )
+    said = ", ".join(f"{row['n']} on {row['lane']}" for row in rows)
+    return f"running: {said}" if said else "nothing runs"
+
+
+def outcomes_since(state: Path, since_ms: int) -> str:
+    """How many outcomes were recorded after then."""
+    rows = Reader(state / "outcomes.db").rows(
+        "select result, count(*) as n from inspect_outcomes where at_ms > ?"
+        " group by result order by result",
+        (since_ms,),
+    )
+    count = sum(row["n"] for row in rows)
+    if not count:
+        return "none recorded since the last cycle"
+    more = " or more" if count >= OUTCOMES_MAX else ""
+    said = ", ".join(f"{row['n']} {row['result']}" for row in rows)
+    return f"{count}{more} recorded since the last cycle: {said}"
+
+
+def plural(count: int, word: str) -> str:
+    """1 task, 2 tasks."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def joined(*parts: Any) -> str:
+    """Those that are not empty."""
+    return "; ".join(str(part) for part in parts if part)

@@ -1,0 +1,1 @@
+"""Proposals: work that Atlas found worth doing, and what was decided on it."""
