@@ -55,3 +55,9 @@ class Ids:
         value |= 0x7 << 76 | self._count << 64 | 0b10 << 62 | tail
         text = f"{value:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def first_id(now_ms: int) -> str:
+    """What every id that is made after this millisecond is greater than."""
+    text = f"{now_ms + 1:012x}"
+    return f"{text[:8]}-{text[8:]}"

@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_actors.clock import Ids
+from atlas_actors.clock import Ids, first_id
 from tests.support.clocks import FakeClock
 
 
@@ -32,3 +32,12 @@ def test_an_id_is_a_uuid_of_version_7_with_its_time():
     value = uuid.UUID(Ids(clock).new())
     assert (value.version, value.variant) == (7, uuid.RFC_4122)
     assert value.int >> 80 == clock.now_ms()
+
+
+def test_the_first_id_after_a_moment_lies_between_its_ids_and_those_of_the_next():
+    clock = FakeClock()
+    ids = Ids(clock)
+    now = ids.new()
+    clock.advance(0.001)
+    later = ids.new()
+    assert now < first_id(clock.now_ms() - 1) < later

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
+from atlas_actors.clock import first_id
 from atlas_actors.errors import UsageError
 from atlas_actors.messages.task import SubmitTask, Unique
 from atlas_actors.messages.workspace import Workspace
@@ -187,12 +188,16 @@ def shift_deadlines(store: Store, by_ms: int) -> None:
 
 
 def clamp_delays(store: Store, now_ms: int) -> None:
-    """No task waits for a time that a wrong clock has set: not one that was due when it was
-    submitted, and not for long one that is to be tried again."""
+    """No task waits for a time that a wrong clock has set: not for long one that is to be tried
+    again, and not one that was due when it was submitted (its id is of a later time than now)."""
     store.run(
-        "update tasks set due_ms = iif(attempt = 0, ?1, ?2) where state = 'pending' and"
-        " iif(attempt = 0, due_ms <= created_ms and due_ms > ?1, due_ms > ?2)",
-        (now_ms, now_ms + RETRY_DELAY_MAX_MS),
+        "update tasks set due_ms = ?1 where state = 'pending' and attempt > 0 and due_ms > ?1",
+        (now_ms + RETRY_DELAY_MAX_MS,),
+    )
+    store.run(
+        "update tasks set due_ms = ?1 where id > ?2 and state = 'pending' and attempt = 0"
+        " and due_ms > ?1 and due_ms <= created_ms",
+        (now_ms, first_id(now_ms)),
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from atlas_actors import failpoints, store_health
 from atlas_actors.cell import Fence
 from atlas_actors.store import Store
-from atlas_actors.store_schema import newest, tables_at
+from atlas_actors.store_schema import newest, tables_at, tables_of
 
 SCHEMAS = sorted(Path(store_health.__file__).parent.glob("*/schema"))
 # What a home may have when a newer Atlas starts on it; and 0, a new home, for one room.
@@ -90,7 +90,8 @@ def test_q20_a_migration_that_is_killed_half_way_resumes_and_keeps_the_rows(
     with Store(path, schema, Fence()) as store:
         assert store.set_aside is None
         assert store.connection.pragma("user_version") == newest(schema)
-        for table, rows in before.items():
+        for table in before.keys() & tables_of(store.connection):  # some are of the old code alone
+            rows = before[table]
             after = store.rows(f"select * from {table}")
             assert [{name: row[name] for name in rows[0]} for row in after] == rows
 

@@ -67,3 +67,7 @@ create trigger tasks_counted_over after update of state on tasks when old.state 
     set tasks = tasks + 1, spent_ms = spent_ms + max(0, new.since_ms - old.since_ms)
     where before = old.state and after = new.state;
 end;
+
+-- What was looked for by reading every task.
+create index tasks_again on tasks (due_ms) where state = 'pending' and attempt > 0;
+create index tasks_files on tasks (id) where files <> '[]';
