@@ -111,7 +111,7 @@ class Store:
         if names is not None:
             return [dict(zip(names, row, strict=True)) for row in cursor]
         rows = _fetch(cursor)
-        if rows:  # to be asked for them each time is a third of the time of a short query
+        if rows:  # they stay the same, and APSW builds them anew each time that it is asked
             self._names[sql] = tuple(rows[0])
         return rows
 
