@@ -9,6 +9,7 @@ from anyio.abc import TaskGroup
 from loguru import logger
 
 from atlas_actors.actor import Actor, OrderedFailureError, Place
+from atlas_actors.awake_loop import AwakeLoop
 from atlas_actors.errors import AtlasError, DeadlinePassed
 from atlas_actors.mailbox import Envelope, Reply
 from atlas_actors.messages.supervision import Ending, FailNow, Stop
@@ -77,7 +78,7 @@ class AsyncActor(Actor):
     def _life(self) -> Ending:
         self.set_up()
         try:
-            anyio.run(self._run)
+            anyio.run(self._run, backend_options={"loop_factory": AwakeLoop})
         except BaseExceptionGroup as group:
             raise _first(group) from group
         return self._ending

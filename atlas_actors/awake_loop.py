@@ -1,0 +1,51 @@
+"""An asyncio loop whose clock stands still while the process is stopped.
+
+A process that was stopped (SIGSTOP, a frozen container, a paused virtual machine) finds all its
+deadlines passed when it goes on, though it had no time to meet them. This loop looks at the clock
+at least every WAIT_S; what a look takes longer than it should have is a pause, and no time.
+"""
+
+import asyncio
+import selectors
+import time
+from typing import Final
+
+WAIT_S: Final = 2.0
+# So much later than wanted is what a busy machine does.
+LATE_S: Final = 2.0
+
+
+class AwakeSelector(selectors.DefaultSelector):
+    """Counts the time for which the process was stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paused_s = 0.0
+        self._looked_s = time.monotonic()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait as asked, but not for longer than WAIT_S at a time."""
+        wait_s = WAIT_S if timeout is None else min(timeout, WAIT_S)
+        self.count(time.monotonic(), 0.0)
+        found = super().select(wait_s)
+        self.count(time.monotonic(), max(0.0, wait_s))
+        return found
+
+    def count(self, now_s: float, wanted_s: float) -> None:
+        """What has passed since the last look is a pause as far as it is too much."""
+        late_s = now_s - self._looked_s - wanted_s
+        if late_s > LATE_S:
+            self.paused_s += late_s
+        self._looked_s = now_s
+
+
+class AwakeLoop(asyncio.SelectorEventLoop):
+    """Its time is the monotonic clock's without the pauses."""
+
+    def __init__(self) -> None:
+        self._awake = AwakeSelector()
+        super().__init__(self._awake)
+
+    def time(self) -> float:
+        """Seconds that the process has had."""
+        return super().time() - self._awake.paused_s
