@@ -116,6 +116,9 @@ def run_status(options: argparse.Namespace, home: Home) -> int:
         "tasks     " + (", ".join(f"{n} {name}" for name, n in tasks.items()) or "unknown"),
         f"cost      {show.usd(status['cost_today_usd'])} today,"
         f" of {show.usd(status['budget_today_usd'])}",
+        f"waiting   {_or_unknown(status['handoffs_open'])} handoffs,"
+        f" {_or_unknown(status['proposals_open'])} proposals",
+        f"cycle     {_cycle(status['last_cycle'])}",
         "providers",
     ]
     for provider in status["providers"]:
@@ -132,6 +135,18 @@ def run_status(options: argparse.Namespace, home: Home) -> int:
         lines.append(f"  {part['part']}: {part['state']}, {part['reason']}{cure}")
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def _or_unknown(count: int | None) -> str:
+    return "unknown" if count is None else str(count)
+
+
+def _cycle(last: dict[str, Any] | None) -> str:
+    if last is None:
+        return "none yet (atlas cycle runs one)"
+    odd = [step["name"] for step in last["steps"] if step["result"] in ("late", "degraded")]
+    trouble = f"; trouble with: {', '.join(odd)}" if odd else ""
+    return f"{show.when(last['started_at_ms'])}, took {show.duration(last['took_ms'])}{trouble}"
 
 
 def run_stop(_: argparse.Namespace, home: Home) -> int:

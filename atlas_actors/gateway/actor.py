@@ -14,7 +14,7 @@ from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
 from atlas_actors.config import Home
 from atlas_actors.errors import Busy, Conflict, NotFound, Unavailable
-from atlas_actors.gateway import views, workspaces
+from atlas_actors.gateway import proposals, views, workspaces
 from atlas_actors.gateway.connection import Connection, Notify
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.follow import Follower, Followers
@@ -286,6 +286,8 @@ class Gateway(AsyncActor):
             ],
             "tasks": await self._read_or_none(views.counts),
             "handoffs_open": await self._read_or_none(views.handoffs_open),
+            "proposals_open": await self._read_or_none(proposals.open_count),
+            "last_cycle": None if self._last_cycle is None else attrs.asdict(self._last_cycle),
             "cost_today_usd": await self._read_or_none(views.cost_today_usd),
             "budget_today_usd": self._budget.usd_per_day,
         }

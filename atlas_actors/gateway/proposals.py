@@ -41,6 +41,14 @@ def one(state: Path, id: str) -> dict[str, Any]:
     return _shown(rows[0])
 
 
+def open_count(state: Path) -> int:
+    """How many wait for a person's decision."""
+    rows = Reader(state / "proposals.db").rows(
+        "select count(*) as n from inspect_proposals where state = 'proposed'"
+    )
+    return int(rows[0]["n"])
+
+
 def origin_of(state: Path, task_id: str) -> str:
     """The origin of a task. Raises NotFound."""
     rows = Reader(state / "tasks.db").rows(

@@ -20,6 +20,14 @@ class RecordOutcome:
     duration_ms: int | None = None
     usage: Usage = attrs.field(factory=Usage)
     cost_usd: float = 0.0
+    key: str | None = None  # told twice with the same key it is kept once
+
+
+@attrs.frozen(kw_only=True)
+class OutcomesWanted:
+    """Order to who tells outcomes: those since then may not have been kept; tell them again."""
+
+    since_ms: int
 
 
 @attrs.frozen(kw_only=True)

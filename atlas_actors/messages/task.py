@@ -222,6 +222,7 @@ class AttemptOver:
     counts: bool = True  # as one of the answers that may be asked for
     interrupted: bool = False  # uses up one of the task's interruptions
     infrastructure: bool = False  # says nothing about the quality of answers
+    maybe_ran: bool = False  # it broke off after it had begun, and may have had effects
 
 
 @attrs.frozen(kw_only=True)

@@ -165,6 +165,7 @@ def over_of(
         counts=step.counts,
         interrupted=step.interrupted,
         infrastructure=infrastructure(ended),
+        maybe_ran=ended.estimated and ended.end is not End.ANSWERED,
     )
 
 

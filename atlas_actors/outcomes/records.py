@@ -6,6 +6,18 @@ from atlas_actors.messages.outcome import RecordOutcome
 from atlas_actors.store import Store
 
 
+def id_of_key(store: Store, key: str) -> str | None:
+    """The outcome that was kept with this key."""
+    row = store.row("select id from outcomes where key = ?", (key,))
+    return None if row is None else row["id"]
+
+
+def newest_ms(store: Store) -> int:
+    """When the newest outcome was kept; 0: there is none."""
+    row = store.row("select max(at_ms) as at_ms from outcomes")
+    return 0 if row is None or row["at_ms"] is None else int(row["at_ms"])
+
+
 def add(store: Store, id: str, outcome: RecordOutcome, at_ms: int) -> None:
     """Keep an outcome; intent, provider and model of its context get columns."""
     context = dict(outcome.context)
@@ -13,7 +25,8 @@ def add(store: Store, id: str, outcome: RecordOutcome, at_ms: int) -> None:
     store.run(
         "insert into outcomes (id, at_ms, action, kind, result, verified_by, infrastructure,"
         " intent, provider, model, context, duration_ms, input, cache_read, cache_write, output,"
-        " reasoning, cost_usd) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " reasoning, cost_usd, key)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             id,
             at_ms,
@@ -33,6 +46,7 @@ def add(store: Store, id: str, outcome: RecordOutcome, at_ms: int) -> None:
             usage.output,
             usage.reasoning,
             outcome.cost_usd,
+            outcome.key,
         ),
     )
 

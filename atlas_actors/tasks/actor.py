@@ -15,6 +15,7 @@ from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.mailbox import Envelope
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import End
+from atlas_actors.messages.outcome import OutcomesWanted
 from atlas_actors.messages.task import (
     AssignLane,
     AttemptLost,
@@ -48,7 +49,7 @@ from atlas_actors.tasks.intake import Intake
 from atlas_actors.tasks.lanes import Lanes
 from atlas_actors.tasks.limits import Limits
 from atlas_actors.tasks.offers import Offers
-from atlas_actors.tasks.outcome import outcomes_of
+from atlas_actors.tasks.outcome import outcomes_again, outcomes_of
 
 Inbox = (
     SubmitTask
@@ -66,9 +67,11 @@ Inbox = (
     | SettleWorkspace
     | AttemptOver
     | AttemptLost
+    | OutcomesWanted
     | TaskDue
 )
 PRUNE_ROWS: Final = 1_000
+OUTCOMES_MAX: Final = 10_000  # that are told again
 LOOK_S: Final = 300.0  # a timer does not run while the machine sleeps
 AFTER_ATTEMPT: Final = (TaskState.COMPLETED, TaskState.FAILED, TaskState.PENDING)
 JUMP_MS: Final = 2_000  # the wall clock differs so much from the monotonic one: it was set
@@ -206,6 +209,11 @@ class Tasks(StoreActor):
                     message.reason,
                     message.counted_usd,
                 )
+            case OutcomesWanted(since_ms=since_ms):
+                for row in claims.ended_since(self.store, since_ms, OUTCOMES_MAX):
+                    for outcome in outcomes_again(row):
+                        self.tell(paths.OUTCOMES, outcome)
+                return None
             case TaskDue():
                 return self._touch_all()
 

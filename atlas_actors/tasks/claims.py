@@ -161,6 +161,7 @@ def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
         " answers_asked = answers_asked + :answers, interruptions = interruptions + :interruptions,"
         " result = :result, error = :error, verified_by = :verified_by, waits_for = :waits_for,"
         " progress = :progress, spent_usd = spent_usd + :counted_usd,"
+        " maybe_ran = max(maybe_ran, :maybe_ran),"
         " workspace = coalesce(:workspace, workspace)"
         " where id = :id and state = 'in_progress' and attempt = :attempt and epoch = :epoch",
         {
@@ -171,6 +172,7 @@ def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
             "ended_ms": now_ms if final else None,
             "answers": int(over.counts),
             "interruptions": int(over.interrupted),
+            "maybe_ran": int(over.maybe_ran),
             "progress": progress_text(over.progress),
             "counted_usd": max(over.cost_usd, over.counted_usd),
             "workspace": workspace_text(over.workspace),
@@ -227,6 +229,21 @@ def interrupt(
         (str(end), reason, now_ms, id, attempt),
     )
     return TaskState(row["state"])
+
+
+def ended_since(store: Store, since_ms: int, count: int) -> list[Row]:
+    """The newest attempts that ended since then by their own end, with what an outcome needs of
+    their tasks, oldest first."""
+    found = store.rows(
+        "select attempts.*, tasks.id, tasks.route ->> '$.intent' as intent, tasks.created_ms,"
+        " tasks.state,"
+        " tasks.verified_by, tasks.attempt = attempts.number as last"
+        " from attempts join tasks on tasks.id = attempts.task_id"
+        " where attempts.ended_ms >= ? and attempts.ended_ms is not null"
+        " and attempts.transport is not null order by attempts.ended_ms desc limit ?",
+        (since_ms, count),
+    )
+    return found[::-1]
 
 
 def running(store: Store) -> list[Row]:

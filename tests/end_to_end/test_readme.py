@@ -98,6 +98,20 @@ def test_the_commands_of_durable_work_run_as_written(tmp_path):
     assert "standup" in told["atlas schedules list"]
 
 
+def test_the_cycles_commands_run_as_written_with_the_readmes_own_settings(tmp_path):
+    text = (ROOT / "README.md").read_text("utf-8")
+    own = re.search(r"^```toml\n(\[checks\.tests\].*?)^```$", text, re.M | re.S)[1]
+    home = tmp_path / "home"
+    (home / "project").mkdir(parents=True)
+    (home / "config.toml").write_text(own)
+    with daemon_on(home) as daemon:
+        for line in commands("The cycle and proposals"):
+            done = daemon.run(*shlex.split(line, comments=True)[1:])
+            assert done.returncode == 0, (line, done.stdout, done.stderr)
+        status = daemon.run("status").stdout
+    assert "cycle     2" in status
+
+
 def test_the_tree_in_the_readme_is_the_tree_that_runs(tmp_path):
     text = (ROOT / "README.md").read_text("utf-8")
     block = re.search(r"```\natlas\n(.*?)```", text, re.DOTALL)[1]
