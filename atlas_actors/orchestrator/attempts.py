@@ -31,7 +31,7 @@ from atlas_actors.orchestrator.answers import Answers, Given, key_of
 from atlas_actors.orchestrator.chain import IN, chain_of, lane_of, wanted_of
 from atlas_actors.orchestrator.check import Verdict, check_answer
 from atlas_actors.orchestrator.flights import Flight, Flights, Key
-from atlas_actors.orchestrator.leases import Leases
+from atlas_actors.orchestrator.leases import LOOKS_MAX, Leases
 from atlas_actors.orchestrator.money import Money
 from atlas_actors.orchestrator.overs import Overs
 from atlas_actors.orchestrator.prompt import build_prompt
@@ -184,26 +184,26 @@ class Attempts:
             self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error)
 
     def reported(self, report: ExecutorReported) -> None:
-        """What an executor says that it has; what it should have and has not is lost."""
-        name = report.provider
-        self._leases.heard(name)
-        for flight in self._flights.accepted(name):
-            key = (flight.started.task_id, flight.started.attempt)
-            if flight.accepted_by == report.incarnation and key not in report.in_flight:
-                self._cut_off(flight.started, "its executor does not have it any more")
+        """What an executor says that it has."""
+        self._leases.heard(report.provider)
         for key in report.in_flight:
             known = self._flights.get(key)
             if known is not None:
-                known.accepted_by = report.incarnation
+                known.accepted_by, known.missed = report.incarnation, 0
             else:
-                self._flights.elsewhere[key] = name
+                self._flights.elsewhere[key] = report.provider
 
     def look(self) -> list[str]:
-        """One more look at the executors that have attempts: who is silent, and has lost them."""
+        """One more look at the executors that have attempts: who is silent, and has lost them. One
+        that reports, but for long not this attempt, has lost it (its end may only be late: a batch
+        of ours was refused, and its mail comes again)."""
         silent = self._leases.look(flight.started.lane for flight in self._flights.accepted())
-        for name in silent:
-            for flight in self._flights.accepted(name):
+        for flight in self._flights.accepted():
+            flight.missed += 1
+            if flight.started.lane in silent:
                 self._cut_off(flight.started, "its executor has been silent for too long")
+            elif flight.missed > LOOKS_MAX:
+                self._cut_off(flight.started, "its executor does not have it any more")
         return silent
 
     def executor_down(self, name: str, down: ActorDown) -> None:

@@ -16,6 +16,7 @@ class Flight:
     accepted_by: int | None = None  # the executor's incarnation
     followers: list[AttemptStarted] = attrs.field(factory=list)
     follows: Key | None = None
+    missed: int = 0  # looks since its executor last said that it has it
     asks_handoff: bool = False  # it begins once handoffs has said what there is to go on with
 
 

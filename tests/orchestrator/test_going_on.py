@@ -127,11 +127,12 @@ def accept(stage):
     stage.give(AttemptAccepted(task_id="t", attempt=2, provider="program", incarnation=1))
 
 
-def test_q10_an_executor_that_does_not_have_an_attempt_any_more_has_lost_it(stage):
+def test_q10_an_executor_that_for_long_does_not_have_an_attempt_has_lost_it(stage):
     accept(stage)
-    assert only(AttemptOver, stage.give(report(("t", 2)))) == []
-    (over,) = only(AttemptOver, stage.give(report()))
-    assert (over.end, over.infrastructure) == (End.UNREACHABLE, True)
+    for _ in range(LOOKS_MAX):
+        assert only(AttemptOver, stage.give(LeasesDue(), report())) == []
+    (over,) = only(AttemptOver, stage.give(LeasesDue(), report()))
+    assert (over.end, over.infrastructure, over.maybe_ran) == (End.UNREACHABLE, True, True)
 
 
 def test_q10_an_executor_that_is_silent_for_many_looks_has_lost_its_attempts(stage):
