@@ -97,3 +97,9 @@ def test_nothing_names_a_shell():
     for file in PYTHON:
         assert "shell=True" not in file.read_text("utf-8")
         assert "os.system(" not in file.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_that_sources_a_bash_file_is_run_by_bash(name):
+    text = (ROOT / "scripts" / name).read_text("utf-8")
+    assert "/environment" not in text or text.startswith("#!/usr/bin/env bash\n")
