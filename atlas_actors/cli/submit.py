@@ -5,12 +5,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from atlas_actors.cli import changes, show
 from atlas_actors.cli.client import Client, NotRunningError
+from atlas_actors.cli.json_lines import in_parts, read
 from atlas_actors.cli.times import moment_ms, span_s
 from atlas_actors.cli.wait import FINAL
 from atlas_actors.config import Home
@@ -20,9 +20,6 @@ from atlas_actors.providers.cli import MARKER
 SLICE_MS: Final = 30_000
 INLINE_BYTES_MAX: Final = 100_000  # a longer file is read by the daemon, by its path
 LINE_BYTES_MAX: Final = 1_048_576
-# Many are sent in parts that a line holds well.
-PART_TASKS: Final = 500
-PART_BYTES: Final = 400_000
 
 
 def add_to(groups: Any) -> None:
@@ -128,7 +125,7 @@ def _run_many(options: argparse.Namespace, home: Home) -> int:
         raise UsageError("--many takes its tasks from the file alone, and does not wait")
     failed = 0
     with Client(home) as client:
-        for part in _parts(options.many):
+        for part in in_parts(read(options.many)):
             answer = client.call("task.submit_many", tasks=[task for _, task in part])
             for (number, _), result in zip(part, answer["results"], strict=True):
                 if "error" in result:
@@ -139,41 +136,6 @@ def _run_many(options: argparse.Namespace, home: Home) -> int:
                 )
             sys.stdout.flush()
     return 1 if failed else 0
-
-
-def _parts(name: str) -> Iterator[list[tuple[int, dict[str, Any]]]]:
-    """(line number, task) of the lines of a file, in parts that can be sent."""
-    part: list[tuple[int, dict[str, Any]]] = []
-    size = 0
-    with sys.stdin if name == "-" else _open(name) as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            task = _task_of(number, line)
-            if part and (size + len(line) > PART_BYTES or len(part) >= PART_TASKS):
-                yield part
-                part, size = [], 0
-            part.append((number, task))
-            size += len(line)
-    if part:
-        yield part
-
-
-def _task_of(number: int, line: str) -> dict[str, Any]:
-    try:
-        task = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"line {number} is not JSON: {error}") from error
-    if not isinstance(task, dict) or "prompt" not in task:
-        raise UsageError(f"line {number} is no object with a prompt")
-    return task
-
-
-def _open(name: str) -> Any:
-    try:
-        return Path(name).open(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{name}: {error.strerror}") from error
 
 
 def follow(client: Client, id: str, timeout_s: float | None, *, stream: bool) -> dict[str, Any]:

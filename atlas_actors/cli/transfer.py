@@ -5,19 +5,17 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
+from atlas_actors.cli.json_lines import in_parts, read
 from atlas_actors.cli.times import span_s
 from atlas_actors.config import Home
 from atlas_actors.errors import UsageError
 
 INLINE_BYTES_MAX: Final = 100_000
-PART_BYTES: Final = 400_000
-PART_TASKS: Final = 500
 ENDED: Final = ("completed", "failed", "cancelled")
 
 
@@ -60,9 +58,10 @@ def run_import(options: argparse.Namespace, home: Home) -> int:
     """All or, at a line that is no exported task, those before it."""
     count = lines = 0
     with tempfile.TemporaryDirectory() as aside, Client(home) as client:
-        for part in _parts(options.file, Path(aside)):
+        rows = ((n, _with_paths(n, task, Path(aside))) for n, task in read(options.file))
+        for part in in_parts(rows):
             lines += len(part)
-            count += client.call("task.import", tasks=part)["count"]
+            count += client.call("task.import", tasks=[task for _, task in part])["count"]
     if options.json:
         show.print_json({"count": count, "known": lines - count})
     else:
@@ -88,42 +87,15 @@ def run_prune(options: argparse.Namespace, home: Home) -> int:
     return 0
 
 
-def _parts(name: str, aside: Path) -> Iterator[list[dict[str, Any]]]:
-    part: list[dict[str, Any]] = []
-    size = 0
-    with sys.stdin if name == "-" else _open(name) as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            task = _task_of(number, line, aside)
-            length = len(json.dumps(task))
-            if part and (size + length > PART_BYTES or len(part) >= PART_TASKS):
-                yield part
-                part, size = [], 0
-            part.append(task)
-            size += length
-    if part:
-        yield part
-
-
-def _task_of(number: int, line: str, aside: Path) -> dict[str, Any]:
+def _with_paths(number: int, task: dict[str, Any], aside: Path) -> dict[str, Any]:
     """A line's task; its long files go by path."""
-    try:
-        task = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"line {number} is not JSON: {error}") from error
-    if not isinstance(task, dict) or not isinstance(task.get("files", []), list):
-        raise UsageError(f"line {number} is no exported task")
-    for n, file in enumerate(task.get("files", [])):
-        if len(file.get("text", "")) > INLINE_BYTES_MAX:
+    files = task.get("files", [])
+    if not isinstance(files, list) or not all(isinstance(file, dict) for file in files):
+        raise UsageError(f"line {number} is no exported task: files is a list of objects")
+    for n, file in enumerate(files):
+        text = file.get("text")
+        if isinstance(text, str) and len(text) > INLINE_BYTES_MAX:
             path = aside / f"{number}-{n}"
-            path.write_text(file["text"], "utf-8")
-            task["files"][n] = {"name": file["name"], "path": str(path.resolve())}
+            path.write_text(text, "utf-8")
+            files[n] = {"name": file.get("name"), "path": str(path.resolve())}
     return task
-
-
-def _open(name: str) -> Any:
-    try:
-        return Path(name).open(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{name}: {error.strerror}") from error
