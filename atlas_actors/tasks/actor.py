@@ -181,7 +181,7 @@ class Tasks(StoreActor):
             case CancelTask():
                 return self._endings.cancel(self._find(message.id))
             case RetryTask():
-                return self._on_retry(message.id)
+                return self._intake.retry(self._find(message.id))
             case PruneTasks(before_ms=before_ms, states=states):
                 count = records.prune(self.store, before_ms, PRUNE_ROWS, states)
                 return TasksPruned(count=count, more=count >= PRUNE_ROWS)
@@ -283,20 +283,6 @@ class Tasks(StoreActor):
         return fact
 
     # Orders of people.
-
-    def _on_retry(self, id: str) -> TaskChanged:
-        row = self._find(id)
-        if row["state"] not in ("failed", "cancelled"):
-            raise Conflict(
-                f"task {id} is {row['state']}; only failed or cancelled ones are retried"
-            )
-        needs = dependencies.waits_for(self.store, id)
-        blocked = dependencies.check_retry(needs, row["if_dead"], id)
-        self._endings.deadlines_changed()
-        records.retry(self.store, id, blocked, self.place.clock.now_ms())
-        dependencies.block_again(self.store, id)
-        self._groups.touch(row["group_name"])
-        return self.changed(row, TaskState.PENDING, row["state"])
 
     def _on_settle_workspace(self, order: SettleWorkspace) -> TaskChanged:
         row = self._find(order.id)

@@ -5,15 +5,17 @@ from typing import Any, Final, Protocol
 
 from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
-from atlas_actors.errors import AtlasError, Busy, UsageError
+from atlas_actors.errors import AtlasError, Busy, Conflict, UsageError
 from atlas_actors.messages.execution import Request
 from atlas_actors.messages.task import (
     SubmitTask,
     TaskAccepted,
+    TaskChanged,
     TaskRefused,
     TasksAccepted,
     TasksImported,
     TaskState,
+    Unique,
 )
 from atlas_actors.settings import TaskSettings
 from atlas_actors.store import Row, Store
@@ -33,7 +35,9 @@ class Desk(Protocol):
     store: Store
     place: Place
 
-    def changed(self, row: Row, state: TaskState, before: str, waits_for: str = "") -> Any: ...
+    def changed(
+        self, row: Row, state: TaskState, before: str, waits_for: str = ""
+    ) -> TaskChanged: ...
 
 
 class Intake:
@@ -123,9 +127,30 @@ class Intake:
         self._groups.touch_all()
         return TasksImported(count=len(needs))
 
+    def retry(self, row: Row) -> TaskChanged:
+        """A task that was not completed waits again, with all its attempts. Raises Conflict."""
+        store, now_ms, id = self._desk.store, self._desk.place.clock.now_ms(), row["id"]
+        if row["state"] not in ("failed", "cancelled"):
+            raise Conflict(
+                f"task {id} is {row['state']}; only failed or cancelled ones are retried"
+            )
+        if row["unique_key"] is not None:
+            other = records.same_as(store, Unique(key=row["unique_key"]), now_ms)
+            if other is not None:
+                raise Conflict(f"task {other['id']} has the same unique key, and is not over")
+        needs = dependencies.waits_for(store, id)
+        blocked = dependencies.check_retry(needs, row["if_dead"], id)
+        self._endings.deadlines_changed()
+        records.retry(store, id, blocked, now_ms)
+        dependencies.block_again(store, id)
+        self._groups.touch(row["group_name"])
+        return self._desk.changed(row, TaskState.PENDING, row["state"])
+
     def _instead_of(self, same: Row, order: SubmitTask, now_ms: int) -> TaskAccepted:
-        """There is one like it: it stays, or takes the new one's request."""
+        """There is one like it: it stays, or takes the new one's request; both have its key."""
         assert order.unique is not None
+        if order.key is not None:
+            records.add_alias(self._desk.store, order.key, same["id"])
         replaced = order.unique.replace and records.replace(
             self._desk.store, same["id"], order, now_ms
         )

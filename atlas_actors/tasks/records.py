@@ -96,8 +96,16 @@ def replace(store: Store, id: str, order: SubmitTask, now_ms: int) -> bool:
 
 def id_of_key(store: Store, key: str) -> str | None:
     """The task that has this idempotency key."""
-    row = store.row("select id from tasks where key = ?", (key,))
+    row = store.row(
+        "select id from tasks where key = ?1 union all select id from aliases where key = ?1",
+        (key,),
+    )
     return None if row is None else row["id"]
+
+
+def add_alias(store: Store, key: str, id: str) -> None:
+    """This key means that task, too."""
+    store.run("insert or ignore into aliases (key, id) values (?, ?)", (key, id))
 
 
 def same_as(store: Store, unique: Unique, now_ms: int) -> Row | None:

@@ -4,13 +4,21 @@ import threading
 
 import pytest
 
-from atlas_actors.errors import ActorCrashed, Busy, NotFound, Unavailable, UsageError
+from atlas_actors.errors import (
+    ActorCrashed,
+    Busy,
+    Conflict,
+    NotFound,
+    Unavailable,
+    UsageError,
+)
 from atlas_actors.mailbox import Reply
 from atlas_actors.messages.execution import AttemptStarted, End, File
 from atlas_actors.messages.task import (
     CancelTask,
     ImportTasks,
     OpenLane,
+    RetryTask,
     SubmitTasks,
     TaskQueued,
     TaskState,
@@ -190,6 +198,24 @@ def test_q6_a_conflict_replaces_request_priority_and_due_time_of_a_pending_task(
     queue.advance(5)
     queue.tell(lane(id))
     assert [s.request.prompt for s in queue.heard(AttemptStarted)] == ["newer"]
+
+
+def test_q1_q6_the_key_of_a_submission_that_a_unique_task_stood_for_means_that_task(queue):
+    first = queue.ask(order(unique=Unique(key="u"), key="a")).id
+    assert queue.ask(order(unique=Unique(key="u"), key="b")).id == first
+    queue.ask(CancelTask(id=first))
+    again = queue.ask(order(unique=Unique(key="u"), key="b"))  # resent: no second task
+    assert (again.id, again.created) == (first, False)
+
+
+def test_q6_a_unique_task_is_not_tried_again_beside_another_that_waits(queue):
+    first = queue.submit(unique=Unique(key="u"))
+    queue.ask(CancelTask(id=first))
+    second = queue.submit(unique=Unique(key="u"))
+    with pytest.raises(Conflict, match=second):
+        queue.ask(RetryTask(id=first))
+    queue.ask(CancelTask(id=second))
+    assert queue.ask(RetryTask(id=first)).state is TaskState.PENDING
 
 
 def test_q6_a_running_task_is_not_replaced(queue):

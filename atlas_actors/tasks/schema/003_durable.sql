@@ -17,6 +17,13 @@ create table dependencies (
 ) strict, without rowid;
 create index dependencies_needs on dependencies (needs_id);
 
+-- Keys of submissions that a unique task of another key stood for.
+create table aliases (
+    key  text primary key,
+    id   text not null references tasks (id) on delete cascade
+) strict, without rowid;
+create index aliases_id on aliases (id);
+
 -- Token buckets of lanes and groups.
 create table buckets (
     name    text primary key,
