@@ -169,7 +169,8 @@ async def answer(door: Door, name: str, params: dict[str, Any]) -> Any:
 
 async def submission(door: Door, params: dict[str, Any]) -> SubmitTask:
     """The message of a task.submit, its files read and kept. Raises UsageError."""
-    files = await door.on_thread(lambda: files_of(params.get("files", ()), door.home.files))
+    given = params.get("files")
+    files = await door.on_thread(lambda: files_of(given, door.home.files)) if given else ()
     return submission_of(params, door.providers, files)
 
 
