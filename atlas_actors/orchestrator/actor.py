@@ -38,6 +38,7 @@ from atlas_actors.messages.task import (
 )
 from atlas_actors.orchestrator import leases, records
 from atlas_actors.orchestrator.answers import Answers, key_of
+from atlas_actors.orchestrator.asked import Asked, Questions
 from atlas_actors.orchestrator.attempts import CACHE_LANE, CACHE_SLOTS, Attempts
 from atlas_actors.orchestrator.chain import lane_of, route_without_router
 from atlas_actors.orchestrator.money import Money, day_of, seconds_to_midnight
@@ -136,8 +137,7 @@ class Orchestrator(StoreActor):
         )
         self._money_is_back = False
         self._day = day_of(place.clock.now_ms())
-        self._asked: dict[str, TaskQueued | DecideRoute] = {}
-        self._askers: dict[str, Any] = {}
+        self._questions = Questions()
         self._unreported = set(providers)
         self._open_attempts: tuple[tuple[str, int], ...] | None = None
 
@@ -152,22 +152,27 @@ class Orchestrator(StoreActor):
         self.after(leases.LOOK_S, LeasesDue())
 
     def on_rollback(self) -> None:
-        """A batch was refused: forget what it had begun, take back what it had ended, and have
-        tasks say again what is open and what has no lane."""
+        """A batch was refused: forget what it had begun, take back what it had ended, say again
+        what nobody has heard, and have tasks say what is open and what has no lane."""
         self._money.load(self.store, self.place.clock.now_ms())
-        self._asked.clear()
+        self._questions.take_back()
         self._attempts.take_back()
+        for name in self._roster.providers:
+            self._on_breaker(name)
+        self._money_is_back = False
+        self._on_money()
         self.tell(paths.TASKS, LanesWanted())
 
     def on_commit(self) -> None:
         """A batch is on disk."""
+        self._questions.keep()
         self._attempts.keep()
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
         match message:
             case TaskQueued():
-                if message.task_id not in self._asked:
+                if message.task_id not in self._questions:
                     self._classify(message.task_id, message)
                 return None
             case DecideRoute():
@@ -212,8 +217,8 @@ class Orchestrator(StoreActor):
 
     # Routing.
 
-    def _classify(self, request_id: str, asked: TaskQueued | DecideRoute) -> None:
-        self._asked[request_id] = asked
+    def _classify(self, request_id: str, asked: Asked, reply: Any = None) -> None:
+        self._questions.add(request_id, asked, reply)
         if isinstance(asked, TaskQueued):
             request = asked.request
             classify = Classify(request_id=request_id, text=request.prompt, cwd=request.cwd)
@@ -230,9 +235,7 @@ class Orchestrator(StoreActor):
         self.request(paths.ROUTER, classify)
 
     def _on_decide_route(self, asked: DecideRoute) -> Any:
-        request_id = self._ids.new()
-        self._askers[request_id] = self.reply_to
-        self._classify(request_id, asked)
+        self._classify(self._ids.new(), asked, self.reply_to)
         return LATER
 
     def _on_request_failed(self, failed: RequestFailed) -> None:
@@ -247,9 +250,10 @@ class Orchestrator(StoreActor):
                 self._attempts.handoff_taken(HandoffTaken(task_id=task_id, attempt=attempt))
 
     def _on_classified(self, classified: Classified) -> None:
-        asked = self._asked.pop(classified.request_id, None)
-        if asked is None:
+        question = self._questions.pop(classified.request_id)
+        if question is None:
             return
+        asked, asker = question
         if isinstance(asked, TaskQueued):
             request, tried, spent_usd = asked.request, asked.progress.tried, asked.spent_usd
         else:
@@ -279,7 +283,6 @@ class Orchestrator(StoreActor):
             assign = AssignLane(task_id=task_id, lane=lane, route=route, waits_for=waits_for)
             self.tell(paths.TASKS, assign)
             return
-        asker = self._askers.pop(classified.request_id, None)
         if asker is not None:
             asker.set(route)
 

@@ -99,6 +99,7 @@ class Attempts:
 
     def start(self, started: AttemptStarted) -> None:
         """Run it, unless its answer is here or on its way."""
+        self._flights.arrived((started.task_id, started.attempt))
         if started.lane == CACHE_LANE:
             self._answer_from_cache(started)
             return
@@ -133,7 +134,7 @@ class Attempts:
         if flight is not None:
             self._run(flight.started, flight.same, taken.checkpoint)
         else:
-            self._flights.elsewhere.pop(key, None)  # it was cancelled meanwhile
+            self._flights.not_elsewhere(key)  # it was cancelled meanwhile
 
     def accepted(self, accepted: AttemptAccepted) -> None:
         """An executor has it in hand."""
@@ -146,7 +147,7 @@ class Attempts:
         started = ended.started
         key = (started.task_id, started.attempt)
         flight = self._flights.pop(key)
-        self._flights.elsewhere.pop(key, None)
+        self._flights.not_elsewhere(key)
         cost_usd, counted_usd = self._settle(key, ended)
         now_s = self._desk.place.clock.monotonic_s()
         if self._roster.heard(ended, now_s, self._jitter()):
@@ -177,7 +178,7 @@ class Attempts:
     def not_taken(self, started: AttemptStarted, error: str) -> None:
         """The executor gave it back."""
         key = (started.task_id, started.attempt)
-        if self._flights.elsewhere.pop(key, None) is not None:  # cancelled, and never begun
+        if self._flights.not_elsewhere(key):  # cancelled, and never begun
             now_ms = self._desk.place.clock.now_ms()
             self._money.settle(self._desk.store, key, started.lane, 0.0, Usage(), now_ms)
         if key in self._flights:
@@ -213,7 +214,7 @@ class Attempts:
                 self._cut_off(flight.started, f"the executor ended: {down.error}")
         for (task_id, attempt), provider in list(self._flights.elsewhere.items()):
             if provider == name:
-                del self._flights.elsewhere[task_id, attempt]
+                self._flights.not_elsewhere((task_id, attempt))
                 self.give_up(task_id, attempt, f"the executor ended: {down.error}")
 
     def reconcile(self, open_attempts: Sequence[Key]) -> None:
@@ -345,6 +346,8 @@ class Attempts:
             jitter=self._jitter(),
             tiers=self._tiers,
         )
+        if step.lane is not None and step.lane not in self._roster.providers:  # it was removed
+            step = attrs.evolve(step, lane=None)
         if step.lane is None and step.state is TaskState.PENDING:
             lane, waits_for = lane_of(chain, step.progress.tried)
             if lane in step.progress.tried:  # it has just said no: until something changes

@@ -28,6 +28,10 @@ class Flights:
         # Attempts of which only their executor knows: an earlier incarnation of ours sent them, or
         # their task was cancelled.
         self.elsewhere: dict[Key, str] = {}
+        self._gone: dict[Key, str] = {}  # from there, since the last commit
+        # Attempts whose order came in a batch that the disk refused: it comes again.
+        self._coming: set[Key] = set()
+        self._arrived: list[Key] = []
         self._begun: list[Key] = []
         self._ended: dict[Key, Flight] = {}
         self._answered: list[Flight] = []
@@ -39,10 +43,6 @@ class Flights:
         """The flight of an attempt."""
         return self._flights.get(key)
 
-    def all(self) -> list[Flight]:
-        """Every flight."""
-        return list(self._flights.values())
-
     def accepted(self, name: str | None = None) -> list[Flight]:
         """Those that an executor (this one) has in hand."""
         return [
@@ -53,7 +53,18 @@ class Flights:
 
     def known(self, key: Key) -> bool:
         """Whether somebody will say how it ended."""
-        return key in self._flights or key in self.elsewhere
+        return key in self._flights or key in self.elsewhere or key in self._coming
+
+    def arrived(self, key: Key) -> None:
+        """The order to begin it is in hand."""
+        self._arrived.append(key)
+
+    def not_elsewhere(self, key: Key) -> bool:
+        """What somebody else had is over; False: nobody had it."""
+        provider = self.elsewhere.pop(key, None)
+        if provider is not None:
+            self._gone[key] = provider
+        return provider is not None
 
     def add(self, key: Key, flight: Flight) -> None:
         """An attempt is under way."""
@@ -85,6 +96,9 @@ class Flights:
     def keep(self) -> None:
         """The batch is on disk."""
         self._answered.clear()
+        self._gone.clear()
+        self._coming.difference_update(self._arrived)
+        self._arrived.clear()
         self._begun.clear()
         self._ended.clear()
 
@@ -95,4 +109,7 @@ class Flights:
         self._flights.update(self._ended)
         for flight in self._answered:
             flight.asks_handoff = True
+        self.elsewhere.update(self._gone)
+        coming = self._coming | set(self._arrived)
         self.keep()
+        self._coming = coming
