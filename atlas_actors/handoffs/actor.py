@@ -81,7 +81,7 @@ class Handoffs(StoreActor):
         mine = records.of_attempt(self.store, ask.task_id, ask.attempt)
         if mine is not None:  # asked again
             return self._taken(ask, mine)
-        source = records.open_of_task(self.store, ask.task_id, ask.attempt)
+        source = records.open_of_task(self.store, ask.task_id, ask.after_attempt, ask.attempt)
         if source is None and ask.handoff_id is not None:
             named = records.find(self.store, ask.handoff_id)
             source = named if named is not None and named["state"] == "open" else None

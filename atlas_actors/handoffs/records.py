@@ -19,12 +19,12 @@ def newest_attempt(store: Store, task_id: str) -> int:
     return int(row["n"]) if row is not None and row["n"] is not None else 0
 
 
-def open_of_task(store: Store, task_id: str, before: int) -> Row | None:
-    """The newest open one that an earlier attempt of a task has left."""
+def open_of_task(store: Store, task_id: str, after: int, before: int) -> Row | None:
+    """The newest open one that an attempt of a task between these has left."""
     return store.row(
-        "select * from handoffs where task_id = ? and attempt < ? and state = 'open'"
-        " order by attempt desc limit 1",
-        (task_id, before),
+        "select * from handoffs where task_id = ? and attempt > ? and attempt < ?"
+        " and state = 'open' order by attempt desc limit 1",
+        (task_id, after, before),
     )
 
 
@@ -34,7 +34,12 @@ def find(store: Store, id: str) -> Row | None:
 
 
 def add_of_attempt(store: Store, id: str, order: SaveCheckpoint, text: str, now_ms: int) -> None:
-    """A first checkpoint of an attempt."""
+    """A first checkpoint of an attempt that began anew: nobody goes on with what came before."""
+    store.run(
+        "update handoffs set state = 'dropped', updated_ms = ? where task_id = ? and attempt < ?"
+        " and state = 'open'",
+        (now_ms, order.task_id, order.attempt),
+    )
     store.run(
         "insert into handoffs (id, task_id, attempt, provider, cwd, state, checkpoint, created_ms,"
         " updated_ms) values (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?7, ?7)",

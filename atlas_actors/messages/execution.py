@@ -112,6 +112,7 @@ class AttemptStarted:
     spent_usd: float = 0.0  # by the attempts before
     goes_on: bool = False  # with what an interrupted attempt has left
     handoff_id: str | None = None  # of the handoff that the task was made for
+    fresh_from: int = 0  # attempts up to this one were of other work
 
 
 @attrs.frozen(kw_only=True)

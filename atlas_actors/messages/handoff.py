@@ -43,6 +43,7 @@ class TakeHandoff:
     task_id: str
     attempt: int
     handoff_id: str | None = None
+    after_attempt: int = 0  # earlier ones were of other work
 
 
 @attrs.frozen(kw_only=True)

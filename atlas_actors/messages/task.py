@@ -142,6 +142,7 @@ class RetryTask:
     """Ask tasks: try a failed or cancelled task anew; the answer is a TaskChanged."""
 
     id: str
+    handoff_id: str | None = None  # of what an attempt of it has left, to go on with
 
 
 @attrs.frozen(kw_only=True)

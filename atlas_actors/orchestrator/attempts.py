@@ -121,7 +121,10 @@ class Attempts:
         if started.goes_on and self._is_work(started):
             self._flights.add(key, Flight(started=started, same=same, asks_handoff=True))
             ask = TakeHandoff(
-                task_id=started.task_id, attempt=started.attempt, handoff_id=started.handoff_id
+                task_id=started.task_id,
+                attempt=started.attempt,
+                handoff_id=started.handoff_id,
+                after_attempt=started.fresh_from,
             )
             self._desk.request(paths.HANDOFFS, ask)
             return

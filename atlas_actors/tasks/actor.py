@@ -105,15 +105,15 @@ class Tasks(StoreActor):
         self._files = files
         self._epoch = epoch
         self._limits = Limits(self)
-        self._offers = Offers(self)
         self._groups = Groups(self, self._limits, groups or {}, ageing_s=settings.ageing_s)
         self._lanes = Lanes(
             self,
             self._limits,
             epoch=epoch,
             ageing_s=settings.ageing_s,
-            on_start=lambda: self._offers.routed(-1),
+            on_start=self._begun,
         )
+        self._offers = Offers(self, self._lanes.is_open)
         self._endings = Endings(
             self,
             self._lanes,
@@ -181,7 +181,7 @@ class Tasks(StoreActor):
             case CancelTask():
                 return self._endings.cancel(self._find(message.id))
             case RetryTask():
-                return self._intake.retry(self._find(message.id))
+                return self._intake.retry(self._find(message.id), message.handoff_id)
             case PruneTasks(before_ms=before_ms, states=states):
                 count = records.prune(self.store, before_ms, PRUNE_ROWS, states)
                 return TasksPruned(count=count, more=count >= PRUNE_ROWS)
@@ -226,7 +226,8 @@ class Tasks(StoreActor):
     def before_commit(self) -> None:
         """Fill free slots and offer what has no lane, once for all mail of a batch."""
         self._notice_clock()
-        self._offers.routed(-self._lanes.forget_closed())
+        if self._lanes.forget_closed():
+            self._offers.count()
         self._endings.expire()
         self._groups.release_ready()
         self._lanes.start_ready()
@@ -319,7 +320,8 @@ class Tasks(StoreActor):
         id, waits_for = order.task_id, order.waits_for
         before = claims.assign_lane(self.store, id, order.lane, order.route, waits_for)
         if before is not None:
-            self._offers.routed(1 - before["routed"])
+            self._offers.left(before)
+            self._offers.entered(order.lane)
             fact = TaskChanged(id=id, state=TaskState.PENDING, waits_for=waits_for, lane=order.lane)
             self.tell(paths.GATEWAY, fact)
 
@@ -350,7 +352,8 @@ class Tasks(StoreActor):
         )
         self.changed(before, over.next_state, "in_progress", over.error)
         if over.next_state is TaskState.PENDING:
-            self._offers.routed(1)
+            if over.lane is not None:
+                self._offers.entered(over.lane)
         else:
             self._endings.settle(before, over.next_state)
 
@@ -361,6 +364,9 @@ class Tasks(StoreActor):
         self._endings.deadlines_changed()
         self._lanes.touch_all()
         self._groups.touch_all()
+
+    def _begun(self, row: Row) -> None:
+        self._offers.left(row)
 
     def _gap_ms(self) -> float:
         return self.place.clock.now_ms() - self.place.clock.monotonic_s() * 1000

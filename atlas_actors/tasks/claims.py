@@ -1,6 +1,7 @@
 """The SQL of tasks.db for lanes and attempts: offer, assign, begin, end, interrupt."""
 
 import json
+from itertools import takewhile
 from typing import Any, Final
 
 from atlas_actors.messages.execution import End
@@ -55,10 +56,12 @@ def to_offer(store: Store, id: str) -> Row:
     return row
 
 
-def routed_count(store: Store) -> int:
-    """How many pending tasks wait for a provider, or for anybody."""
-    row = store.row("select count(*) as n from tasks where state = 'pending' and routed = 1")
-    return 0 if row is None else int(row["n"])
+def routed_counts(store: Store) -> dict[str | None, int]:
+    """How many pending tasks wait for each provider; None: for anybody."""
+    rows = store.rows(
+        "select lane, count(*) as n from tasks where state = 'pending' and routed = 1 group by lane"
+    )
+    return {row["lane"]: row["n"] for row in rows}
 
 
 def forget_routes(store: Store) -> int:
@@ -69,10 +72,12 @@ def forget_routes(store: Store) -> int:
 
 
 def forget_lanes(store: Store, open_lanes: list[str]) -> int:
-    """Pending tasks that wait for none of these lanes are to be routed anew."""
+    """Pending tasks that wait for none of these lanes are to be routed anew, but for those that a
+    person has pinned to theirs."""
     return store.run(
         "update tasks set routed = 0, lane = null where state = 'pending' and routed = 1"
-        " and (lane is null or lane not in (select value from json_each(?)))",
+        " and (lane is null or lane not in (select value from json_each(?)))"
+        " and (lane is null or provider is null or provider <> lane)",
         (json.dumps(open_lanes),),
     )
 
@@ -85,7 +90,8 @@ def assign_lane(
     None: it is not pending, or is kept back since the orchestrator was told of it.
     """
     before = store.row(
-        "select routed from tasks where id = ? and state = 'pending' and blocked = 0 and held = 0",
+        "select routed, lane from tasks"
+        " where id = ? and state = 'pending' and blocked = 0 and held = 0",
         (id,),
     )
     if before is not None:
@@ -114,7 +120,8 @@ def start_attempt(store: Store, id: str, lane: str, epoch: int, now_ms: int) -> 
     number as `attempt` and `waited_ms`."""
     row = store.row(
         f"select {_REQUEST}, route, attempt, since_ms, answers_asked, attempts_max, interruptions,"  # noqa: S608
-        " error, created_ms, deadline_ms, handoff_id from tasks where id = ? and state = 'pending'",
+        " error, created_ms, deadline_ms, handoff_id, fresh_from from tasks"
+        " where id = ? and state = 'pending'",
         (id,),
     )
     assert row is not None
@@ -134,10 +141,16 @@ def start_attempt(store: Store, id: str, lane: str, epoch: int, now_ms: int) -> 
     return row
 
 
-def was_cut_off(store: Store, id: str, attempt: int) -> bool:
-    """Whether this attempt ended half-way, so that another may go on from there."""
-    row = store.row('select "end" from attempts where task_id = ? and number = ?', (id, attempt))
-    return row is not None and row["end"] in _CUT_OFF
+def was_cut_off(store: Store, id: str, fresh_from: int) -> bool:
+    """Whether an attempt after `fresh_from` ended half-way, so that another may go on from there;
+    what was rejected since is begun anew."""
+    ends = store.rows(
+        'select "end" from attempts where task_id = ? and number > ? and "end" is not null'
+        " order by number desc",
+        (id, fresh_from),
+    )
+    told = takewhile(lambda row: row["end"] != str(End.REJECTED), ends)
+    return any(row["end"] in _CUT_OFF for row in told)
 
 
 def running_one(store: Store, id: str) -> Row | None:
@@ -157,6 +170,7 @@ def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
     final = over.next_state is not TaskState.PENDING
     changed = store.run(
         "update tasks set state = :state, since_ms = :now_ms, lane = :lane, due_ms = :due_ms,"
+        " routed = iif(:lane is null, 0, routed),"
         " ended_ms = :ended_ms,"
         " answers_asked = answers_asked + :answers, interruptions = interruptions + :interruptions,"
         " result = :result, error = :error, verified_by = :verified_by, waits_for = :waits_for,"

@@ -3,12 +3,18 @@
 import json
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from typing import Final
 
 from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.messages.task import SubmitTask
 from atlas_actors.store import Row, Store
 
 UNFINISHED = ("pending", "in_progress")
+# How many that a task comes after are not over.
+_UNFINISHED: Final = (
+    "(select count(*) from dependencies join tasks as need on need.id = needs_id"
+    " where task_id = tasks.id and need.state in ('pending', 'in_progress'))"
+)
 
 
 def found(store: Store, after: Sequence[str]) -> list[Row]:
@@ -65,7 +71,7 @@ def unblock(store: Store, id: str) -> set[str]:
     """A task has ended: those that come after it wait for one less; the groups of those that wait
     for nobody now."""
     rows = store.rows(
-        "update tasks set blocked = blocked - 1 where state = 'pending' and blocked > 0"
+        f"update tasks set blocked = {_UNFINISHED} where state = 'pending' and blocked > 0"  # noqa: S608
         " and id in (select task_id from dependencies where needs_id = ?)"
         " returning blocked, group_name",
         (id,),
@@ -76,7 +82,7 @@ def unblock(store: Store, id: str) -> set[str]:
 def block_again(store: Store, id: str) -> None:
     """A task that has ended is tried again: those that wait still for others wait for it too."""
     store.run(
-        "update tasks set blocked = blocked + 1 where state = 'pending' and blocked > 0"
+        f"update tasks set blocked = {_UNFINISHED} where state = 'pending' and blocked > 0"  # noqa: S608
         " and id in (select task_id from dependencies where needs_id = ?)",
         (id,),
     )

@@ -81,7 +81,7 @@ class Endings:
             order = AttemptCancelled(task_id=id, attempt=row["attempt"], lane=row["lane"])
             self._desk.tell(paths.ORCHESTRATOR, order)
         else:
-            self._offers.routed(-row["routed"])
+            self._offers.left(row)
         self.settle(row, TaskState.CANCELLED)
         return self._desk.changed(row, TaskState.CANCELLED, row["state"])
 
@@ -117,7 +117,7 @@ class Endings:
             return 0
         expired = records.expire(self._desk.store, now_ms)
         for row in expired:
-            self._offers.routed(-row["routed"])
+            self._offers.left(row)
             self._desk.changed(row, TaskState.FAILED, "pending", "its deadline is over")
             self.settle(row, TaskState.FAILED)
         next_ms = records.next_deadline_ms(self._desk.store)

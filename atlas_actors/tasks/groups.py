@@ -79,4 +79,6 @@ class Groups:
             dependencies.release(self._desk.store, [first["id"]])
             self._limits.take(name, per_minute, 1)
             released += 1
+        if released >= RELEASED_MAX:
+            self._desk.wake(0.0)
         return released

@@ -127,7 +127,7 @@ class Intake:
         self._groups.touch_all()
         return TasksImported(count=len(needs))
 
-    def retry(self, row: Row) -> TaskChanged:
+    def retry(self, row: Row, handoff_id: str | None = None) -> TaskChanged:
         """A task that was not completed waits again, with all its attempts. Raises Conflict."""
         store, now_ms, id = self._desk.store, self._desk.place.clock.now_ms(), row["id"]
         if row["state"] not in ("failed", "cancelled"):
@@ -141,7 +141,7 @@ class Intake:
         needs = dependencies.waits_for(store, id)
         blocked = dependencies.check_retry(needs, row["if_dead"], id)
         self._endings.deadlines_changed()
-        records.retry(store, id, blocked, now_ms)
+        records.retry(store, id, blocked, handoff_id, now_ms)
         dependencies.block_again(store, id)
         self._groups.touch(row["group_name"])
         return self._desk.changed(row, TaskState.PENDING, row["state"])

@@ -38,7 +38,7 @@ class Lanes:
         *,
         epoch: int,
         ageing_s: float,
-        on_start: Callable[[], None],
+        on_start: Callable[[Row], None],
     ) -> None:
         self._desk = desk
         self._limits = limits
@@ -49,6 +49,7 @@ class Lanes:
         self._running: dict[str, int] = {}
         self._stale: set[str] = set()  # in which something may be ready to start
         self._changed = False
+        self._orders_changed = False
         self.begun = 0  # since the last commit
         self._said: list[OpenLane | CloseLane] = []  # since the last commit
 
@@ -65,6 +66,7 @@ class Lanes:
     def order(self, order: OpenLane | CloseLane) -> None:
         """A lane opened or closed: whoever waits elsewhere may be better off now."""
         self._said.append(order)
+        self._orders_changed = True
         before = self._orders.get(order.lane)
         self._orders[order.lane] = order
         self._stale.add(order.lane)
@@ -96,13 +98,17 @@ class Lanes:
         """Something may be ready anywhere."""
         self._stale.update(self._orders)
 
-    def forget_closed(self) -> int:
-        """Who waits for a lane that has closed is to be routed anew; how many."""
-        if not self._changed:
-            return 0
-        return claims.forget_lanes(
-            self._desk.store, [lane for lane in self._orders if self._slots(lane)]
-        )
+    def forget_closed(self) -> bool:
+        """Who waits for a lane that has closed is to be routed anew; whether any lane changed."""
+        if self._changed:
+            open_lanes = [lane for lane in self._orders if self._slots(lane)]
+            claims.forget_lanes(self._desk.store, open_lanes)
+        changed, self._orders_changed = self._changed or self._orders_changed, False
+        return changed
+
+    def is_open(self, lane: str | None) -> bool:
+        """Whether attempts may begin there."""
+        return lane is not None and self._slots(lane) > 0
 
     def keep(self) -> None:
         """The batch is on disk."""
@@ -149,13 +155,14 @@ class Lanes:
         row = claims.start_attempt(self._desk.store, id, lane, self._epoch, now_ms)
         self._running[lane] = self._running.get(lane, 0) + 1
         self.begun += 1
-        self._on_start()
+        self._on_start({"routed": 1, "lane": lane})
         self._desk.tell(paths.ORCHESTRATOR, self._started(row, lane))
         self._desk.changed(row, TaskState.IN_PROGRESS, "pending")
 
     def _started(self, row: Row, lane: str) -> AttemptStarted:
         number = row["attempt"]
-        cut_off = number > 1 and claims.was_cut_off(self._desk.store, row["id"], number - 1)
+        fresh = number == row["fresh_from"] + 1
+        cut_off = not fresh and claims.was_cut_off(self._desk.store, row["id"], row["fresh_from"])
         return AttemptStarted(
             task_id=row["id"],
             attempt=number,
@@ -171,8 +178,9 @@ class Lanes:
             created_ms=row["created_ms"],
             deadline_ms=row["deadline_ms"],
             spent_usd=row["spent_usd"],
-            goes_on=cut_off or (number == 1 and row["handoff_id"] is not None),
+            goes_on=cut_off or (fresh and row["handoff_id"] is not None),
             handoff_id=row["handoff_id"],
+            fresh_from=row["fresh_from"],
         )
 
     def _wake_when_due(self, lane: str, now_ms: int) -> None:

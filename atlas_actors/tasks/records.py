@@ -74,7 +74,8 @@ def take_over(store: Store, task: Mapping[str, Any], attempts: Sequence[Mapping[
 
 
 def replace(store: Store, id: str, order: SubmitTask, now_ms: int) -> bool:
-    """A pending task gets another request, priority and due time, and is routed anew."""
+    """A pending task gets another request, priority and due time, and is routed anew; nothing of
+    what was tried for the old request counts."""
     due_ms = max(now_ms, order.at_ms or now_ms)
     columns = {
         **columns_of(order.request),
@@ -83,11 +84,16 @@ def replace(store: Store, id: str, order: SubmitTask, now_ms: int) -> bool:
         "deadline_ms": deadline_ms(order.request.deadline_s, due_ms),
         "routed": 0,
         "lane": None,
+        "progress": "{}",
+        "waits_for": "",
+        **dict.fromkeys(("answers_asked", "interruptions", "spent_usd"), 0),
+        **dict.fromkeys(("error", "workspace", "handoff_id")),
     }
     names = ", ".join(f'"{name}" = :{name}' for name in columns)
     return bool(
         store.run(
-            f"update tasks set {names}, held = (group_name is not null)"  # noqa: S608
+            f"update tasks set {names}, held = (group_name is not null),"  # noqa: S608
+            " fresh_from = attempt"
             " where id = :id and state = 'pending'",
             {**columns, "id": id},
         )
@@ -109,10 +115,11 @@ def add_alias(store: Store, key: str, id: str) -> None:
 
 
 def same_as(store: Store, unique: Unique, now_ms: int) -> Row | None:
-    """The newest task that a unique one would double: id, state, routed, group_name."""
+    """The newest task that a unique one would double: id, state, routed, lane, group_name."""
     since_ms = 0 if unique.period_s is None else now_ms - int(unique.period_s * 1000)
     return store.row(
-        "select id, state, routed, group_name from tasks where unique_key = ? and created_ms > ?"
+        "select id, state, routed, lane, group_name from tasks"
+        " where unique_key = ? and created_ms > ?"
         " and state in (select value from json_each(?)) order by created_ms desc limit 1",
         (unique.key, since_ms, json.dumps(unique.states)),
     )
@@ -147,15 +154,17 @@ def cancel(store: Store, id: str, now_ms: int) -> None:
     )
 
 
-def retry(store: Store, id: str, blocked: int, now_ms: int) -> None:
-    """failed or cancelled → pending, with all its attempts before it again."""
+def retry(store: Store, id: str, blocked: int, handoff_id: str | None, now_ms: int) -> None:
+    """failed or cancelled → pending, with all its attempts before it again; the first goes on with
+    the handoff, if one is named."""
     store.run(
         "update tasks set state = 'pending', since_ms = ?1, routed = 0, lane = null, due_ms = ?1,"
         " ended_ms = null, answers_asked = 0, interruptions = 0, error = null, waits_for = '',"
         " progress = '{}', spent_usd = 0, blocked = ?2, held = (group_name is not null),"
-        " deadline_ms = ?1 + cast(deadline_s * 1000 as integer)"
+        " deadline_ms = ?1 + cast(deadline_s * 1000 as integer),"
+        " handoff_id = coalesce(?4, handoff_id), fresh_from = iif(?4 is null, fresh_from, attempt)"
         " where id = ?3 and state in ('failed', 'cancelled')",
-        (now_ms, blocked, id),
+        (now_ms, blocked, id, handoff_id),
     )
 
 

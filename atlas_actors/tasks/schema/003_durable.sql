@@ -7,6 +7,7 @@ alter table tasks add column group_name text;                      -- shares a l
 alter table tasks add column held integer not null default 0;      -- 1: until its group has room
 alter table tasks add column origin text not null default 'person';
 alter table tasks add column handoff_id text;                      -- that it goes on with
+alter table tasks add column fresh_from integer not null default 0; -- attempts before are of other work
 alter table tasks add column since_ms integer not null default 0;  -- when it came into its state
 update tasks set since_ms = coalesce(ended_ms, started_ms, created_ms);
 
