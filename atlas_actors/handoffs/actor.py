@@ -124,8 +124,11 @@ class Handoffs(StoreActor):
         return HandoffSaved(id=id)
 
     def _on_review(self) -> HandoffsReviewed:
-        now_ms = self.place.clock.now_ms()
-        aged_ms = now_ms - int(self._settings.retention_days * DAY_MS)
-        expired = records.expire(self.store, aged_ms, now_ms)
-        stale = records.stale(self.store, now_ms - int(self._settings.stale_s * 1000))
+        aged_ms = self.aged_now_ms()
+        expired = records.expire(
+            self.store,
+            aged_ms - int(self._settings.retention_days * DAY_MS),
+            self.place.clock.now_ms(),
+        )
+        stale = records.stale(self.store, aged_ms - int(self._settings.stale_s * 1000))
         return HandoffsReviewed(open=records.open_count(self.store), expired=expired, stale=stale)

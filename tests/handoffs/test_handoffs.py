@@ -154,6 +154,16 @@ def test_one_that_nobody_goes_on_with_is_stale_then_expires_then_is_deleted(stag
     assert states(stage) == []
 
 
+def test_a_wrong_clock_makes_no_handoff_stale_or_expired(stage):
+    save(stage)
+    stage.clock.jump(3_653 * 86_400)
+    stage.clock.advance(60)
+    review = stage.actor.dispatch(ReviewHandoffs())
+    assert (review.open, review.expired, review.stale) == (1, 0, ())
+    stage.clock.jump(-3_653 * 86_400)
+    assert take(stage) == HALF
+
+
 def test_a_handoff_needs_a_goal(stage):
     with pytest.raises(UsageError, match="goal"):
         of_client(stage, checkpoint=Checkpoint(goal="  "))

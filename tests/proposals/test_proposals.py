@@ -349,3 +349,13 @@ def test_old_ones_that_are_over_are_deleted_and_open_ones_kept(stage):
     stage.actor.dispatch(PruneDue())
     assert row(stage, over) is None
     assert row(stage, kept) is not None
+
+
+def test_a_wrong_clock_expires_no_proposal(stage):
+    id = propose(stage).id
+    stage.clock.jump(3_653 * DAY_S)
+    stage.clock.advance(60)
+    looked = stage.actor.dispatch(LookAtProposals())
+    assert (looked.proposed, looked.expired) == (1, 0)
+    stage.clock.jump(-3_653 * DAY_S)
+    assert len(approve(stage, id)) == 1
