@@ -53,7 +53,9 @@ class Handoffs(StoreActor):
             case TakeHandoff():
                 return self._on_take(message)
             case WorkEnded():
-                return self._on_work_ended(message)
+                now_ms = self.place.clock.now_ms()
+                records.end_of_task(self.store, message.task_id, now_ms)
+                return None
             case SaveHandoff():
                 return self._on_save_handoff(message)
             case DropHandoff():
@@ -96,11 +98,6 @@ class Handoffs(StoreActor):
         return HandoffTaken(
             task_id=ask.task_id, attempt=ask.attempt, checkpoint=from_json(row["checkpoint"])
         )
-
-    def _on_work_ended(self, ended: WorkEnded) -> None:
-        """A failed or cancelled task keeps what it has left: a person may try it again."""
-        if ended.completed:
-            records.end_of_task(self.store, ended.task_id, self.place.clock.now_ms())
 
     def _on_save_handoff(self, order: SaveHandoff) -> HandoffSaved:
         if not order.checkpoint.goal.strip():
