@@ -187,11 +187,15 @@ class StoreActor(Actor):
 
     def _on_prune_due(self) -> None:
         assert self._retention_days is not None
-        clock, age_ms = self.place.clock, int(self._retention_days * 86_400_000)
-        lived_ms = int((clock.monotonic_s() - self._born_s) * 1000)
-        # A clock that is set far ahead makes nothing old.
-        more = self.prune(min(clock.now_ms(), self._born_ms + lived_ms) - age_ms)
+        more = self.prune(self.aged_now_ms() - int(self._retention_days * 86_400_000))
         self.after(0.0 if more else PRUNE_EVERY_S, PruneDue())
+
+    def aged_now_ms(self) -> int:
+        """Now as far as this life has come to it, to tell ages by: a clock that is set far ahead
+        makes nothing old."""
+        clock = self.place.clock
+        lived_ms = int((clock.monotonic_s() - self._born_s) * 1000)
+        return min(clock.now_ms(), self._born_ms + lived_ms)
 
     def is_durable(self, message: Any) -> bool:
         """Whether the commit of this message must survive a power cut."""

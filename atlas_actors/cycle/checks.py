@@ -5,12 +5,13 @@ import re
 import shlex
 from typing import Final
 
-from atlas_actors.cycle.prompt import as_data, storable
+from atlas_actors.cycle.prompt import as_data, storable, within
 from atlas_actors.messages.proposal import Propose
 from atlas_actors.settings import CheckSettings
 
 OUTPUT_BYTES_MAX: Final = 65_536  # the end of the output that is kept of a run
 SHOWN_CHARACTERS: Final = 8_000
+COMMAND_BYTES_MAX: Final = 6_000  # of a proposal's evidence, which may have 20,000
 _TERMINAL: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 # Addresses, ids and names of temporary files; then numbers, dates and times among them.
 _HEXADECIMAL: Final = re.compile(r"\b(?:0x)?[0-9a-fA-F]{7,}\b|\b0x[0-9a-fA-F]+\b")
@@ -69,7 +70,7 @@ def proposal_of(check: CheckSettings, cwd: str | None, code: int, output: str) -
         cwd=cwd,
         evidence={
             "check": check.name,
-            "command": list(check.command),
+            "command": within(command, COMMAND_BYTES_MAX),
             "exit_code": code,
             "output": storable(output[-SHOWN_CHARACTERS // 4 :]),
         },

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import anyio
+import attrs
 from loguru import logger
 
 from atlas_actors.config import Home
 from atlas_actors.cycle import checks, stale, todos
 from atlas_actors.cycle.files import texts_of
 from atlas_actors.cycle.views import joined, task_states
-from atlas_actors.errors import AtlasError
+from atlas_actors.errors import AtlasError, UsageError
 from atlas_actors.messages import paths
 from atlas_actors.messages.handoff import StaleHandoff
 from atlas_actors.messages.proposal import Propose, Proposed, SubjectSettled
@@ -99,7 +100,7 @@ class Detectors:
             self._over.pop(name).set()
 
     async def _find_todos(self) -> str:
-        made, known, problems = 0, 0, ""
+        tally, problems = _Tally(), ""
         for project in self._settings.projects:
             try:
                 found = await anyio.to_thread.run_sync(
@@ -108,14 +109,13 @@ class Detectors:
             except AtlasError as error:  # the other projects are looked at still
                 problems = joined(problems, error.message)
                 continue
-            for proposal in found:
-                proposed = await self._propose(proposal)
-                made, known = made + (proposed.id is not None), known + (proposed.id is None)
-                if proposed.full:
-                    return joined(f"{made} proposed", proposed.why, problems)
+            await self._propose_all(found, tally)
+            if tally.full:
+                return joined(f"{tally.made} proposed", tally.why, tally.refusals(), problems)
+        problems = joined(tally.refusals(), problems)
         if problems:
-            raise AtlasError(joined(f"{made} proposed", problems))
-        return f"{made} proposed, {known} known already"
+            raise AtlasError(joined(f"{tally.made} proposed", problems))
+        return f"{tally.made} proposed, {tally.known} known already"
 
     def _todos_of(self, folder: Path) -> list[Propose]:
         found: list[Propose] = []
@@ -135,11 +135,12 @@ class Detectors:
         known = await anyio.to_thread.run_sync(
             task_states, self._state, ids, abandon_on_cancel=True
         )
-        made, why = 0, ""
-        for proposal in stale.proposals_of(handoffs, known):
-            proposed = await self._propose(proposal)
-            made, why = made + (proposed.id is not None), proposed.why
-        return f"{made} proposed of {len(handoffs)}" + (f"; {why}" if why and not made else "")
+        tally = _Tally()
+        await self._propose_all(stale.proposals_of(handoffs, known), tally)
+        if tally.refused:
+            raise AtlasError(joined(f"{tally.made} proposed of {len(handoffs)}", tally.refusals()))
+        why = tally.why if not tally.made else ""
+        return joined(f"{tally.made} proposed of {len(handoffs)}", why)
 
     async def _run_check(self, check: CheckSettings) -> str:
         folder = Path(check.cwd).expanduser() if check.cwd else self.scratch
@@ -165,9 +166,41 @@ class Detectors:
             return f"fails (exit {ran.code}), not proposed: {proposed.why}"
         return f"fails (exit {ran.code}), {proposed.state}"
 
+    async def _propose_all(self, proposals: Sequence[Propose], tally: "_Tally") -> None:
+        """One after another until the day is full; one that is refused costs no other."""
+        for proposal in proposals:
+            try:
+                proposed = await self._propose(proposal)
+            except UsageError as error:
+                tally.refused, tally.refused_why = tally.refused + 1, error.message
+                logger.warning("detector.refused", kind=proposal.kind, error=error.message)
+                continue
+            tally.made += proposed.id is not None
+            tally.known += proposed.id is None
+            tally.why = proposed.why
+            if proposed.full:
+                tally.full = True
+                return
+
     async def _propose(self, proposal: Propose) -> Proposed:
         proposed: Proposed = await self._desk.call(paths.PROPOSALS, proposal, ASK_S)
         return proposed
+
+
+@attrs.define
+class _Tally:
+    """What became of what one run has proposed; `why` is what was said of the last."""
+
+    made: int = 0
+    known: int = 0
+    refused: int = 0
+    refused_why: str = ""
+    why: str = ""
+    full: bool = False  # no more today
+
+    def refusals(self) -> str:
+        """How many were refused, and why the last of them; nothing when none was."""
+        return f"{self.refused} refused: {self.refused_why}" if self.refused else ""
 
 
 class Finding:

@@ -1,6 +1,7 @@
-"""Pure: untrusted text inside a prompt, bounded, and marked as data that says nothing to do."""
+"""Pure: untrusted text inside a proposal, bounded, and marked as data that says nothing to do."""
 
 import hashlib
+import json
 from typing import Final
 
 DATA_CHARACTERS: Final = 10_000
@@ -19,6 +20,14 @@ def as_data(name: str, text: str, most: int = DATA_CHARACTERS) -> str:
 def storable(text: str) -> str:
     """Without what no UTF-8 has: a name of a file may be any bytes."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def within(text: str, bytes_max: int) -> str:
+    """Its beginning, storable, as much of it as JSON holds in so many bytes."""
+    kept = storable(text[:bytes_max])
+    while len(json.dumps(kept, ensure_ascii=False).encode()) > bytes_max:
+        kept = kept[: len(kept) * 9 // 10]
+    return kept
 
 
 def _mark(text: str) -> str:

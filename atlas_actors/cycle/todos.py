@@ -11,12 +11,15 @@ from typing import Final
 import attrs
 import re2
 
-from atlas_actors.cycle.prompt import as_data, storable
+from atlas_actors.cycle.prompt import as_data, storable, within
 from atlas_actors.messages.proposal import Propose
 
 LINE_CHARACTERS: Final = 2_000  # a longer one was written by a program
 TEXT_CHARACTERS: Final = 300
 AROUND_LINES: Final = 5
+# Of a proposal's evidence, which may have 20,000 bytes.
+NAME_BYTES_MAX: Final = 6_000
+AROUND_BYTES_MAX: Final = 10_000
 _COMMENT: Final = re2.compile(
     r"(?:#|//|/\*|\*|--|;|<!--|%)[#/*;%!-]*\s*(TODO|FIXME|XXX)\b[\s:(-]*(.*)$"
 )
@@ -81,11 +84,11 @@ def proposal_of(project: str, file: str, todo: Todo) -> Propose:
         fingerprint=mark,
         cwd=project,
         evidence={
-            "file": name,
+            "file": within(name, NAME_BYTES_MAX),
             "line": todo.line,
             "marker": todo.marker,
             "text": storable(todo.text),
-            "around": storable(todo.around),
+            "around": within(todo.around, AROUND_BYTES_MAX),
         },
         evidence_key=mark,
     )

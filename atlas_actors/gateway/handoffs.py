@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from atlas_actors.errors import Conflict, NotFound
+from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import ID, NAME, PATH, method, object_schema
 from atlas_actors.messages import paths
@@ -56,7 +56,8 @@ METHODS: Final = (
     method("handoff.get", "One handoff with its checkpoint.", object_schema({"id": ID}, "id")),
     method(
         "handoff.resume",
-        "Go on with it, once → {task_id}: its own task is tried again, or a new one is made.",
+        "Go on with it, once → {task_id}: its own task is tried again, or a new one is made, by"
+        " `provider` if that is named.",
         object_schema({"id": ID, "provider": NAME}, "id"),
     ),
     method("handoff.drop", "Nobody will go on with it → {id}.", object_schema({"id": ID}, "id")),
@@ -125,6 +126,12 @@ async def _resume(door: Door, id: str, provider: str | None) -> str:
     if found["state"] != "open":
         raise Conflict(f"handoff {id} is {found['state']} already")
     if found["task_id"] is not None:
+        if provider is not None:
+            raise UsageError(
+                f"handoff {id} is of task {found['task_id']}, which goes on by its own route;"
+                f" it cannot be given to {provider}",
+                cure="leave the provider out",
+            )
         await door.call(paths.TASKS, RetryTask(id=found["task_id"]))
         return str(found["task_id"])
     order = SubmitTask(

@@ -53,7 +53,9 @@ class Handoffs(StoreActor):
             case TakeHandoff():
                 return self._on_take(message)
             case WorkEnded():
-                return self._on_work_ended(message)
+                now_ms = self.place.clock.now_ms()
+                records.end_of_task(self.store, message.task_id, now_ms)
+                return None
             case SaveHandoff():
                 return self._on_save_handoff(message)
             case DropHandoff():
@@ -97,11 +99,6 @@ class Handoffs(StoreActor):
             task_id=ask.task_id, attempt=ask.attempt, checkpoint=from_json(row["checkpoint"])
         )
 
-    def _on_work_ended(self, ended: WorkEnded) -> None:
-        """A failed or cancelled task keeps what it has left: a person may try it again."""
-        if ended.completed:
-            records.end_of_task(self.store, ended.task_id, self.place.clock.now_ms())
-
     def _on_save_handoff(self, order: SaveHandoff) -> HandoffSaved:
         if not order.checkpoint.goal.strip():
             raise UsageError("a handoff needs a goal")
@@ -124,8 +121,11 @@ class Handoffs(StoreActor):
         return HandoffSaved(id=id)
 
     def _on_review(self) -> HandoffsReviewed:
-        now_ms = self.place.clock.now_ms()
-        aged_ms = now_ms - int(self._settings.retention_days * DAY_MS)
-        expired = records.expire(self.store, aged_ms, now_ms)
-        stale = records.stale(self.store, now_ms - int(self._settings.stale_s * 1000))
+        aged_ms = self.aged_now_ms()
+        expired = records.expire(
+            self.store,
+            aged_ms - int(self._settings.retention_days * DAY_MS),
+            self.place.clock.now_ms(),
+        )
+        stale = records.stale(self.store, aged_ms - int(self._settings.stale_s * 1000))
         return HandoffsReviewed(open=records.open_count(self.store), expired=expired, stale=stale)

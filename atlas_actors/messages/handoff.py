@@ -57,10 +57,10 @@ class HandoffTaken:
 
 @attrs.frozen(kw_only=True)
 class WorkEnded:
-    """Fact for handoffs: this task has ended; a completed one leaves nothing to go on with."""
+    """Fact for handoffs: this task was completed, and leaves nothing to go on with. One that
+    failed or was cancelled keeps what it has left: a person may try it again."""
 
     task_id: str
-    completed: bool
 
 
 @attrs.frozen(kw_only=True)

@@ -20,6 +20,7 @@ class RecordOutcome:
     duration_ms: int | None = None
     usage: Usage = attrs.field(factory=Usage)
     cost_usd: float = 0.0
+    at_ms: int | None = None  # when it came to that; None: just now
     key: str | None = None  # told twice with the same key it is kept once
 
 

@@ -72,7 +72,8 @@ class LookAtSchedules:
 
 @attrs.frozen(kw_only=True)
 class SchedulesLooked:
-    """Answer to LookAtSchedules: how many ticks were made, each of which becomes a task."""
+    """Answer to LookAtSchedules: how many ticks were made, each of which becomes a task. When a
+    look has no time for all that is due, the rest is made right after it, and not counted here."""
 
     ticks: int
 

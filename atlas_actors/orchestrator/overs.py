@@ -40,9 +40,8 @@ class Overs:
         self._desk.tell(paths.TASKS, over)
         done = step.state is not TaskState.PENDING
         completed = step.state is TaskState.COMPLETED
-        if done and (self._is_client(ended.provider) or started.goes_on):
-            ended_work = WorkEnded(task_id=started.task_id, completed=completed)
-            self._desk.tell(paths.HANDOFFS, ended_work)
+        if completed and (self._is_client(ended.provider) or started.goes_on):
+            self._desk.tell(paths.HANDOFFS, WorkEnded(task_id=started.task_id))
         spent = RouteSpent(
             route_id=started.route.id,
             cost_usd=cost_usd,

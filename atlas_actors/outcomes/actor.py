@@ -61,7 +61,9 @@ class Outcomes(StoreActor):
         if known is not None:
             return OutcomeRecorded(id=known)
         id = self._ids.new()
-        records.add(self.store, id, outcome, self.place.clock.now_ms())
+        now_ms = self.place.clock.now_ms()
+        at_ms = now_ms if outcome.at_ms is None else min(outcome.at_ms, now_ms)
+        records.add(self.store, id, outcome, at_ms)
         return OutcomeRecorded(id=id)
 
     def prune(self, before_ms: int) -> bool:

@@ -184,8 +184,8 @@ class Proposals(StoreActor):
             records.work_ended(self.store, task_id, state, now_ms)
 
     def _expire(self) -> int:
-        now_ms = self.place.clock.now_ms()
-        return records.expire(self.store, now_ms - int(self._settings.days * DAY_MS), now_ms)
+        before_ms = self.aged_now_ms() - int(self._settings.days * DAY_MS)
+        return records.expire(self.store, before_ms, self.place.clock.now_ms())
 
     def _submit(self) -> None:
         """Request every task that is approved and not under way."""

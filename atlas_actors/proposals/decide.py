@@ -102,8 +102,9 @@ def one_line(text: str) -> str:
 
 
 def evidence_text(proposal: Propose) -> str:
-    """The evidence as a column holds it."""
-    return json.dumps(proposal.evidence, sort_keys=True)
+    """The evidence as a column holds it; what no UTF-8 has is replaced."""
+    text = json.dumps(proposal.evidence, sort_keys=True, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def evidence_key(proposal: Propose) -> str:

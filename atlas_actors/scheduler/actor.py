@@ -50,7 +50,9 @@ Inbox = (
 )
 LOOK_S: Final = 30.0  # a timer does not run while the machine sleeps, nor know of a new wall clock
 SCHEDULES_MAX: Final = 1_000
-LOOKED_AT_MAX: Final = 100  # schedules a look; the rest at once after it
+# Of one look, which is one transaction; the rest at once after it.
+LOOKED_AT_MAX: Final = 100
+LOOK_TIME_S: Final = 0.5
 OPEN_MAX: Final = 1_000  # ticks of one schedule that wait to be accepted; then it waits too
 SHOWN: Final = 5
 PRUNE_ROWS: Final = 1_000
@@ -79,11 +81,13 @@ class Scheduler(StoreActor):
         self._ids = Ids(place.clock)
         self._sending = Sending()
         self._timer_s: float | None = None  # when the first of our timers goes off; monotonic
+        self._is_behind = False  # the last look had no time for all
 
     def on_start(self) -> None:
-        """Look at once: what came due while nobody looked is missed, or just on time."""
-        self._look()
-        self.before_commit()
+        """Look as soon as we have started: what came due while nobody looked is missed, or just
+        on time, which may take longer to decide than a start may."""
+        self._is_behind = True
+        self._set_timer(self.place.clock.monotonic_s())
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
@@ -203,10 +207,18 @@ class Scheduler(StoreActor):
             )
 
     def _look(self) -> int:
-        """Decide what is due now; how many ticks are new."""
-        now_ms = self.place.clock.now_ms()
+        """Decide what is due now, as far as there is time; how many ticks are new."""
+        clock = self.place.clock
+        now_ms, until_s = clock.now_ms(), clock.monotonic_s() + LOOK_TIME_S
         rows = records.to_look_at(self.store, now_ms, open_max=OPEN_MAX, limit=LOOKED_AT_MAX)
-        return sum(self._look_at(row, now_ms) for row in rows)
+        made = looked_at = 0
+        for row in rows:
+            made += self._look_at(row, now_ms)
+            looked_at += 1
+            if clock.monotonic_s() >= until_s:
+                break
+        self._is_behind = looked_at < len(rows) or looked_at == LOOKED_AT_MAX
+        return made
 
     def _look_at(self, row: Row, now_ms: int) -> int:
         id = row["id"]
@@ -246,7 +258,7 @@ class Scheduler(StoreActor):
         again_s = self._sending.again_s(now_s)
         if again_s is not None:
             wait_s = min(wait_s, again_s)
-        wait_s = max(wait_s, 0.0)
+        wait_s = 0.0 if self._is_behind else max(wait_s, 0.0)
         if self._timer_s is None or now_s + wait_s < self._timer_s:
             self._timer_s = now_s + wait_s
             self.after(wait_s, ScheduleDue())

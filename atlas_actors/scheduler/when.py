@@ -44,7 +44,7 @@ Missed = Literal["skip", "once", "all"]
 LATE_MS: Final = 60_000
 MISSED_MAX: Final = 1_000
 # Ticks that the calendar makes are counted one by one up to here; `skipped` is a lower bound then.
-COUNT_MAX: Final = 10_000
+COUNT_MAX: Final = 4_000
 MOMENT_MAX_MS: Final = 253_339_228_800_000  # the beginning of year 9998; nothing is due later
 
 

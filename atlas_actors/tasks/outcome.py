@@ -51,6 +51,7 @@ def outcomes_again(row: Row) -> list[RecordOutcome]:
         duration_ms=row["ended_ms"] - row["started_ms"],
         usage=Usage(**{field.name: row[field.name] for field in attrs.fields(Usage)}),
         cost_usd=row["cost_usd"],
+        at_ms=row["ended_ms"],
         key=f"attempt {row['id']}/{row['number']}",
     )
     if not row["last"] or row["state"] not in ("completed", "failed"):

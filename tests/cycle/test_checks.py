@@ -3,6 +3,7 @@
 import pytest
 
 from atlas_actors.cycle.checks import OUTPUT_BYTES_MAX, fingerprint, output_of, proposal_of
+from atlas_actors.proposals.decide import checked
 from atlas_actors.settings import CheckSettings
 
 CHECK = CheckSettings(name="tests", command=("pytest", "-q", "two words"))
@@ -64,3 +65,11 @@ def test_evidence_and_prompt_are_bounded():
     asked = proposal_of(CHECK, "/p", 1, "y" * OUTPUT_BYTES_MAX)
     assert len(asked.prompt) < 10_000
     assert len(str(asked.evidence)) < 5_000
+
+
+@pytest.mark.parametrize("letter", ["字", "🚀", "\x01"])
+def test_whatever_a_check_is_and_says_its_failure_can_be_proposed(letter):
+    check = CheckSettings(name="long", command=("sh", "-c", letter * 30_000))
+    proposal = checked(proposal_of(check, None, 1, letter * 30_000))
+    assert proposal.evidence["command"].startswith("sh -c ")
+    assert proposal.evidence["output"] == letter * 2_000

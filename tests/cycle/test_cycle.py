@@ -17,7 +17,7 @@ from atlas_actors.config import Home
 from atlas_actors.cycle import views
 from atlas_actors.cycle.actor import Cycle
 from atlas_actors.cycle.detectors import MARKER
-from atlas_actors.errors import Busy, Unavailable
+from atlas_actors.errors import Busy, Unavailable, UsageError
 from atlas_actors.messages import paths
 from atlas_actors.messages.cycle import CycleEnded, RunCycle
 from atlas_actors.messages.handoff import HandoffsReviewed, ReviewHandoffs, StaleHandoff
@@ -395,6 +395,35 @@ def test_todos_of_every_project_are_proposed_and_a_missing_project_is_named(tmp_
         ]  # fmt: skip
         assert results(ended)["generated"] == "degraded"
         assert "2 proposed; /no/such/project is no directory" in did(ended, "generated")
+
+
+def test_a_todo_that_is_refused_costs_no_other_and_is_counted(tmp_path):
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "a.py").write_text("# TODO a\n# TODO b\n# TODO c\n")
+    on = attrs.evolve(OFF, todo=True, projects=(str(project),))
+
+    def answer(asked):
+        return UsageError("too long") if asked.title.endswith("b") else ANSWERS[Propose]
+
+    with office(tmp_path, detectors=on, answers={Propose: answer}) as here:
+        ended = here.run()
+        assert "todo: 2 proposed; 1 refused: too long" in did(ended, "generated")
+        assert results(ended)["generated"] == "degraded"
+        assert len(here.proposed()) == 3
+
+
+def test_a_stale_handoff_that_is_refused_costs_no_other(tmp_path):
+    left = tuple(
+        StaleHandoff(id=id, goal="mend it", cwd=None, updated_ms=1, task_id=None) for id in "ab"
+    )
+
+    def answer(asked):
+        return UsageError("too long") if asked.handoff_id == "a" else ANSWERS[Propose]
+
+    answers = {ReviewHandoffs: HandoffsReviewed(open=2, expired=0, stale=left), Propose: answer}
+    with office(tmp_path, detectors=attrs.evolve(OFF, handoffs=True), answers=answers) as here:
+        assert "1 proposed of 2; 1 refused: too long" in did(here.run(), "generated")
 
 
 def test_no_more_todos_are_proposed_once_the_day_is_full(tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 
 from atlas_actors.cycle.todos import find_todos, fingerprint, proposal_of
+from atlas_actors.proposals.decide import checked
 
 
 def found(text):
@@ -79,3 +80,15 @@ def test_names_and_texts_of_any_bytes_become_a_proposal_that_can_be_kept():
     asked = proposal_of("/p", name, todo)
     for text in (asked.title, asked.prompt, asked.fingerprint, str(asked.evidence)):
         assert text.encode()
+
+
+@pytest.mark.parametrize(
+    ("letter", "of_name"), [("字", "字"), ("🚀", "🚀"), ("\x01", "\x01"), ("a", "\ud800")]
+)
+def test_whatever_is_written_around_a_comment_it_can_be_proposed(letter, of_name):
+    line = letter * 500
+    lines = [*[line] * 5, f"# TODO {line}", *[line] * 5]
+    (todo,) = find_todos("\n".join(lines))
+    proposal = checked(proposal_of("/p", of_name * 4_096, todo))
+    assert proposal.evidence["around"]
+    assert proposal.evidence["line"] == 6

@@ -110,10 +110,11 @@ def test_what_was_given_survives_a_killed_daemon(tmp_path):
 
 
 def test_a_completed_task_leaves_nothing_and_a_failed_one_does(stage):
-    for task_id, completed in (("done", True), ("failed", False)):
+    for task_id in ("done", "failed"):
         save(stage, task_id=task_id)
-        stage.give(WorkEnded(task_id=task_id, completed=completed))
-        assert (take(stage, task_id=task_id) is None) is completed
+    stage.give(WorkEnded(task_id="done"))
+    assert take(stage, task_id="done") is None
+    assert take(stage, task_id="failed") == HALF
 
 
 def test_without_anything_to_go_on_with_the_answer_is_nothing(stage):
@@ -152,6 +153,16 @@ def test_one_that_nobody_goes_on_with_is_stale_then_expires_then_is_deleted(stag
     stage.clock.advance(8 * 86_400)
     stage.give(PruneDue())
     assert states(stage) == []
+
+
+def test_a_wrong_clock_makes_no_handoff_stale_or_expired(stage):
+    save(stage)
+    stage.clock.jump(3_653 * 86_400)
+    stage.clock.advance(60)
+    review = stage.actor.dispatch(ReviewHandoffs())
+    assert (review.open, review.expired, review.stale) == (1, 0, ())
+    stage.clock.jump(-3_653 * 86_400)
+    assert take(stage) == HALF
 
 
 def test_a_handoff_needs_a_goal(stage):

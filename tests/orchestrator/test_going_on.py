@@ -15,7 +15,7 @@ from atlas_actors.messages.execution import (
 from atlas_actors.messages.handoff import Checkpoint, HandoffTaken, TakeHandoff, WorkEnded
 from atlas_actors.messages.routing import Route
 from atlas_actors.messages.supervision import RequestFailed
-from atlas_actors.messages.task import AttemptCancelled, AttemptOver, CloseLane, OpenLane
+from atlas_actors.messages.task import AttemptCancelled, AttemptOver, CloseLane, OpenLane, TaskState
 from atlas_actors.orchestrator.actor import LeasesDue, Orchestrator
 from atlas_actors.orchestrator.leases import LOOKS_MAX, Leases
 from atlas_actors.providers.prices import shipped
@@ -119,7 +119,16 @@ def test_the_end_of_a_programs_work_is_told_to_the_room_of_handoffs(stage):
     ended = AttemptEnded(
         started=order, provider="program", end=End.ANSWERED, answer="done", finish="stop"
     )
-    assert only(WorkEnded, stage.give(ended)) == [WorkEnded(task_id="t", completed=True)]
+    assert only(WorkEnded, stage.give(ended)) == [WorkEnded(task_id="t")]
+
+
+def test_a_programs_failed_work_is_not_told_since_it_may_be_gone_on_with(stage):
+    order = started(goes_on=False, attempt=99)
+    stage.give(order)
+    ended = AttemptEnded(started=order, provider="program", end=End.REJECTED, error="no")
+    sent = stage.give(ended)
+    assert [over.next_state for over in only(AttemptOver, sent)] == [TaskState.FAILED]
+    assert only(WorkEnded, sent) == []
 
 
 def accept(stage):

@@ -1,5 +1,6 @@
 """What actions came to: kept once, and told again after a crash in between."""
 
+import attrs
 import pytest
 
 from atlas_actors.messages import paths
@@ -44,6 +45,16 @@ def test_when_tasks_is_there_it_is_asked_for_what_may_have_been_missed(stage):
     assert wanted.since_ms == stage.clock.now_ms() - MARGIN_MS
 
 
+@pytest.mark.parametrize(("ago_s", "kept_ago_s"), [(None, 0), (86_400, 86_400), (-60, 0)])
+def test_what_is_told_again_later_counts_for_the_day_of_its_end(stage, ago_s, kept_ago_s):
+    now_ms = stage.clock.now_ms()
+    at_ms = None if ago_s is None else now_ms - ago_s * 1000
+    told = RecordOutcome(action="t/1", kind="attempt", result="success", at_ms=at_ms)
+    stage.actor.dispatch(told)
+    (kept,) = stage.actor.store.rows("select at_ms from outcomes")
+    assert kept["at_ms"] == now_ms - kept_ago_s * 1000
+
+
 def test_tasks_is_looked_for_until_it_is_there(stage):
     missing = ActorDown(path=paths.TASKS, incarnation=0, ending=Ending.CANNOT_START, error="no")
     stage.give(missing)
@@ -63,7 +74,8 @@ def test_q17_what_tasks_tells_again_is_what_it_had_told(tmp_path):
     told = queue.heard(RecordOutcome)
     assert len(told) == 4
     queue.tell(OutcomesWanted(since_ms=0))
-    assert queue.heard(RecordOutcome) == told
+    ended_ms = queue.clock.now_ms()
+    assert queue.heard(RecordOutcome) == [attrs.evolve(one, at_ms=ended_ms) for one in told]
     queue.tell(OutcomesWanted(since_ms=queue.clock.now_ms() + 1))
     assert queue.heard(RecordOutcome) == []
     queue.die()

@@ -349,3 +349,22 @@ def test_old_ones_that_are_over_are_deleted_and_open_ones_kept(stage):
     stage.actor.dispatch(PruneDue())
     assert row(stage, over) is None
     assert row(stage, kept) is not None
+
+
+def test_a_wrong_clock_expires_no_proposal(stage):
+    id = propose(stage).id
+    stage.clock.jump(3_653 * DAY_S)
+    stage.clock.advance(60)
+    looked = stage.actor.dispatch(LookAtProposals())
+    assert (looked.proposed, looked.expired) == (1, 0)
+    stage.clock.jump(-3_653 * DAY_S)
+    assert len(approve(stage, id)) == 1
+
+
+def test_evidence_is_measured_and_kept_as_it_is_written_not_escaped(stage):
+    evidence = {"said": "字" * 6_000}  # 18,000 bytes; 36,000 if it were escaped
+    id = propose(stage, evidence=evidence).id
+    assert evidence["said"] in row(stage, id)["evidence"]
+    assert propose(stage, "odd", evidence={"said": "\ud800"}).id is not None
+    with pytest.raises(UsageError, match="the evidence"):
+        propose(stage, "long", evidence={"said": "字" * 7_000})

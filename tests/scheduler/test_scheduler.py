@@ -16,12 +16,13 @@ from atlas_actors.messages.schedule import (
     ScheduleDue,
 )
 from atlas_actors.messages.task import SubmitTask, TaskAccepted, Unique
-from atlas_actors.scheduler.actor import SCHEDULES_MAX, _plan
+from atlas_actors.scheduler.actor import LOOK_TIME_S, SCHEDULES_MAX, _plan
 from atlas_actors.scheduler.records import NEWEST_KEPT
 from atlas_actors.scheduler.sending import IN_FLIGHT_MAX, UNANSWERED_S
 from atlas_actors.scheduler.spec import order_of
 from atlas_actors.scheduler.when import ticks_after
 from atlas_actors.store_actor import PruneDue
+from tests.support.clocks import FakeClock
 from tests.support.schedulers import World, order, scheduler_stage
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
@@ -199,16 +200,56 @@ def test_a_burst_is_sent_a_bounded_number_at_a_time(world):
     assert {message.key for message in again} >= {message.key for message in sent[1:]}
 
 
-def test_a_new_life_looks_before_anything_else(world):
+def test_a_new_life_looks_at_once_but_not_while_it_starts(world):
     world.ask(order(every_s=600, missed="all"))
     world.clock.advance(HOUR_S)
     world.stage.stop()
-    next_life = scheduler_stage(world.folder, world.clock)
-    sent = next_life.start()
+    world.stage = next_life = scheduler_stage(world.folder, world.clock)
+    assert next_life.start() == []
+    assert next_life.actor.store.rows("select * from ticks") == []
+    assert next_life.actor._next_timer_s() == 0.0
+    sent = next_life.give(ScheduleDue())
     assert [message.key.split(":")[2] for message in sent] == [
         str(START_MS + n * 600_000) for n in range(1, 7)
     ]
-    world.stage = next_life
+
+
+class SlowClock(FakeClock):
+    """Every look at it takes as long as a look at a schedule may."""
+
+    def monotonic_s(self):
+        self.advance(LOOK_TIME_S / 2)
+        return super().monotonic_s()
+
+
+def test_a_look_ends_when_its_time_is_over_and_the_next_goes_on_at_once(world):
+    ids = [world.ask(order(name=f"s{n}", every_s=600)).id for n in range(5)]
+    world.clock.advance(HOUR_S)
+    world.stage.stop()
+    world.stage = scheduler_stage(world.folder, SlowClock(world.clock.now_ms()))
+    world.stage.start()
+    looks = [world.stage.actor.dispatch(LookAtSchedules()).ticks for _ in range(len(ids))]
+    assert (sum(looks), 1 <= max(looks) <= 2) == (len(ids), True)
+    assert looks[-1] == 0
+
+
+@pytest.mark.parametrize("went_back_s", [0, 3_600])
+def test_more_schedules_than_one_look_takes_are_looked_at_one_look_after_the_other(
+    world, monkeypatch, went_back_s
+):
+    monkeypatch.setattr("atlas_actors.scheduler.actor.LOOKED_AT_MAX", 2)
+    for n in range(5):
+        world.ask(order(name=f"s{n}", every_s=600))
+    world.clock.advance(HOUR_S)
+    world.clock.jump(-2 * went_back_s)
+    waits_s = []
+    for _ in range(3):
+        world.stage.actor._timers.clear()  # they have gone off
+        world.stage.give(ScheduleDue())
+        waits_s.append(world.stage.actor._next_timer_s())
+    assert (waits_s[0], waits_s[1], waits_s[2] > 0.0) == (0.0, 0.0, True)
+    behind = "select * from schedules where seen_ms > ?1 or due_ms <= ?1"
+    assert world.stage.actor.store.rows(behind, (world.clock.now_ms(),)) == []
 
 
 def test_a_look_on_demand_answers_how_many_ticks_were_made(world):
