@@ -56,6 +56,7 @@ class Model:
 
     def __init__(self, *, interruptions_max: int, groups: dict[str, int]) -> None:
         self.tasks: dict[str, Task] = {}
+        self.aliases: dict[str, str] = {}  # keys of submissions that a unique task stood for
         self.lanes: dict[str, int] = {}  # open ones: their slots
         self.groups = groups
         self.offered: set[str] = set()
@@ -98,9 +99,8 @@ class Model:
 
     def known(self, order: SubmitTask) -> Task | None:
         """The task that an order means, if there is one."""
-        for task in self.tasks.values():
-            if order.key is not None and task.order.key == order.key:
-                return task
+        if (same := self.keyed(order.key)) is not None:
+            return same
         unique = order.unique
         same = [
             task
@@ -109,6 +109,22 @@ class Model:
             and task.state in unique.states
         ]  # fmt: skip
         return same[-1] if same else None
+
+    def keyed(self, key: str | None) -> Task | None:
+        """The task that a key means."""
+        if key in self.aliases:
+            return self.tasks[self.aliases[key]]
+        keyed = [task for task in self.tasks.values() if key is not None and task.order.key == key]
+        return keyed[0] if keyed else None
+
+    def doubles(self, task: Task) -> bool:
+        """Whether another of its unique key is not over."""
+        unique = task.order.unique
+        return unique is not None and any(
+            other is not task and other.order.unique is not None
+            and other.order.unique.key == unique.key and other.state in UNFINISHED
+            for other in self.tasks.values()
+        )  # fmt: skip
 
     def interrupt(self, task: Task, now_ms: int) -> None:
         """Its attempt was lost."""
@@ -168,10 +184,12 @@ class Model:
         known = self.known(order)
         assert answer.created == (known is None), (order, answer)
         if known is not None:
-            by_key = order.key is not None and known.order.key == order.key
+            by_key = self.keyed(order.key) is not None
             replaces = not by_key and order.unique is not None and order.unique.replace
             assert answer.id == known.id
             assert answer.replaced == bool(replaces and known.state == "pending")
+            if not by_key and order.key is not None:
+                self.aliases[order.key] = known.id
             if answer.replaced:
                 self._replace(known, order, now_ms)
             return
@@ -197,14 +215,14 @@ class Model:
         task.due_ms = max(now_ms, order.at_ms or now_ms)
         task.deadline_ms = _deadline_ms(order, task.due_ms)
         task.order = attrs.evolve(task.order, request=order.request, priority=order.priority)
-        task.lane, task.routed = None, False
+        task.lane, task.routed, task.interruptions = None, False, 0
         task.held = task.order.group is not None
         if task.id in self.offered:
             self.outdated.add(task.id)
 
     def _retry(self, task: Task, now_ms: int) -> None:
         dead = any(self.tasks[id].state in DEAD for id in task.needs)
-        if task.state not in DEAD or (dead and task.order.if_dead != "run"):
+        if task.state not in DEAD or (dead and task.order.if_dead != "run") or self.doubles(task):
             return
         task.lane, task.routed, task.due_ms = None, False, now_ms
         task.interruptions = 0
@@ -231,7 +249,7 @@ class Model:
             return
         task.lane, task.due_ms = over.lane, now_ms + over.delay_ms
         task.interruptions += int(over.interrupted)
-        task.routed = over.next_state is TaskState.PENDING
+        task.routed = over.next_state is TaskState.PENDING and over.lane is not None
         self._go(task, str(over.next_state), now_ms)
 
     def _go(self, task: Task, state: str, now_ms: int) -> None:

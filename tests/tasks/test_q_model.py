@@ -287,7 +287,8 @@ class QueueMachine(RuleBasedStateMachine):
                     self.model.tasks[id].state in ("failed", "cancelled") for id in task.needs
                 )
                 unfit = task.state not in ("failed", "cancelled")
-                return unfit or (dead and task.order.if_dead != "run")
+                doomed = dead and task.order.if_dead != "run"
+                return unfit or doomed or self.model.doubles(task)
         return False
 
     def follow(self, now_ms):
