@@ -367,4 +367,9 @@ def words_of(name: str, aside: SetAside) -> tuple[str, str]:
         reason += f" and {more} more, see the log" if more > 0 else ""
     if rescued is not None and not rescued.in_time:
         reason += "; there was no time for the rest, which is in the old file"
+    if aside.reason in ("missing", "empty"):
+        return (
+            reason,
+            "put a copy back while the daemon is stopped, or go on with the new one",
+        )
     return reason, "rename it back once you have repaired it, or go on with the new one"

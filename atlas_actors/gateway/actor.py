@@ -289,6 +289,7 @@ class Gateway(AsyncActor):
             "proposals_open": await self._read_or_none(proposals.open_count),
             "last_cycle": None if self._last_cycle is None else attrs.asdict(self._last_cycle),
             "cost_today_usd": await self._read_or_none(views.cost_today_usd),
+            "counted_today_usd": await self._read_or_none(views.counted_today_usd),
             "budget_today_usd": self._budget.usd_per_day,
         }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from atlas_actors.errors import Conflict, NotFound, UsageError
+from atlas_actors.gateway import views
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import ID, NAME, PATH, method, object_schema
 from atlas_actors.messages import paths
@@ -107,7 +108,16 @@ def newest(state: Path, wanted: str | None, limit: int) -> list[Row]:
         " order by updated_at_ms desc, id desc limit ?2",
         (wanted, limit),
     )
-    return [{**row, "goal": row["goal"][:GOAL_CHARACTERS]} for row in rows]
+    ids = [row["task_id"] for row in rows if row["task_id"] and row["state"] == "open"]
+    running = set(views.running_of(state, ids)) if ids else set()
+    return [
+        {
+            **row,
+            "goal": row["goal"][:GOAL_CHARACTERS],
+            "task_runs": row["state"] == "open" and row["task_id"] in running,
+        }
+        for row in rows
+    ]
 
 
 def one(state: Path, id: str) -> dict[str, Any]:
@@ -132,7 +142,7 @@ async def _resume(door: Door, id: str, provider: str | None) -> str:
                 f" it cannot be given to {provider}",
                 cure="leave the provider out",
             )
-        await door.call(paths.TASKS, RetryTask(id=found["task_id"]))
+        await door.call(paths.TASKS, RetryTask(id=found["task_id"], handoff_id=id))
         return str(found["task_id"])
     order = SubmitTask(
         request=Request(prompt=prompt_of(found), cwd=found["cwd"], provider=provider),

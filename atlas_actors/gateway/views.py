@@ -111,6 +111,18 @@ def cost_today_usd(state: Path) -> float:
     return float(rows[0]["cost_usd"])
 
 
+def counted_today_usd(state: Path) -> float:
+    """What counts against today's budget beyond what calls have said: runs that were lost or cut
+    off count at their worst case, and those under way at theirs."""
+    reader = Reader(state / "orchestrator.db")
+    spent = reader.rows(
+        "select coalesce(sum(usd), 0.0) as usd from inspect_spent"
+        " where day = date('now', 'localtime')"
+    )
+    held = reader.rows("select coalesce(sum(usd), 0.0) as usd from inspect_reservations")
+    return float(spent[0]["usd"]) + float(held[0]["usd"])
+
+
 def rates(state: Path) -> list[Row]:
     """Outcomes counted by kind, intent and provider."""
     return Reader(state / "outcomes.db").rows("select * from inspect_rates")
@@ -155,12 +167,23 @@ def progress(state: Path, ids: Sequence[str]) -> list[Row]:
     )
 
 
-def handoffs_open(state: Path) -> int:
-    """How many handoffs wait for somebody to go on with them."""
-    rows = Reader(state / "handoffs.db").rows(
-        "select count(*) as n from inspect_handoffs where state = 'open'"
+def running_of(state: Path, ids: Sequence[str]) -> list[str]:
+    """Those of these tasks that wait or run: what they have left, they go on with by themselves."""
+    rows = Reader(state / "tasks.db").rows(
+        "select id from inspect_tasks where state in ('pending', 'in_progress')"
+        " and id in (select value from json_each(?))",
+        (json.dumps(list(ids)),),
     )
-    return int(rows[0]["n"])
+    return [row["id"] for row in rows]
+
+
+def handoffs_open(state: Path) -> int:
+    """How many handoffs wait for a person: those of tasks that are not over do not."""
+    rows = Reader(state / "handoffs.db").rows(
+        "select task_id from inspect_handoffs where state = 'open' limit 1000"
+    )
+    ids = [row["task_id"] for row in rows if row["task_id"]]
+    return len(rows) - len(set(running_of(state, ids)) & set(ids))
 
 
 def state_of(state: Path, id: str) -> str:

@@ -89,6 +89,7 @@ Inbox = (
     | ActorStarted
     | ActorDown
     | ProvidersChanged
+    | TakeHandoff
     | HandoffTaken
     | BreakerDue
     | LeasesDue
@@ -199,6 +200,8 @@ class Orchestrator(StoreActor):
                 return self._on_executor_down(message)
             case ProvidersChanged():
                 return self._on_providers_changed(message)
+            case TakeHandoff():
+                return self.request(paths.HANDOFFS, message)
             case HandoffTaken():
                 return self._attempts.handoff_taken(message)
             case LeasesDue():
@@ -246,8 +249,8 @@ class Orchestrator(StoreActor):
                 self._on_classified(Classified(request_id=failed.request.request_id, route=route))
             case RunAttempt(started=started):
                 self._attempts.not_taken(started, failed.error)
-            case TakeHandoff(task_id=task_id, attempt=attempt):
-                self._attempts.handoff_taken(HandoffTaken(task_id=task_id, attempt=attempt))
+            case TakeHandoff():
+                self._attempts.handoff_refused(failed.request)
 
     def _on_classified(self, classified: Classified) -> None:
         question = self._questions.pop(classified.request_id)

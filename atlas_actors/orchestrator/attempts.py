@@ -22,7 +22,7 @@ from atlas_actors.messages.execution import (
     RunAttempt,
     Usage,
 )
-from atlas_actors.messages.handoff import Checkpoint, HandoffTaken, TakeHandoff
+from atlas_actors.messages.handoff import Checkpoint, HandoffTaken, TakeHandoff, WorkEnded
 from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.supervision import ActorDown
 from atlas_actors.messages.task import AttemptCancelled, AttemptLost, TaskState
@@ -31,6 +31,7 @@ from atlas_actors.orchestrator.answers import Answers, Given, key_of
 from atlas_actors.orchestrator.chain import IN, chain_of, lane_of, wanted_of
 from atlas_actors.orchestrator.check import Verdict, check_answer
 from atlas_actors.orchestrator.flights import Flight, Flights, Key
+from atlas_actors.orchestrator.going_on import GoingOn
 from atlas_actors.orchestrator.leases import LOOKS_MAX, Leases
 from atlas_actors.orchestrator.money import Money
 from atlas_actors.orchestrator.overs import Overs
@@ -55,6 +56,8 @@ class Desk(Protocol):
     def entrust(self, path: str, message: Any) -> None: ...
 
     def request(self, path: str, message: Any) -> None: ...
+
+    def after(self, delay_s: float, message: Any) -> None: ...
 
 
 class Attempts:
@@ -87,6 +90,7 @@ class Attempts:
         self._flights = Flights()
         self._overs = Overs(desk, roster.is_client)
         self._leases = Leases()
+        self._going_on = GoingOn(desk, self._flights)
 
     def keep(self) -> None:
         """The batch is on disk."""
@@ -119,14 +123,7 @@ class Attempts:
                 self._flights.follow(flight, started, leader)
                 return
         if started.goes_on and self._is_work(started):
-            self._flights.add(key, Flight(started=started, same=same, asks_handoff=True))
-            ask = TakeHandoff(
-                task_id=started.task_id,
-                attempt=started.attempt,
-                handoff_id=started.handoff_id,
-                after_attempt=started.fresh_from,
-            )
-            self._desk.request(paths.HANDOFFS, ask)
+            self._going_on.ask(started, same)
             return
         self._run(started, same)
 
@@ -134,16 +131,21 @@ class Attempts:
         """What an earlier attempt has left; without it the work begins anew."""
         key = (taken.task_id, taken.attempt)
         flight = self._flights.handoff_answered(key)
-        if flight is not None:
-            self._run(flight.started, flight.same, taken.checkpoint)
-        else:
-            self._flights.not_elsewhere(key)  # it was cancelled meanwhile
+        if flight is None:  # it was cancelled meanwhile
+            self._flights.not_elsewhere(key)
+            return
+        self._run(flight.started, flight.same, taken.checkpoint)
 
     def accepted(self, accepted: AttemptAccepted) -> None:
         """An executor has it in hand."""
         flight = self._flights.get((accepted.task_id, accepted.attempt))
         if flight is not None:
             flight.accepted_by = accepted.incarnation
+
+    def handoff_refused(self, ask: TakeHandoff) -> None:
+        """Handoffs does not answer now."""
+        if not self._going_on.again(ask):
+            self.handoff_taken(HandoffTaken(task_id=ask.task_id, attempt=ask.attempt))
 
     def ended(self, ended: AttemptEnded) -> None:
         """Check it, count it, say what follows."""
@@ -168,13 +170,13 @@ class Attempts:
         key = (cancelled.task_id, cancelled.attempt)
         flight = self._flights.pop(key)
         if flight is not None and flight.follows is not None:
-            leader = self._flights.get(flight.follows)
-            if leader is not None and flight.started in leader.followers:
-                leader.followers.remove(flight.started)
+            self._flights.unfollow(flight)
             return
         order = CancelAttempt(task_id=cancelled.task_id, attempt=cancelled.attempt)
         self._desk.tell(paths.executor(cancelled.lane), order)
         self._flights.elsewhere[key] = cancelled.lane  # until its end is told, or its executor's
+        if self._roster.is_client(cancelled.lane):  # its directory is taken away with it
+            self._desk.tell(paths.HANDOFFS, WorkEnded(task_id=cancelled.task_id))
         if flight is not None:
             self._release_followers(flight, key)
 
@@ -349,7 +351,7 @@ class Attempts:
             jitter=self._jitter(),
             tiers=self._tiers,
         )
-        if step.lane is not None and step.lane not in self._roster.providers:  # it was removed
+        if step.lane not in self._roster.providers:  # it was removed
             step = attrs.evolve(step, lane=None)
         if step.lane is None and step.state is TaskState.PENDING:
             lane, waits_for = lane_of(chain, step.progress.tried)
@@ -388,12 +390,9 @@ class Attempts:
         now_ms = self._desk.place.clock.now_ms()
         row = records.kept_answer(self._desk.store, same, now_ms) if same else None
         if row is None:
+            error = "the kept answer has expired"
             ended = AttemptEnded(
-                started=started,
-                provider=CACHE_LANE,
-                end=End.BUSY,
-                fault=Fault.RATE,
-                error="the kept answer has expired",
+                started=started, provider=CACHE_LANE, end=End.BUSY, fault=Fault.RATE, error=error
             )
             self._overs.tell(ended, None, self._next(ended, None), 0.0)
             return

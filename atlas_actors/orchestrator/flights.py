@@ -17,6 +17,7 @@ class Flight:
     followers: list[AttemptStarted] = attrs.field(factory=list)
     follows: Key | None = None
     missed: int = 0  # looks since its executor last said that it has it
+    handoff_asked: int = 0  # times
     asks_handoff: bool = False  # it begins once handoffs has said what there is to go on with
 
 
@@ -76,6 +77,12 @@ class Flights:
         if started not in flight.followers:  # told again after a refused batch
             flight.followers.append(started)
         self.add((started.task_id, started.attempt), Flight(started=started, follows=leader))
+
+    def unfollow(self, flight: Flight) -> None:
+        """An attempt does not wait for the answer of another any more."""
+        leader = None if flight.follows is None else self._flights.get(flight.follows)
+        if leader is not None and flight.started in leader.followers:
+            leader.followers.remove(flight.started)
 
     def pop(self, key: Key) -> Flight | None:
         """It is over."""

@@ -15,6 +15,7 @@ from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.mailbox import Envelope
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import End
+from atlas_actors.messages.handoff import WorkEnded
 from atlas_actors.messages.outcome import OutcomesWanted
 from atlas_actors.messages.task import (
     AssignLane,
@@ -290,6 +291,8 @@ class Tasks(StoreActor):
         if row["state"] in dependencies.UNFINISHED:
             raise Conflict(f"task {order.id} is {row['state']}: its work is not over")
         records.set_workspace(self.store, order.id, order.workspace)
+        if order.workspace.state == "discarded":
+            self.tell(paths.HANDOFFS, WorkEnded(task_id=order.id))
         return TaskChanged(id=order.id, state=TaskState(row["state"]))
 
     def _on_look(self) -> TasksLooked:

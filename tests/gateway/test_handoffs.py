@@ -62,7 +62,7 @@ def resume(door, **params):
 
 def test_the_task_that_has_left_it_is_tried_again(door, handoff_id, asked):
     assert resume(door, id=handoff_id) == {"task_id": "t"}
-    assert asked == [(paths.TASKS, RetryTask(id="t"))]
+    assert asked == [(paths.TASKS, RetryTask(id="t", handoff_id=handoff_id))]
 
 
 def test_a_task_of_its_own_cannot_be_given_to_another_provider(door, handoff_id, asked):

@@ -17,6 +17,7 @@ from atlas_actors.messages.routing import Route
 from atlas_actors.messages.supervision import RequestFailed
 from atlas_actors.messages.task import AttemptCancelled, AttemptOver, CloseLane, OpenLane, TaskState
 from atlas_actors.orchestrator.actor import LeasesDue, Orchestrator
+from atlas_actors.orchestrator.going_on import ASKED_MAX
 from atlas_actors.orchestrator.leases import LOOKS_MAX, Leases
 from atlas_actors.providers.prices import shipped
 from atlas_actors.settings import BudgetSettings, ProviderSettings, RoutingSettings
@@ -85,11 +86,20 @@ def test_q13_an_attempt_after_a_cut_off_one_begins_with_what_that_has_left(stage
     assert only(RunAttempt, stage.give(taken())) == []  # said twice
 
 
-def test_without_the_room_of_handoffs_the_work_begins_anew(stage):
+def test_a_room_of_handoffs_that_does_not_answer_is_asked_again_before_the_work_begins_anew(stage):
     (ask,) = only(TakeHandoff, stage.give(started()))
     failed = RequestFailed(path=paths.HANDOFFS, request=ask, error="parked")
+    for _ in range(ASKED_MAX):
+        assert only(RunAttempt, stage.give(failed)) == []
+        assert only(TakeHandoff, stage.give(ask)) == [ask]  # by its timer
     (run,) = only(RunAttempt, stage.give(failed))
     assert run.handoff is None
+
+
+def test_a_cancelled_run_of_a_program_leaves_nothing_to_go_on_with(stage):
+    stage.give(started(goes_on=False))
+    sent = stage.give(AttemptCancelled(task_id="t", attempt=2, lane="program"))
+    assert only(WorkEnded, sent) == [WorkEnded(task_id="t")]
 
 
 @pytest.mark.parametrize("changes", [{"goes_on": False}, {"cwd": None}])
