@@ -1,7 +1,10 @@
 """The order in which atlas submit --many sends its lines."""
 
+import pytest
+
 from atlas_actors.cli.json_lines import PART_BYTES, PART_ROWS, Row
-from atlas_actors.cli.many import parts
+from atlas_actors.cli.many import _sent, parts
+from atlas_actors.errors import AtlasError, Busy
 
 
 def rows(*values, bytes=10):
@@ -38,3 +41,31 @@ def test_parts_are_bounded():
 
 def test_fields_that_are_none_of_ours_are_left_to_the_daemon():
     assert numbers(rows({"key": ["a"], "after": "a"}, {"key": 1, "after": [{}, None]})) == [[1, 2]]
+
+
+class Daemon:
+    """Refuses every call that has a bad task in it, and is `busy` if so told."""
+
+    def __init__(self, busy=False):
+        self._busy = busy
+
+    def call(self, method, tasks):
+        if self._busy:
+            raise Busy("the limit", retry_after_ms=1)
+        if {"prompt": "bad"} in tasks:
+            raise AtlasError("not JSON: nested too deeply")
+        return {"results": [{"id": task["prompt"], "created": True} for task in tasks]}
+
+
+def test_a_part_that_is_refused_as_a_whole_is_sent_line_by_line():
+    found = rows({"prompt": "a"}, {"prompt": "bad"}, {"prompt": "c"})
+    assert _sent(Daemon(), found) == {
+        1: {"id": "a", "created": True},
+        2: {"error": "not JSON: nested too deeply"},
+        3: {"id": "c", "created": True},
+    }
+
+
+def test_a_daemon_that_is_busy_is_no_fault_of_the_lines():
+    with pytest.raises(Busy):
+        _sent(Daemon(busy=True), rows({"prompt": "a"}, {"prompt": "b"}))

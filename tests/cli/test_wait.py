@@ -5,7 +5,7 @@ import time
 import pytest
 
 from atlas_actors.cli.task_text import _who
-from atlas_actors.cli.wait import _left, said_of
+from atlas_actors.cli.wait import _left, said_of, wait_for
 
 HOUR_MS = 3_600_000
 
@@ -43,3 +43,19 @@ def test_an_interrupted_attempt_is_named_by_what_is_known():
     assert _who({"provider": "codex", "model": None, "transport": None}) == "codex"
     attempt = {"provider": "codex", "model": "m", "transport": "cli"}
     assert _who(attempt) == "codex, m over cli"
+
+
+class Interrupted:
+    """A client whose person presses Ctrl-C."""
+
+    def call(self, method, **_):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"), [(["a"], "the task goes on"), (["a", "b"], "the tasks go on")]
+)
+def test_who_stops_waiting_hears_that_the_work_goes_on(capsys, ids, says):
+    with pytest.raises(KeyboardInterrupt):
+        wait_for(Interrupted(), ids, None)
+    assert says in capsys.readouterr().err
