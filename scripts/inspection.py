@@ -167,7 +167,9 @@ def room(home, name, as_json):
             if os.path.isdir(rooms)
             else []
         )
-        return 3, f"inspect: {path} does not exist; rooms with a database: {', '.join(known)}\n"
+        return 2 if known else 3, (
+            f"inspect: {path} does not exist; rooms with a database: {', '.join(known)}\n"
+        )
     try:
         apsw = load_apsw()
     except ImportError:

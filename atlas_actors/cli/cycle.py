@@ -11,6 +11,7 @@ from atlas_actors.config import Home
 from atlas_actors.errors import UsageError
 
 CYCLE_S: Final = 5_000.0  # each of its steps keeps to [cycle] step_s
+KINDS: Final = ("check", "handoff", "todo")  # what Atlas proposes by itself
 STATES: Final = ("proposed", "approved", "submitted", "rejected", "expired", "done")
 
 
@@ -23,7 +24,7 @@ def add_to(groups: Any) -> None:
     proposals = groups.add_parser("proposals", help="what Atlas proposes to do: decide on it")
     verbs = proposals.add_subparsers(dest="verb", metavar="VERB")
     for parser in (proposals, verbs.add_parser("list", help="newest first")):
-        parser.add_argument("--state", choices=STATES)
+        parser.add_argument("--state", choices=(*STATES, "all"))
         parser.add_argument("--limit", type=int, default=20)
         parser.add_argument("--json", action="store_true")
         parser.set_defaults(run=run_list)
@@ -71,7 +72,7 @@ def run_cycle(options: argparse.Namespace, home: Home) -> int:
 def run_list(options: argparse.Namespace, home: Home) -> int:
     """A table, newest first."""
     params: dict[str, Any] = {"limit": options.limit}
-    if options.state:
+    if options.state not in (None, "all"):
         params["state"] = options.state
     with Client(home) as client:
         found = client.call("proposal.list", **params)
@@ -86,11 +87,12 @@ def run_list(options: argparse.Namespace, home: Home) -> int:
                 proposal["state"],
                 proposal["kind"],
                 show.when(proposal["created_at_ms"]),
-                show.one_line(plain(proposal["title"]), 70),
+                plain(proposal["title"]),
             )
             for proposal in found["proposals"]
         ),
         "nothing is proposed",
+        cut=True,
     )
     return 0
 
@@ -116,6 +118,7 @@ def run_approve(options: argparse.Namespace, home: Home) -> int:
     with Client(home) as client:
         ids = options.ids
         if options.kind:
+            _check_kind(client, options.kind)
             found = client.call("proposal.list", state="proposed", kind=options.kind, limit=1000)
             ids = [proposal["id"] for proposal in found["proposals"]]
         changed = [client.call("proposal.approve", id=id) for id in ids]
@@ -129,6 +132,14 @@ def run_reject(options: argparse.Namespace, home: Home) -> int:
             client.call("proposal.reject", id=id, reason=options.reason) for id in options.ids
         ]
     return _print_changed(changed, options.json)
+
+
+def _check_kind(client: Client, kind: str) -> None:
+    """A kind that there is, though none of it may be open. Raises UsageError."""
+    made = client.call("proposal.list", limit=1000)["proposals"]
+    known = sorted({*KINDS, *(proposal["kind"] for proposal in made)})
+    if kind not in known:
+        raise UsageError(f"there is no kind {kind[:50]!r}", cure=f"one of {', '.join(known)}")
 
 
 def plain(text: str) -> str:

@@ -116,8 +116,8 @@ def run_status(options: argparse.Namespace, home: Home) -> int:
         "tasks     " + (", ".join(f"{n} {name}" for name, n in tasks.items()) or "unknown"),
         f"cost      {show.usd(status['cost_today_usd'])} today,"
         f" of {show.usd(status['budget_today_usd'])}",
-        f"waiting   {_or_unknown(status['handoffs_open'])} handoffs,"
-        f" {_or_unknown(status['proposals_open'])} proposals",
+        f"waiting   {_or_unknown(status['handoffs_open'], 'handoff')},"
+        f" {_or_unknown(status['proposals_open'], 'proposal')}",
         f"cycle     {_cycle(status['last_cycle'])}",
         "providers",
     ]
@@ -137,8 +137,8 @@ def run_status(options: argparse.Namespace, home: Home) -> int:
     return 0
 
 
-def _or_unknown(count: int | None) -> str:
-    return "unknown" if count is None else str(count)
+def _or_unknown(count: int | None, noun: str) -> str:
+    return f"unknown {noun}s" if count is None else show.count(count, noun)
 
 
 def _cycle(last: dict[str, Any] | None) -> str:

@@ -48,15 +48,22 @@ def run_list(options: argparse.Namespace, home: Home) -> int:
             (
                 row["id"],
                 row["state"],
-                f"task {row['task_id']}" if row["task_id"] else f"{row['client']} session",
+                _from(row),
                 show.when(row["updated_at_ms"]),
-                show.one_line(row["goal"], 50),
+                row["goal"],
             )
             for row in answer["handoffs"]
         ),
         "no handoffs" if options.state == "all" else f"no {options.state} handoffs",
+        cut=True,
     )
     return 0
+
+
+def _from(row: dict[str, Any]) -> str:
+    if row["task_id"]:
+        return f"task {row['task_id']}"
+    return f"{show.one_line(row['client'], 33)} session"
 
 
 def run_show(options: argparse.Namespace, home: Home) -> int:

@@ -1,12 +1,14 @@
 """atlas schedules: work at its time, once or again and again."""
 
 import argparse
+import re
 import sys
 import time
 from typing import Any, Final
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
+from atlas_actors.cli.limits import due_ms
 from atlas_actors.cli.submit import refuse_inside, request_of, request_options
 from atlas_actors.cli.times import moment_ms, span_s
 from atlas_actors.config import Home
@@ -176,7 +178,7 @@ def _when(options: argparse.Namespace) -> dict[str, Any]:
     if options.start is not None and options.every is None:
         raise UsageError("--start goes with --every")
     if options.at is not None:
-        return {"once_ms": moment_ms(options.at, now_ms)}
+        return {"once_ms": due_ms(options.at, now_ms)}
     if options.every is not None:
         start = {} if options.start is None else {"start_ms": moment_ms(options.start, now_ms)}
         return {"every_s": _whole_s(options.every, "--every"), **start}
@@ -184,8 +186,11 @@ def _when(options: argparse.Namespace) -> dict[str, Any]:
         return {"daily": _clock(options.daily)}
     if options.weekly is not None:
         days, at, clock = options.weekly.partition("@")
-        if not at:
-            raise UsageError(f"{options.weekly} names no days and time", cure="mon,thu@09:00")
+        if not at or not days.strip() or not clock.strip():
+            lacks = "weekdays" if at and not days.strip() else "time"
+            if not at:
+                lacks = "days and time"
+            raise UsageError(f"{options.weekly[:50]!r} names no {lacks}", cure="mon,thu@09:00")
         return {"weekly": {"days": _days(days), "time": _clock(clock)}}
     return {"cron": options.cron}
 
@@ -199,8 +204,11 @@ def _days(text: str) -> list[str]:
 
 
 def _clock(text: str) -> str:
-    """9:00 as 09:00; the daemon checks the rest."""
-    return text.strip().rjust(5, "0")
+    """9:00 as 09:00; the daemon checks the numbers. Raises UsageError."""
+    clock = text.strip().rjust(5, "0")
+    if not re.fullmatch(r"[0-9]{2}:[0-9]{2}", clock):
+        raise UsageError(f"{text[:50]!r} is no time of day (09:00)")
+    return clock
 
 
 def _task(options: argparse.Namespace) -> dict[str, Any]:

@@ -4,7 +4,10 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
+
+WIDTH: Final = 160  # where no terminal says it
+LAST_MIN: Final = 8  # characters of a last column that is cut
 
 
 def print_json(value: Any) -> None:
@@ -12,8 +15,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
-    """A table, or one line when there is nothing."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str, *, cut: bool = False
+) -> None:
+    """A table, or one line when there is nothing; with `cut` the last column gives way, so that
+    each row is one line."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -22,17 +28,25 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> 
     if not listed:
         sys.stdout.write(f"{empty}\n")
         return
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    if cut:
+        listed = _cut(columns, listed, console.width)
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         shown.add_column(
             column,
             overflow="fold" if column in ("id", "part") else "ellipsis",
-            no_wrap=column in ("id", "state"),
+            no_wrap=cut or column in ("id", "state"),
         )
     for row in listed:
         shown.add_row(*(Text(cell) for cell in row))
-    width = None if sys.stdout.isatty() else 160
-    Console(width=width).print(shown)
+    console.print(shown)
+
+
+def _cut(columns: Sequence[str], rows: list[Sequence[str]], width: int) -> list[Sequence[str]]:
+    others = zip(*([*columns[:-1]], *(row[:-1] for row in rows)), strict=True)
+    left = width - sum(max(len(cell) for cell in cells) + 1 for cells in others)
+    return [(*row[:-1], one_line(row[-1], max(LAST_MIN, left))) for row in rows]
 
 
 def when(ms: int | None) -> str:
@@ -73,6 +87,11 @@ def usd(value: float | None) -> str:
     if value is None:
         return "-"
     return "$0" if value == 0 else f"${value:.6f}".rstrip("0").rstrip(".")
+
+
+def count(number: int, noun: str) -> str:
+    """1 task, 2 tasks."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def one_line(text: str, width: int = 60) -> str:

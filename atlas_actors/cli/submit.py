@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from atlas_actors.cli import changes, show
 from atlas_actors.cli.client import Client, NotRunningError
-from atlas_actors.cli.json_lines import in_parts, read
-from atlas_actors.cli.times import moment_ms, span_s
+from atlas_actors.cli.limits import check_many, check_pairs, check_request, check_timeout, due_ms
+from atlas_actors.cli.many import run_many
+from atlas_actors.cli.times import span_s
 from atlas_actors.cli.wait import FINAL
 from atlas_actors.config import Home
 from atlas_actors.errors import DeadlinePassed, UsageError
@@ -33,10 +34,12 @@ def add_to(groups: Any) -> None:
     submit = groups.add_parser("submit", help="queue work; it survives restarts")
     request_options(submit, required=False)
     submit.add_argument(
-        "--many", metavar="FILE", help="one task a line as JSON, with the fields of task.submit; -"
+        "--many",
+        metavar="FILE",
+        help="one task a line as JSON, with the fields of task.submit; - reads stdin",
     )
     submit.add_argument("--key", help="the same key gives the same task")
-    submit.add_argument("--priority", choices=("low", "normal", "high", "urgent"), default="normal")
+    submit.add_argument("--priority", choices=("low", "normal", "high", "urgent"))
     submit.add_argument("--at", metavar="TIME", help="not before: 18:30, 2026-12-01 09:00, +2h")
     submit.add_argument(
         "--after", action="append", metavar="ID", help="not before this task is completed"
@@ -62,8 +65,10 @@ def add_to(groups: Any) -> None:
 def run_ask(options: argparse.Namespace, home: Home) -> int:
     """Submit and stream."""
     refuse_inside()
+    check_timeout(options.timeout)
+    params = request_of(options)
     with Client(home) as client:
-        id = client.call("task.submit", **request_of(options), priority="high")["id"]
+        id = client.call("task.submit", **params, priority="high")["id"]
         task = follow(client, id, options.timeout, stream=not options.json)
     if options.json:
         show.print_json(task)
@@ -75,15 +80,18 @@ def run_ask(options: argparse.Namespace, home: Home) -> int:
 def run_submit(options: argparse.Namespace, home: Home) -> int:
     """Submit; print the id, or with --wait the result."""
     refuse_inside()
-    if options.many:
-        return _run_many(options, home)
-    params = {**request_of(options), "priority": options.priority, **_times_of(options)}
-    for name in ("key", "group", "after", "if_dead", "max_attempts"):
+    if options.many is not None:
+        check_many(options)
+        return run_many(options, home)
+    check_pairs(options)
+    check_timeout(options.timeout)
+    params = {**request_of(options), **_times_of(options)}
+    for name in ("key", "priority", "group", "after", "if_dead", "max_attempts"):
         if getattr(options, name) is not None:
             params[name] = getattr(options, name)
     if options.unique:
         params["unique"] = {"key": options.unique, "replace": options.replace}
-        if options.unique_for:
+        if options.unique_for is not None:
             params["unique"]["period_s"] = span_s(options.unique_for)
     with Client(home) as client:
         accepted = client.call("task.submit", **params)
@@ -109,7 +117,7 @@ def refuse_inside() -> None:
 
 
 def _times_of(options: argparse.Namespace) -> dict[str, int]:
-    return {"at_ms": moment_ms(options.at, int(time.time() * 1000))} if options.at else {}
+    return {} if options.at is None else {"at_ms": due_ms(options.at, int(time.time() * 1000))}
 
 
 def _note_same(accepted: dict[str, Any]) -> None:
@@ -117,25 +125,6 @@ def _note_same(accepted: dict[str, Any]) -> None:
         show.note("atlas: that task was pending; it has this request now")
     elif not accepted["created"]:
         show.note("atlas: there is such a task already; nothing new was queued")
-
-
-def _run_many(options: argparse.Namespace, home: Home) -> int:
-    """One id a line, in the order of the lines; what was refused goes to stderr, exit code 1."""
-    if options.prompt is not None or options.wait:
-        raise UsageError("--many takes its tasks from the file alone, and does not wait")
-    failed = 0
-    with Client(home) as client:
-        for part in in_parts(read(options.many)):
-            answer = client.call("task.submit_many", tasks=[task for _, task in part])
-            for (number, _), result in zip(part, answer["results"], strict=True):
-                if "error" in result:
-                    failed += 1
-                    show.note(f"atlas: line {number}: {result['error']}")
-                sys.stdout.write(
-                    f"{json.dumps(result) if options.json else result.get('id', '-')}\n"
-                )
-            sys.stdout.flush()
-    return 1 if failed else 0
 
 
 def follow(client: Client, id: str, timeout_s: float | None, *, stream: bool) -> dict[str, Any]:
@@ -251,7 +240,8 @@ def request_of(options: argparse.Namespace) -> dict[str, Any]:
     """The parameters that they share. Raises UsageError for files that cannot be sent."""
     if options.prompt is None:
         raise UsageError("there is no request", cure='atlas submit "TEXT", or - for stdin')
-    prompt = sys.stdin.read() if options.prompt == "-" else options.prompt
+    check_request(options)
+    prompt = _stdin() if options.prompt == "-" else options.prompt
     if not prompt.strip():
         raise UsageError("the request is empty")
     params: dict[str, Any] = {"prompt": prompt}
@@ -294,6 +284,13 @@ def _file(name: str) -> dict[str, str]:
     if long:
         return {"name": name, "path": str(Path(name).resolve())}
     return {"name": name, "text": _read(name)}
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError("stdin is not UTF-8 text") from error
 
 
 def _read(name: str) -> str:

@@ -1,12 +1,13 @@
 """A task as text for people: its route, its attempts, its result."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from atlas_actors.cli import changes, show
 
 
-def task_lines(task: dict[str, Any]) -> list[str]:
-    """A task for people."""
+def task_lines(task: dict[str, Any], states: Mapping[str, str]) -> list[str]:
+    """A task for people; `states` are those of the tasks that it comes after."""
     route = task["route"] or {}
     lines = [
         f"task      {task['id']}",
@@ -14,6 +15,9 @@ def task_lines(task: dict[str, Any]) -> list[str]:
         f"created   {show.when(task['created_at_ms'])}   ended {show.when(task['ended_at_ms'])}",
         f"request   {show.one_line(task['prompt'], 100)}",
     ]
+    if task["key"]:
+        lines.append(f"key       {task['key']}")
+    lines += _after_lines(task, states)
     if task["waits_for"]:
         lines.append(f"waits     {task['waits_for']}")
     if task["state"] == "pending" and task["due_at_ms"] > task["created_at_ms"]:
@@ -44,14 +48,25 @@ def task_lines(task: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _after_lines(task: dict[str, Any], states: Mapping[str, str]) -> list[str]:
+    lines = [f"after     {id}, {states.get(id, 'gone')}" for id in task["after"]]
+    return [*lines, f"if dead   {task['if_dead']}"] if lines else []
+
+
+def _who(attempt: dict[str, Any]) -> str:
+    """An attempt that was interrupted may not have said its model."""
+    model = f", {attempt['model']}" if attempt["model"] else ""
+    transport = f" over {attempt['transport']}" if attempt["transport"] else ""
+    return f"{attempt['provider']}{model}{transport}"
+
+
 def _attempt_lines(attempt: dict[str, Any]) -> list[str]:
     tokens = attempt["tokens"]
     took = None
     if attempt["ended_at_ms"] is not None:
         took = attempt["ended_at_ms"] - attempt["started_at_ms"]
     lines = [
-        f"attempt {attempt['number']} {attempt['end'] or 'running'}: {attempt['provider']},"
-        f" {attempt['model'] or '-'} over {attempt['transport'] or '-'}",
+        f"attempt {attempt['number']} {attempt['end'] or 'running'}: {_who(attempt)}",
         f"          {tokens['input'] + tokens['cache_read'] + tokens['cache_write']} tokens in"
         f" ({tokens['cache_read']} cached), {tokens['output']} out"
         f"{' (estimated)' if attempt['estimated'] else ''},"

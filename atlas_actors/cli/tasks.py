@@ -6,13 +6,15 @@ from typing import Any, Final
 
 from atlas_actors.cli import changes, show, transfer
 from atlas_actors.cli.client import Client
+from atlas_actors.cli.limits import check_timeout
 from atlas_actors.cli.submit import print_result
 from atlas_actors.cli.task_text import task_lines
-from atlas_actors.cli.wait import FINAL, wait_for
+from atlas_actors.cli.wait import ASKED_MAX, FINAL, wait_for
 from atlas_actors.config import Home
-from atlas_actors.errors import NotFound
+from atlas_actors.errors import Conflict, NotFound, UsageError
 
 ROWS: Final = 20
+_NAMED: Final = "a task's id or key, or: last"
 
 
 def add_to(groups: Any) -> None:
@@ -33,11 +35,14 @@ def add_to(groups: Any) -> None:
         ("retry", run_retry, "try a failed or cancelled task anew"),
     ):
         parser = verbs.add_parser(verb, help=about)
-        parser.add_argument("id", metavar="ID", help="a task's id, or: last")
+        if verb == "show":
+            parser.add_argument("id", metavar="ID", help=_NAMED)
+        else:
+            parser.add_argument("ids", metavar="ID", nargs="+", help=_NAMED)
         parser.add_argument("--json", action="store_true")
         parser.set_defaults(run=run)
     wait = verbs.add_parser("wait", help="watch tasks until they end; print what came of them")
-    wait.add_argument("ids", metavar="ID", nargs="+", help="tasks' ids, or: last")
+    wait.add_argument("ids", metavar="ID", nargs="+", help=_NAMED)
     wait.add_argument("--timeout", type=float, metavar="S")
     wait.add_argument("--json", action="store_true")
     wait.set_defaults(run=run_wait)
@@ -47,6 +52,7 @@ def add_to(groups: Any) -> None:
 
 def run_wait(options: argparse.Namespace, home: Home) -> int:
     """Wait; print the result of one, a table of several."""
+    check_timeout(options.timeout)
     with Client(home) as client:
         ids = list(dict.fromkeys(_id(client, given) for given in options.ids))
         tasks = wait_for(client, ids, options.timeout)
@@ -90,6 +96,7 @@ def _print_table(tasks: list[dict[str, Any]], empty: str) -> None:
             for task in tasks
         ),
         empty,
+        cut=True,
     )
 
 
@@ -97,39 +104,65 @@ def run_show(options: argparse.Namespace, home: Home) -> int:
     """Everything about one task."""
     with Client(home) as client:
         task = client.call("task.get", id=_id(client, options.id))
+        states = _states(client, task["after"])
     if options.json:
         show.print_json(task)
     else:
-        sys.stdout.write("\n".join(task_lines(task)) + "\n")
+        sys.stdout.write("\n".join(task_lines(task, states)) + "\n")
     return 0
 
 
 def run_cancel(options: argparse.Namespace, home: Home) -> int:
-    """Cancel."""
-    with Client(home) as client:
-        answer = client.call("task.cancel", id=_id(client, options.id))
-    return _print_state(answer, options.json)
+    """Cancel each."""
+    return _change("task.cancel", options, home)
 
 
 def run_retry(options: argparse.Namespace, home: Home) -> int:
-    """Retry."""
-    with Client(home) as client:
-        answer = client.call("task.retry", id=_id(client, options.id))
-    return _print_state(answer, options.json)
+    """Retry each."""
+    return _change("task.retry", options, home)
 
 
 def _id(client: Client, given: str) -> str:
+    """A task's id, of its id or key. Raises NotFound."""
     if given != "last":
-        return given
+        return str(client.call("task.get", id=given)["id"])
     newest = client.call("task.list", limit=1)["tasks"]
     if not newest:
         raise NotFound("there are no tasks yet")
     return str(newest[0]["id"])
 
 
-def _print_state(answer: dict[str, Any], as_json: bool) -> int:
-    if as_json:
-        show.print_json(answer)
-    else:
-        sys.stdout.write(f"{answer['id']} {answer['state']}\n")
-    return 0
+def _states(client: Client, ids: list[str]) -> dict[str, str]:
+    """The states of tasks that are there still, by id."""
+    found: dict[str, str] = {}
+    for n in range(0, len(ids), ASKED_MAX):
+        rows = client.call("task.progress", ids=ids[n : n + ASKED_MAX])["tasks"]
+        found |= {row["id"]: row["state"] for row in rows}
+    return found
+
+
+def _change(method: str, options: argparse.Namespace, home: Home) -> int:
+    """Each that is named; one that cannot be keeps no other from it."""
+    answers: list[dict[str, Any]] = []
+    with Client(home) as client:
+        given = list(dict.fromkeys(options.ids))
+        if len(given) == 1:
+            answers.append(client.call(method, id=_id(client, given[0])))
+        else:
+            answers += [_tried(client, method, name) for name in given]
+    if options.json:
+        show.print_json(answers[0] if len(answers) == 1 else {"tasks": answers})
+        return int(any("error" in answer for answer in answers))
+    for answer in answers:
+        if "error" in answer:
+            show.note(f"atlas: {answer['id']}: {answer['error']}")
+        else:
+            sys.stdout.write(f"{answer['id']} {answer['state']}\n")
+    return int(any("error" in answer for answer in answers))
+
+
+def _tried(client: Client, method: str, name: str) -> dict[str, Any]:
+    try:
+        return dict(client.call(method, id=_id(client, name)))
+    except (Conflict, NotFound, UsageError) as error:
+        return {"id": name, "error": str(error)}

@@ -50,7 +50,7 @@ def run_export(options: argparse.Namespace, home: Home) -> int:
             after = answer["next"]
             if after is None:
                 break
-    show.note(f"atlas: {count} tasks")
+    show.note(f"atlas: {show.count(count, 'task')}")
     return 0
 
 
@@ -65,7 +65,7 @@ def run_import(options: argparse.Namespace, home: Home) -> int:
     if options.json:
         show.print_json({"count": count, "known": lines - count})
     else:
-        sys.stdout.write(f"{count} tasks taken over, {lines - count} were known\n")
+        sys.stdout.write(f"{show.count(count, 'task')} taken over, {lines - count} were known\n")
     return 0
 
 
@@ -83,7 +83,7 @@ def run_prune(options: argparse.Namespace, home: Home) -> int:
     if options.json:
         show.print_json({"count": count})
     else:
-        sys.stdout.write(f"{count} tasks deleted\n")
+        sys.stdout.write(f"{show.count(count, 'task')} deleted\n")
     return 0
 
 

@@ -18,6 +18,15 @@ _MARKS: Final = {"completed": "green", "failed": "red", "cancelled": "yellow"}
 
 def wait_for(client: Client, ids: Sequence[str], timeout_s: float | None) -> list[dict[str, Any]]:
     """Show how tasks go until all have ended; then the tasks. Raises DeadlinePassed."""
+    try:
+        return _wait_for(client, ids, timeout_s)
+    except KeyboardInterrupt:
+        goes = "the task goes on" if len(ids) == 1 else "the tasks go on"
+        show.note(f"\natlas: {goes} (atlas tasks wait ID, or atlas tasks cancel ID)")
+        raise
+
+
+def _wait_for(client: Client, ids: Sequence[str], timeout_s: float | None) -> list[dict[str, Any]]:
     deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
     live = sys.stderr.isatty()
     with _Screen(live) as screen:
@@ -28,9 +37,15 @@ def wait_for(client: Client, ids: Sequence[str], timeout_s: float | None) -> lis
                 break
             if deadline_s is not None and time.monotonic() >= deadline_s:
                 left = sum(row["state"] not in FINAL for row in rows)
-                raise DeadlinePassed(f"{left} of {len(rows)} tasks have not ended")
+                raise DeadlinePassed(_left(left, len(rows)))
             time.sleep(EVERY_S if live else QUIET_EVERY_S)
     return [dict(client.call("task.get", id=id)) for id in ids]
+
+
+def _left(left: int, total: int) -> str:
+    if total == 1:
+        return "the task has not ended"
+    return f"{left} of {total} tasks {'has' if left == 1 else 'have'} not ended"
 
 
 def progress(client: Client, ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -52,12 +67,24 @@ def line_of(row: dict[str, Any]) -> str:
         parts.append(show.duration(row["elapsed_ms"]))
     if row["tokens"]:
         parts.append(f"{row['tokens']} tokens")
-    said = row["last_line"] or (row["waits_for"] if row["state"] == "pending" else "")
+    said = said_of(row, round(time.time() * 1000))
     return "  ".join(parts) + (f"  {show.one_line(said, 80)}" if said else "")
 
 
+def said_of(row: dict[str, Any], now_ms: int) -> str:
+    """What a task says last, or why it does not start."""
+    if row["last_line"] or row["state"] != "pending":
+        return str(row["last_line"])
+    if row["due_at_ms"] > now_ms:
+        due, now = time.localtime(row["due_at_ms"] / 1000), time.localtime(now_ms / 1000)
+        form = "%H:%M" if due[:3] == now[:3] else "%Y-%m-%d %H:%M"
+        return f"not until {time.strftime(form, due)}"
+    return str(row["waits_for"])
+
+
 class _Screen:
-    """A table that is drawn anew on a terminal; elsewhere a line for each change of state."""
+    """A table that is drawn anew on a terminal; elsewhere a line for each change of state, but for
+    the end: the results tell it."""
 
     def __init__(self, live: bool) -> None:
         self._live: Any = None
@@ -83,6 +110,8 @@ class _Screen:
             self._live.update(_table(rows), refresh=True)
             return
         for row in rows:
+            if row["state"] in FINAL:
+                continue
             said = f"{row['state']} {row['attempt']} {row['provider']}"
             if self._states.get(row["id"]) != said:
                 self._states[row["id"]] = said
@@ -97,7 +126,7 @@ def _table(rows: Iterable[dict[str, Any]]) -> Any:
     for column in ("task", "state", "provider", "attempt", "elapsed", "tokens", ""):
         table.add_column(column, no_wrap=True, overflow="ellipsis")
     for row in rows:
-        said = row["last_line"] or (row["waits_for"] if row["state"] == "pending" else "")
+        said = said_of(row, round(time.time() * 1000))
         table.add_row(
             Text(row["id"]),
             Text(row["state"], style=_MARKS.get(row["state"], "")),

@@ -56,7 +56,7 @@ METHODS: Final = (
                     "days",
                     "time",
                 ),
-                "cron": {"type": "string", "minLength": 9, "maxLength": 200},
+                "cron": {"type": "string", "minLength": 1, "maxLength": 200},
                 "timezone": NAME,
                 "missed": {"enum": ["skip", "once", "all"]},
                 "jitter_s": {"type": "integer", "minimum": 0, "maximum": 86_400},

@@ -16,7 +16,8 @@ _TOKENS: Final = ("input", "cache_read", "cache_write", "cache_write_1h", "outpu
 _TASK_COLUMNS: Final = (
     "id, state, prompt, priority, lane, waits_for, created_at_ms, started_at_ms, ended_at_ms,"
     " result, error, verified_by, maybe_ran, route, workspace, spent_usd, budget_usd, due_at_ms,"
-    ' blocked, held, "group", origin, files'
+    ' blocked, held, "group", origin, files, key,'
+    " (select json_group_array(needs_id) from inspect_dependencies where task_id = id) as after"
 )
 
 # A list shows beginnings; the whole is in task.get.
@@ -129,12 +130,19 @@ def rates(state: Path) -> list[Row]:
 
 
 def task(state: Path, id: str) -> dict[str, Any]:
-    """One task with its attempts. Raises NotFound."""
+    """One task, by its id or its key, with its attempts. Raises NotFound."""
     reader = Reader(state / "tasks.db")
-    rows = reader.rows(f"select {_TASK_COLUMNS} from inspect_tasks where id = ?", (id,))  # noqa: S608
+    rows = reader.rows(
+        f"select {_TASK_COLUMNS} from inspect_tasks where id = ?1 or key = ?1"  # noqa: S608
+        " order by id = ?1 desc limit 1",
+        (id,),
+    )
     if not rows:
         raise NotFound(f"there is no task {id}", cure="atlas tasks lists them")
     found = _task(rows[0])
+    id = found["id"]
+    (ends,) = reader.rows("select if_dead from inspect_export where id = ?", (id,))
+    found["if_dead"] = ends["if_dead"]
     found["attempts"] = [
         _attempt(row)
         for row in reader.rows(
@@ -155,11 +163,12 @@ def tasks(state: Path, wanted: str | None, limit: int, before: str | None) -> li
 
 
 def progress(state: Path, ids: Sequence[str]) -> list[Row]:
-    """Where tasks stand: id, state, provider, attempt, waits_for, started_at_ms and ended_at_ms of
-    the newest attempt, tokens of all."""
+    """Where tasks stand: id, state, provider, attempt, waits_for, due_at_ms, started_at_ms and
+    ended_at_ms of the newest attempt, tokens of all."""
     return Reader(state / "tasks.db").rows(
         "select tasks.id, tasks.state, tasks.lane as provider, tasks.attempts as attempt,"
-        " tasks.waits_for, max(one.started_at_ms) as started_at_ms, tasks.ended_at_ms,"
+        " tasks.waits_for, tasks.due_at_ms, max(one.started_at_ms) as started_at_ms,"
+        " tasks.ended_at_ms,"
         " coalesce(sum(one.input + one.cache_read + one.cache_write + one.output), 0) as tokens"
         " from inspect_tasks as tasks left join inspect_attempts as one on one.task_id = tasks.id"
         " where tasks.id in (select value from json_each(?)) group by tasks.id order by tasks.id",
@@ -200,6 +209,7 @@ def _task(row: Row) -> dict[str, Any]:
     files = json.loads(row.pop("files"))
     return {
         **row,
+        "after": json.loads(row["after"]),
         "files": [{"name": file["name"], "bytes": _bytes(file)} for file in files],
         "waits_for": row["waits_for"] or _waits_for(row),
         "maybe_ran": bool(row["maybe_ran"]),

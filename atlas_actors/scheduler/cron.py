@@ -15,7 +15,7 @@ from atlas_actors.errors import UsageError
 from atlas_actors.scheduler.local_time import instant_ms, local_of, milliseconds_of, next_change
 
 YEAR_MAX: Final = 9_998
-_FIELDS: Final = 5  # with a sixth, the seconds come first
+_FIELDS: Final = 5  # with a sixth, which older versions took, the seconds come first
 
 
 def refuse_bad(expression: str) -> None:
@@ -27,6 +27,15 @@ def refuse_bad(expression: str) -> None:
             f"{expression[:100]} is no cron expression: {error}",
             cure="minute hour day-of-month month weekday, such as */5 * * * *",
         ) from error
+
+
+def refuse_seconds(expression: str) -> None:
+    """Raises UsageError for a sixth field: a schedule that is new has minutes at the finest."""
+    if len(expression.split()) != _FIELDS:
+        raise UsageError(
+            f"{expression[:100]} is no cron expression: it has {len(expression.split())} fields",
+            cure="minute hour day-of-month month weekday; seconds: --every 30s",
+        )
 
 
 def cron_ticks(expression: str, zone: ZoneInfo, after_ms: int) -> Iterator[int]:

@@ -8,7 +8,7 @@ import attrs
 from atlas_actors.errors import UsageError
 from atlas_actors.messages.execution import File, Request
 from atlas_actors.messages.task import SubmitTask, Unique
-from atlas_actors.scheduler.cron import refuse_bad
+from atlas_actors.scheduler.cron import refuse_bad, refuse_seconds
 from atlas_actors.scheduler.local_time import zone_of
 from atlas_actors.scheduler.when import Kind, Missed, Plan, ticks_after
 
@@ -62,6 +62,8 @@ def plan_of(
 
 def check(plan: Plan, now_ms: int) -> None:
     """Raises UsageError for a plan that never comes due, or whose jitter mixes up its ticks."""
+    if plan.kind == "cron":
+        refuse_seconds(plan.cron)
     before_ms: int | None = None
     for count, tick_ms in enumerate(ticks_after(plan, now_ms)):
         if before_ms is not None and tick_ms - before_ms < plan.jitter_s * 1000:

@@ -36,6 +36,10 @@ def test_each_kind_has_its_words(arguments, params):
     [
         (["--every", "0.5s"], "whole seconds"),
         (["--weekly", "mon"], "no days and time"),
+        (["--weekly", "@09:00"], "no weekdays"),
+        (["--weekly", "mon@"], "no time"),
+        (["--daily", "9"], "no time of day"),
+        (["--at", "+5000d"], "more than 10 years"),
         (["--weekly", "mon,month@09:00"], "month is no weekday"),
         (["--daily", "09:00", "--start", "+1h"], "--start goes with --every"),
     ],

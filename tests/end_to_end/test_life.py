@@ -90,7 +90,7 @@ def test_inspect_shows_a_living_tree_and_a_dead_one_and_says_which(tmp_path):
         assert "was running" in dead.stdout
         assert json.loads(daemon.inspect("--json").stdout)["source"] == "file"
         assert "pending" in daemon.inspect("tasks").stdout
-        assert daemon.inspect("nobody").returncode == 3
+        assert daemon.inspect("nobody").returncode == 2
 
 
 def test_inspect_explains_itself_and_refuses_what_it_does_not_know(tmp_path):
