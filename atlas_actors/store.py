@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -16,6 +17,7 @@ from atlas_actors.store_health import BUSY_TIMEOUT_MS, SetAside
 from atlas_actors.store_schema import migrate
 
 Row = dict[str, Any]
+Query = Callable[[str, Sequence[Any]], list[Row]]
 AgainstSchemaError: Final = apsw.ConstraintError  # what a row raises that the schema forbids
 CHECKPOINT_PAGES: Final = 1_000  # SQLite's own threshold
 # The VFS of every store; tests put one here that fails or loses power.
@@ -276,12 +278,34 @@ class Reader:
             except (apsw.CantOpenError, apsw.ReadOnlyError):
                 if store_health.has_wal(self._path):
                     raise
-            # Nobody can have a WAL in a directory that cannot be written, so nothing changes.
-            name = f"{self._path.absolute().as_uri()}?immutable=1"
-            flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-            return self._read(name, flags, sql, bindings)
+            return self._read(*self._immutable(), sql, bindings)
         except apsw.Error as error:
             raise Unavailable(f"{self._path.name}: {error}", part=self._path.stem) from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Query]:
+        """Like `rows`, any number of queries that all see one moment. Raises Unavailable."""
+        if not self._path.exists():
+            raise Unavailable(f"{self._path.name} does not exist yet", part=self._path.stem)
+        try:
+            with closing(self._begun()) as connection:
+                yield lambda sql, bindings: _fetch(connection.execute(sql, bindings))
+        except apsw.Error as error:
+            raise Unavailable(f"{self._path.name}: {error}", part=self._path.stem) from error
+
+    def _begun(self) -> apsw.Connection:
+        """A connection within a read transaction."""
+        try:
+            return _begin_to_read(str(self._path), apsw.SQLITE_OPEN_READONLY)
+        except (apsw.CantOpenError, apsw.ReadOnlyError):
+            if store_health.has_wal(self._path):
+                raise
+        return _begin_to_read(*self._immutable())
+
+    def _immutable(self) -> tuple[str, int]:
+        """Nobody can have a WAL in a directory that cannot be written, so nothing changes."""
+        name = f"{self._path.absolute().as_uri()}?immutable=1"
+        return name, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 
     def _read(self, name: str, flags: int, sql: str, bindings: Sequence[Any]) -> list[Row]:
         connection = apsw.Connection(name, flags=flags)
@@ -292,6 +316,18 @@ class Reader:
             return _fetch(cursor)
         finally:
             connection.close()
+
+
+def _begin_to_read(name: str, flags: int) -> apsw.Connection:
+    connection = apsw.Connection(name, flags=flags)
+    try:
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        connection.execute("begin").fetchall()
+        connection.execute("select 1 from sqlite_schema limit 1").fetchall()  # it begins here
+    except apsw.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def _fetch(cursor: apsw.Cursor) -> list[Row]:

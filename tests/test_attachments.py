@@ -70,3 +70,53 @@ def test_what_no_task_refers_to_is_deleted_once_it_is_old(tmp_path):
     assert attachments.prune(tmp_path, lambda names: {used} & set(names)) == 1
     assert {used, young} == set(os.listdir(tmp_path))  # noqa: PTH208
     assert attachments.prune(tmp_path / "missing", lambda _: set()) == 0
+
+
+def test_what_is_not_ours_in_the_folder_is_left_alone(tmp_path):
+    part = tmp_path / f"{'a' * 64}.17.4"
+    for stranger in (tmp_path / "notes.txt", part):
+        stranger.write_text("something")
+    (tmp_path / ("b" * 64)).mkdir()
+    (tmp_path / ("c" * 64)).symlink_to(tmp_path / "nowhere")
+    for entry in tmp_path.iterdir():
+        os.utime(entry, (0, 0), follow_symlinks=False)
+    assert attachments.prune(tmp_path, lambda _: set()) == 1
+    assert not part.exists(), "what was left of a killed daemon's writing"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["b" * 64, "c" * 64, "notes.txt"]
+
+
+def test_what_cannot_be_deleted_does_not_keep_the_others(tmp_path, monkeypatch):
+    first, second = sorted(
+        file_of(tmp_path, "f", (LONG + end).encode()).sha256 for end in ("1", "2")
+    )
+    for name in (first, second):
+        os.utime(tmp_path / name, (0, 0))
+    plain = attachments.Path.unlink
+
+    def unlink(path, *arguments):
+        if path.name == first:
+            raise PermissionError(13, "planted")
+        plain(path, *arguments)
+
+    monkeypatch.setattr(attachments.Path, "unlink", unlink)
+    assert attachments.prune(tmp_path, lambda _: set()) == 1
+    assert (tmp_path / first).exists()
+    assert not (tmp_path / second).exists()
+
+
+def test_a_text_that_is_kept_again_while_old_ones_are_looked_through_stays(tmp_path):
+    file = file_of(tmp_path, "f", LONG.encode())
+    os.utime(tmp_path / file.sha256, (0, 0))
+
+    def in_use(_):
+        file_of(tmp_path, "f", LONG.encode())  # of a task that is not committed yet
+        return set()
+
+    assert attachments.prune(tmp_path, in_use) == 0
+    assert text_of(tmp_path, file) == LONG
+
+
+@pytest.mark.parametrize("path", ["/tmp/a\0b", "/tmp/\udc00\ud800"])
+def test_a_path_that_no_system_takes_is_refused_and_not_a_crash(tmp_path, path):
+    with pytest.raises(UsageError, match="is no path"):
+        file_at(tmp_path, "n", path)

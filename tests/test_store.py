@@ -95,6 +95,27 @@ def test_a_reader_sees_commits_while_the_writer_is_inside_a_transaction(path, sc
         assert len(Reader(path).rows("select name from inspect_things")) == 2
 
 
+def test_all_queries_of_a_snapshot_see_one_moment(path, schema):
+    query = ("select name from inspect_things", ())
+    with Store(path, schema, Fence()) as store:
+        add(store, "a")
+        with Reader(path).snapshot() as rows:
+            add(store, "b")
+            assert rows(*query) == [{"name": "a"}]
+        with Reader(path).snapshot() as rows:
+            assert len(rows(*query)) == 2
+            with pytest.raises(apsw.ReadOnlyError):
+                rows("create table other (x)", ())
+
+
+def test_a_snapshot_of_what_cannot_be_read_is_unavailable(path, schema):
+    with pytest.raises(Unavailable, match="does not exist"), Reader(path).snapshot():
+        pass
+    Store(path, schema, Fence()).close()
+    with pytest.raises(Unavailable, match="nonsense"), Reader(path).snapshot() as rows:
+        rows("select * from nonsense", ())
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [

@@ -37,7 +37,7 @@ def add_to(verbs: Any) -> None:
 
 def run_export(options: argparse.Namespace, home: Home) -> int:
     """One task a line, oldest first."""
-    count, after = 0, ""
+    count, gone, after = 0, 0, ""
     with Client(home) as client:
         while True:
             params: dict[str, Any] = {"limit": 200}
@@ -47,10 +47,13 @@ def run_export(options: argparse.Namespace, home: Home) -> int:
             for task in answer["tasks"]:
                 sys.stdout.write(json.dumps(task, ensure_ascii=False) + "\n")
             count += len(answer["tasks"])
+            gone += sum("text" not in file for task in answer["tasks"] for file in task["files"])
             after = answer["next"]
             if after is None:
                 break
     show.note(f"atlas: {show.count(count, 'task')}")
+    if gone:
+        show.note(f"atlas: {gone} of their files are gone; those are exported without their text")
     return 0
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import anyio
@@ -231,13 +230,13 @@ class Gateway(AsyncActor):
             )
         return found
 
-    async def _settle(self, id: str, act: Callable[[Path, str], Workspace]) -> dict[str, Any]:
+    async def _settle(self, id: str, act: Callable[[Home, str], Workspace]) -> dict[str, Any]:
         """Act on a task's changes, then have it recorded; one at a time for each task."""
         if id in self._settling:
             raise Conflict(f"the changes of task {id} are being settled already")
         self._settling.add(id)
         try:
-            workspace = await anyio.to_thread.run_sync(act, self._about.home.state, id)
+            workspace = await anyio.to_thread.run_sync(act, self._about.home, id)
             await self._door.call(paths.TASKS, SettleWorkspace(id=id, workspace=workspace))
         finally:
             self._settling.discard(id)

@@ -13,6 +13,8 @@ from atlas_actors.settings import ProviderSettings
 
 # Views are read on threads, so that a slow disk does not hold up the loop.
 READERS_MAX: Final = 8
+# A path that a client names may hang (a dead mount): views do not wait for it.
+CLIENT_FILES_MAX: Final = 2
 
 
 @attrs.define(kw_only=True)
@@ -29,6 +31,10 @@ class Door:
         init=False, factory=lambda: anyio.CapacityLimiter(READERS_MAX)
     )
 
+    _client_files: anyio.CapacityLimiter = attrs.field(
+        init=False, factory=lambda: anyio.CapacityLimiter(CLIENT_FILES_MAX)
+    )
+
     async def call(self, path: str, message: Any) -> Any:
         """Ask an actor. Raises AtlasError."""
         return await self.ask(path, message, self.answer_s)
@@ -39,10 +45,15 @@ class Door:
 
     async def on_thread(self, work: Callable[[], Any]) -> Any:
         """Work that waits on the disk. Raises DeadlinePassed; what has begun goes on unheard."""
+        return await self._on_thread(work, self._readers)
+
+    async def on_client_files(self, work: Callable[[], Any]) -> Any:
+        """As on_thread, for work that opens paths which a client has named."""
+        return await self._on_thread(work, self._client_files)
+
+    async def _on_thread(self, work: Callable[[], Any], limiter: anyio.CapacityLimiter) -> Any:
         try:
             with anyio.fail_after(self.answer_s):
-                return await anyio.to_thread.run_sync(
-                    work, abandon_on_cancel=True, limiter=self._readers
-                )
+                return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
         except TimeoutError:
             raise DeadlinePassed(f"reading took longer than {self.answer_s:g} s") from None

@@ -154,7 +154,8 @@ async def answer(door: Door, name: str, params: dict[str, Any]) -> Any:
             files = door.home.files
             return await door.read(transfer.page, files, params.get("state"), after, limit)
         case "task.import":
-            tasks = await door.on_thread(lambda: transfer.taken(door.home.files, params["tasks"]))
+            files, given = door.home.files, params["tasks"]
+            tasks = await door.on_client_files(lambda: transfer.taken(files, given))
             imported = await door.call(paths.TASKS, ImportTasks(tasks=tuple(tasks)))
             return {"count": imported.count}
         case "task.prune":
@@ -163,14 +164,15 @@ async def answer(door: Door, name: str, params: dict[str, Any]) -> Any:
             pruned = await door.call(paths.TASKS, order)
             return {"count": pruned.count, "more": pruned.more}
         case "task.diff":
-            return await door.read(workspaces.diff, params["id"])
+            return await door.on_thread(lambda: workspaces.diff(door.home, params["id"]))
     raise AssertionError(f"{name} is described but not answered")
 
 
 async def submission(door: Door, params: dict[str, Any]) -> SubmitTask:
     """The message of a task.submit, its files read and kept. Raises UsageError."""
     given = params.get("files")
-    files = await door.on_thread(lambda: files_of(given, door.home.files)) if given else ()
+    kept = door.home.files
+    files = await door.on_client_files(lambda: files_of(given, kept)) if given else ()
     return submission_of(params, door.providers, files)
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+from loguru import logger
 
 from atlas_actors import attachments
+from atlas_actors.errors import NotFound
 from atlas_actors.gateway.method import COUNT, ID, NAME, PATH, TEXT, object_schema
 from atlas_actors.gateway.requests import files_of
 from atlas_actors.messages.execution import File
-from atlas_actors.store import Reader
+from atlas_actors.store import Query, Reader
 
 PAGE_BYTES_MAX: Final = 4 * 1_048_576
 _JSON: Final = ("files", "schema", "command", "route", "workspace", "progress")
@@ -25,6 +27,7 @@ _STATE: Final = {"enum": ["pending", "in_progress", "completed", "failed", "canc
 _TEXT: Final = _or_null(TEXT)
 _NUMBER: Final = {"type": ["number", "null"]}
 _WHOLE: Final = _or_null(COUNT)
+_HASH: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _OBJECT: Final = {"type": ["object", "null"]}
 _TOKENS: Final = (
     "input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning", "estimated",
@@ -102,6 +105,9 @@ EXPORTED: Final = object_schema(
                 "anyOf": [
                     object_schema({"name": PATH, "text": TEXT}, "name", "text"),
                     object_schema({"name": PATH, "path": PATH}, "name", "path"),
+                    object_schema(
+                        {"name": PATH, "sha256": _HASH, "bytes": COUNT}, "name", "sha256", "bytes"
+                    ),
                 ]
             },
         },
@@ -125,48 +131,63 @@ EXPORTED: Final = object_schema(
 
 def page(state: Path, files: Path, wanted: str | None, after: str, limit: int) -> dict[str, Any]:
     """Tasks after an id, oldest first, with their attempts and the texts of their files."""
-    reader = Reader(state / "tasks.db")
-    rows = reader.rows(
-        "select * from inspect_export where id > ?1 and (?2 is null or state = ?2)"
-        " order by id limit ?3",
-        (after, wanted, limit),
-    )
     tasks: list[dict[str, Any]] = []
     size = 0
-    for row in rows:
-        task = _task(reader, files, row)
-        size += len(json.dumps(task))
-        if tasks and size > PAGE_BYTES_MAX:
-            break
-        tasks.append(task)
-    whole = len(rows) < limit and len(tasks) == len(rows)
+    with Reader(state / "tasks.db").snapshot() as rows:
+        found = rows(
+            "select id from inspect_export where id > ?1 and (?2 is null or state = ?2)"
+            " order by id limit ?3",
+            (after, wanted, limit),
+        )
+        for row in found:  # one by one: a thousand with all their texts would not fit in memory
+            task = _task(rows, files, row["id"])
+            size += len(json.dumps(task))
+            if tasks and size > PAGE_BYTES_MAX:
+                break
+            tasks.append(task)
+    whole = len(found) < limit and len(tasks) == len(found)
     return {"tasks": tasks, "next": None if whole or not tasks else tasks[-1]["id"]}
 
 
 def taken(files: Path, tasks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Imported tasks with their long texts kept. Raises UsageError."""
     return [
-        {**task, "files": [attrs.asdict(file) for file in files_of(task.get("files", ()), files)]}
+        {**task, "files": [attrs.asdict(_file_in(file, files)) for file in task.get("files", ())]}
         for task in tasks
     ]
 
 
-def _task(reader: Reader, files: Path, row: dict[str, Any]) -> dict[str, Any]:
+def _file_in(file: dict[str, Any], folder: Path) -> File:
+    """A file as it is given; one that was gone is known by its hash, and may be here."""
+    if "sha256" in file:
+        return File(name=file["name"], text="", sha256=file["sha256"], bytes=file["bytes"])
+    (found,) = files_of([file], folder)
+    return found
+
+
+def _file_out(file: File, folder: Path) -> dict[str, Any]:
+    """A file with its text; one that is gone costs no other: its hash says what it was."""
+    try:
+        return {"name": file.name, "text": attachments.text_of(folder, file)}
+    except NotFound as error:
+        logger.warning("export.file_gone", name=file.name, error=str(error))
+        return {"name": file.name, "sha256": file.sha256, "bytes": file.bytes}
+
+
+def _task(rows: Query, files: Path, id: str) -> dict[str, Any]:
+    (row,) = rows("select * from inspect_export where id = ?", (id,))
     task = {
         name: json.loads(value) if name in _JSON and value is not None else value
         for name, value in row.items()
     }
-    task["files"] = [
-        {"name": file["name"], "text": attachments.text_of(files, File(**file))}
-        for file in task["files"]
-    ]
-    attempts = reader.rows(
-        "select * from inspect_export_attempts where task_id = ? order by number", (row["id"],)
+    task["files"] = [_file_out(File(**file), files) for file in task["files"]]
+    attempts = rows(
+        "select * from inspect_export_attempts where task_id = ? order by number", (id,)
     )
     task["attempts"] = [
         {name: value for name, value in attempt.items() if name != "task_id"}
         for attempt in attempts
     ]
-    needs = reader.rows("select needs_id from inspect_dependencies where task_id = ?", (row["id"],))
+    needs = rows("select needs_id from inspect_dependencies where task_id = ?", (id,))
     task["after"] = [need["needs_id"] for need in needs]
     return task

@@ -255,8 +255,8 @@ class Tasks(StoreActor):
 
     def prune(self, before_ms: int) -> bool:
         """Delete tasks that ended before then, with their attempts, and files of no task."""
-        if records.prune(self.store, before_ms, PRUNE_ROWS) >= PRUNE_ROWS:
-            return True
+        if records.prune(self.store, before_ms, PRUNE_ROWS):
+            return True  # their files go once it is on disk that they are gone
         if self._files is not None:
             prune(self._files, lambda hashes: records.hashes_in_use(self.store, hashes))
         return False

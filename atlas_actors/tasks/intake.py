@@ -1,6 +1,6 @@
 """Accepts tasks: keys, unique ones, limits of number and size, and who comes after whom."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from atlas_actors.actor import Place
@@ -19,7 +19,7 @@ from atlas_actors.messages.task import (
 )
 from atlas_actors.settings import TaskSettings
 from atlas_actors.store import Row, Store
-from atlas_actors.tasks import dependencies, records
+from atlas_actors.tasks import dependencies, records, rows
 from atlas_actors.tasks.endings import Endings
 from atlas_actors.tasks.groups import Groups
 from atlas_actors.tasks.offers import Offers
@@ -27,6 +27,7 @@ from atlas_actors.tasks.transfer import columns_of, needs_of
 
 PAYLOAD_BYTES_MAX: Final = 1_048_576
 FULL_RETRY_MS: Final = 5_000
+_NO_REQUEST: Final = dict.fromkeys(rows.columns_of(Request(prompt="")))
 
 
 class Desk(Protocol):
@@ -115,14 +116,16 @@ class Intake:
         return TasksAccepted(results=tuple(results[n] for n in range(len(orders))))
 
     def take_over(self, tasks: Sequence[Mapping[str, Any]]) -> TasksImported:
-        """All that are not known, or none. Raises UsageError."""
+        """All that are not known, or none. Raises Busy, UsageError."""
         store, now_ms = self._desk.store, self._desk.place.clock.now_ms()
         needs: dict[str, list[str]] = {}
         for task in tasks:
             columns, attempts = columns_of(task, now_ms)
+            check_size(rows.request_of({**_NO_REQUEST, **columns}), f" of task {columns['id']}")
             if records.take_over(store, columns, attempts):
                 needs[columns["id"]] = needs_of(task)
         dependencies.bind_taken_over(store, needs)
+        self._check_room_after(needs)
         self._endings.deadlines_changed()
         self._groups.touch_all()
         return TasksImported(count=len(needs))
@@ -170,6 +173,18 @@ class Intake:
                 cure="wait, cancel some, or raise [tasks] pending_max",
             )
 
+    def _check_room_after(self, taken_over: Iterable[str]) -> None:
+        """What was taken over finds room, or none of it is. Raises Busy."""
+        store, most = self._desk.store, self._settings.pending_max
+        self.forget_count()
+        pending = records.count_of(store, "pending")
+        if pending > most and any(records.is_pending(store, id) for id in taken_over):
+            raise Busy(
+                f"{pending} tasks would be pending, and {most} is the limit",
+                retry_after_ms=FULL_RETRY_MS,
+                cure="wait, take over fewer at a time, or raise [tasks] pending_max",
+            )
+
     def _end_unrun(self, id: str, order: SubmitTask, dead: Row, now_ms: int) -> None:
         state = TaskState.CANCELLED if order.if_dead == "skip" else TaskState.FAILED
         reason = f"it comes after {dead['id']}, which was not completed: {dead['state']}"
@@ -179,11 +194,11 @@ class Intake:
         self._endings.settle(row, state)
 
 
-def check_size(request: Request) -> None:
+def check_size(request: Request, of: str = "") -> None:
     """What is kept in a row is bounded. Raises UsageError."""
-    sizes = {"the prompt": len(request.prompt.encode("utf-8", "replace"))}
+    sizes = {f"the prompt{of}": len(request.prompt.encode("utf-8", "replace"))}
     for file in request.files:
-        sizes[f"the file {file.name}"] = len(file.text.encode("utf-8", "replace"))
+        sizes[f"the file {file.name}{of}"] = len(file.text.encode("utf-8", "replace"))
     if sum(sizes.values()) > PAYLOAD_BYTES_MAX:
         longest = max(sizes, key=lambda name: sizes[name])
         raise UsageError(

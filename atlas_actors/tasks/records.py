@@ -140,6 +140,11 @@ def count_of(store: Store, state: str) -> int:
     return 0 if row is None else int(row["tasks"])
 
 
+def is_pending(store: Store, id: str) -> bool:
+    """Whether a task waits."""
+    return store.row("select 1 from tasks where id = ? and state = 'pending'", (id,)) is not None
+
+
 def cancel(store: Store, id: str, now_ms: int) -> None:
     """pending or in_progress → cancelled; a running attempt is closed with it."""
     store.run(

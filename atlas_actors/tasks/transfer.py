@@ -4,95 +4,96 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from atlas_actors.config import pattern_problem
 from atlas_actors.errors import UsageError
-from atlas_actors.tasks import rows
+from atlas_actors.json_schema import SchemaValidator
+from atlas_actors.tasks.exported import ATTEMPT, JSON, NUMBERS, TEXTS, VALIDATOR
 
-# What an exported task holds; the view inspect_export and this list are held together by a test.
-TEXTS: Final = (
-    "id", "key", "state", "prompt", "cwd", "provider", "match", "error", "result", "verified_by",
-    "unique_key", "if_dead", "group_name", "origin", "lane",
-)  # fmt: skip
-NUMBERS: Final = (
-    "priority", "budget_usd", "attempts_max", "due_ms", "created_ms", "started_ms", "ended_ms",
-    "attempt", "answers_asked", "interruptions", "maybe_ran", "in_place", "deadline_s",
-    "deadline_ms", "spent_usd",
-)  # fmt: skip
-JSON: Final = ("files", "schema", "command", "route", "workspace", "progress")
-ATTEMPT: Final = (
-    "number", "epoch", "provider", "model", "transport", "end", "error", "check", "fault", "input",
-    "cache_read", "cache_write", "cache_write_1h", "output", "reasoning", "estimated",
-    "infrastructure", "cost_usd", "started_ms", "ended_ms",
-)  # fmt: skip
-
-NEEDED: Final = ("id", "state", "prompt", "priority", "attempts_max", "due_ms", "created_ms")
+ENDED: Final = ("completed", "failed", "cancelled")
+DETAIL_CHARACTERS: Final = 300
 
 
 def columns_of(task: Mapping[str, Any], now_ms: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """(the task's columns, its attempts'). What ran when it was exported may have run.
 
-    Raises UsageError for what no export has written.
+    Its workspace stays where it is: none of this daemon's. Raises UsageError for what no export
+    has written, and for what a submission could not ask.
     """
-    unknown = set(task) - {*TEXTS, *NUMBERS, *JSON, "attempts", "after"}
-    if unknown:
-        raise UsageError(f"an exported task has no {', '.join(sorted(unknown))}")
-    columns = _checked(task)
-    attempts = [_attempt(row) for row in _listed(task, "attempts", dict)]
+    given = _given(task)
+    columns: dict[str, Any] = {"files": "[]", "progress": "{}"}
+    columns |= {name: given[name] for name in (*TEXTS, *NUMBERS) if name in given}
+    try:
+        problem = VALIDATOR.problem(given) or _problem(given)
+        if not problem:
+            columns |= {name: _json(given[name]) for name in JSON if name in given}
+            _json([columns, given.get("attempts")])
+    except (OverflowError, RecursionError, TypeError, ValueError) as error:
+        problem = f"it has what JSON cannot say: {error}"
+    if problem:
+        name = str(task.get("id"))[:100]
+        raise UsageError(f"task {name!r} cannot be taken over: {problem}"[:DETAIL_CHARACTERS])
+    attempts = [_attempt(row, now_ms) for row in given.get("attempts", ())]
+    newest = max((row["number"] for row in attempts), default=0)
+    columns["attempt"] = max(columns.get("attempt", 0), newest)
+    if columns["state"] in ENDED:
+        columns = {"ended_ms": now_ms, **columns}
+        return columns | {"since_ms": columns["ended_ms"]}, attempts
     if columns["state"] == "in_progress":
         columns |= {"state": "pending", "maybe_ran": 1}
-        for attempt in attempts:
-            if "end" not in attempt:
-                attempt |= {"end": "unreachable", "ended_ms": now_ms, "error": "it was exported"}
-    if columns["state"] == "pending":
-        columns |= {"route": None, "lane": None, "held": int("group_name" in columns)}
-    return columns | {"since_ms": columns.get("ended_ms", now_ms)}, attempts
+    columns |= {"lane": None, "ended_ms": None, "held": int("group_name" in columns)}
+    return columns | {"since_ms": now_ms}, attempts
 
 
 def needs_of(task: Mapping[str, Any]) -> list[str]:
-    """The ids of the tasks that it comes after. Raises UsageError."""
-    return _listed(task, "after", str)
+    """The ids of the tasks that one of which columns_of thinks well comes after."""
+    return list(task.get("after") or ())
 
 
-def _checked(task: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that a task gives; the others have their defaults."""
-    columns = {
-        **_typed(task, TEXTS, str),
-        **_typed(task, NUMBERS, int | float),
-        **{name: json.dumps(task[name]) for name in JSON if task.get(name) is not None},
-    }
-    missing = [name for name in NEEDED if columns.get(name) in (None, "")]
-    if missing:
-        raise UsageError(f"an exported task has {', '.join(missing)}")
-    columns = {"files": "[]", "progress": "{}", **columns}
-    row = dict.fromkeys((*TEXTS, *NUMBERS, *JSON)) | columns
-    try:  # what cannot be read would stop the queue each time that it came up
-        request, _, _ = rows.request_of(row), rows.progress_of(row), rows.workspace_of(row)
-        fine = all(
-            isinstance(text, str) for file in request.files for text in (file.name, file.text)
-        )
-    except (AttributeError, KeyError, TypeError, ValueError):
-        fine = False
-    if not fine or not all(isinstance(task.get(name), dict | None) for name in ("schema", "route")):
-        raise UsageError(f"task {task['id']} is not as an export writes it")
-    return columns
+def _given(task: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the task is looked at: nulls are left out, and what would not be true here."""
+    given = {name: value for name, value in task.items() if value is not None}
+    given.pop("workspace", None)
+    if given.get("state") not in ENDED:
+        given.pop("route", None)  # who does it is decided anew
+    for name in ("attempts", "after"):
+        if isinstance(given.get(name), tuple):
+            given[name] = list(given[name])
+    if isinstance(given.get("attempts"), list):
+        given["attempts"] = [_known(row) for row in given["attempts"]]
+    return given
 
 
-def _attempt(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that an attempt gives."""
-    if any(row.get(name) is None for name in ("number", "epoch", "provider", "started_ms")):
-        raise UsageError("an exported attempt has number, epoch, provider and started_ms")
+def _known(row: Any) -> Any:
+    if not isinstance(row, Mapping):
+        return row
     return {name: row[name] for name in ATTEMPT if row.get(name) is not None}
 
 
-def _typed(task: Mapping[str, Any], names: tuple[str, ...], kind: Any) -> dict[str, Any]:
-    found = {name: task[name] for name in names if task.get(name) is not None}
-    for name, value in found.items():
-        if not isinstance(value, kind):
-            raise UsageError(f"{name} of an exported task is not {value!r}"[:200])
-    return found
+def _problem(given: Mapping[str, Any]) -> str:
+    """What the schema cannot say: the rules of a submission, and what belongs together."""
+    numbers = [row["number"] for row in given.get("attempts", ())]
+    if len(numbers) != len(set(numbers)):
+        return "two attempts have one number"
+    if given.get("in_place") and "cwd" not in given:
+        return "in_place needs a cwd to work in"
+    if "schema" in given:
+        try:
+            SchemaValidator(given["schema"])
+        except UsageError as error:
+            return str(error)
+    wrong = pattern_problem(given["match"]) if "match" in given else ""
+    return f"match is no pattern of RE2: {wrong}" if wrong else ""
 
 
-def _listed(task: Mapping[str, Any], name: str, kind: type) -> list[Any]:
-    values = task.get(name) or []
-    if not isinstance(values, list | tuple) or not all(isinstance(one, kind) for one in values):
-        raise UsageError(f"{name} of an exported task is a list")
-    return list(values)
+def _attempt(row: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    """An attempt's columns; one that was under way when it was exported is not any more."""
+    if "end" in row:
+        return row
+    return row | {"end": "unreachable", "ended_ms": now_ms, "error": "it was exported"}
+
+
+def _json(value: Any) -> str:
+    """As a column holds it. Raises ValueError for what SQLite could not read again."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text.encode()
+    return text

@@ -185,6 +185,19 @@ def discard(workspace: Workspace) -> Workspace:
     return attrs.evolve(workspace, state="discarded")
 
 
+def check_own(workspace: Workspace, folder: Path, task_id: str) -> None:
+    """Raises UsageError unless it is the directory that prepare has made in `folder` for the task,
+    so that what a row claims never has another directory removed."""
+    if workspace.kind == "in_place":
+        return
+    own = folder.resolve() / task_id
+    if not TASK_ID.fullmatch(task_id) or Path(workspace.root) != own:
+        raise UsageError(
+            f"{workspace.root} is not {own}, the directory of task {task_id}",
+            cure="nothing was touched; remove it by hand if you do not need it",
+        )
+
+
 def _repository_of(where: Path) -> Repository | None:
     """The repository that a directory belongs to."""
     repository = find(where)

@@ -226,6 +226,15 @@ def test_a_queue_is_taken_out_and_into_another(atlas, house, tmp_path):
         assert other.call("task.get", id=first)["files"][0]["bytes"] == 250_000
         pruned = atlas("tasks", "prune", "--older-than", "0s", of=other)
         assert pruned.stdout == "1 task deleted\n"
+    (kept,) = house.home.files.iterdir()
+    kept.unlink()
+    without = atlas("tasks", "export")
+    assert "1 of their files are gone" in without.stderr
+    (file,) = json.loads(without.stdout.splitlines()[0])["files"]
+    assert (file["sha256"], file["bytes"]) == (kept.name, 250_000)
+    with house_on(tmp_path / "third") as third:
+        taken = atlas("tasks", "import", "-", input=without.stdout, of=third)
+        assert taken.stdout == "2 tasks taken over, 0 were known\n"
 
 
 def test_what_no_export_has_written_is_refused_with_its_line(atlas):

@@ -327,7 +327,6 @@ def test_q16_an_end_that_is_none_is_refused_by_name(queue, next_state):
         {"files": "text"},
         {"command": 5},
         {"progress": {"surprise": 1}},
-        {"workspace": {"surprise": 1}},
         {"attempts": [{"number": 1}]},
         {"attempts": [{"number": 1, "epoch": 1, "provider": "a", "started_ms": 1, "end": "none"}]},
         {"attempts": "text"},

@@ -15,6 +15,7 @@ from atlas_actors.errors import Conflict, NotFound, Unavailable, UsageError
 from atlas_actors.workspace import files, git, workspace
 from atlas_actors.workspace.workspace import (
     apply,
+    check_own,
     collect,
     diff,
     discard,
@@ -1084,3 +1085,16 @@ def test_an_error_of_git_is_shortened(repository):
     with pytest.raises(git.GitFailed, match="git rev-parse failed") as caught:
         git.Git(at=repository).run("rev-parse", "--verify", "x" * 5000)
     assert len(caught.value.message) < 1000
+
+
+def test_what_is_not_the_tasks_own_directory_is_refused(folder, either, tmp_path):
+    check_own(either, folder, "t1")
+    elsewhere = tmp_path / "t1"
+    for claimed, id in (
+        (attrs.evolve(either, root=str(elsewhere)), "t1"),
+        (attrs.evolve(either, root=f"{folder}/../t1"), "t1"),
+        (either, "t2"),
+        (attrs.evolve(either, root=str(folder)), "."),
+    ):
+        with pytest.raises(UsageError, match="the directory of task"):
+            check_own(claimed, folder, id)
