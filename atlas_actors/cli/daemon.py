@@ -114,8 +114,7 @@ def run_status(options: argparse.Namespace, home: Home) -> int:
         f"atlas {status['version']}, pid {status['pid']}, up {show.duration(status['uptime_ms'])},"
         f" home {status['home']}",
         "tasks     " + (", ".join(f"{n} {name}" for name, n in tasks.items()) or "unknown"),
-        f"cost      {show.usd(status['cost_today_usd'])} today,"
-        f" of {show.usd(status['budget_today_usd'])}",
+        f"cost      {_cost(status)}",
         f"waiting   {_or_unknown(status['handoffs_open'], 'handoff')},"
         f" {_or_unknown(status['proposals_open'], 'proposal')}",
         f"cycle     {_cycle(status['last_cycle'])}",
@@ -135,6 +134,16 @@ def run_status(options: argparse.Namespace, home: Home) -> int:
         lines.append(f"  {part['part']}: {part['state']}, {part['reason']}{cure}")
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def _cost(status: dict[str, Any]) -> str:
+    """What calls said, and what counts: runs that were lost, and those under way, at their most."""
+    said, counted = status["cost_today_usd"], status["counted_today_usd"]
+    more = round((counted or 0.0) - (said or 0.0), 6)
+    line = f"{show.usd(said)} today, of {show.usd(status['budget_today_usd'])}"
+    if more > 0:
+        line += f"; {show.usd(more)} more counts for runs under way, cut off or lost"
+    return line
 
 
 def _or_unknown(count: int | None, noun: str) -> str:

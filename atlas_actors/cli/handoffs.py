@@ -47,7 +47,7 @@ def run_list(options: argparse.Namespace, home: Home) -> int:
         (
             (
                 row["id"],
-                row["state"],
+                "in use" if row["task_runs"] else row["state"],
                 _from(row),
                 show.when(row["updated_at_ms"]),
                 row["goal"],
