@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 import attrs
 from loguru import logger
 
-from atlas_actors import failpoints
+from atlas_actors import failpoints, store_health
 from atlas_actors.actor import LATER, Actor, Place, one_line
 from atlas_actors.errors import AtlasError, CannotStart, Unavailable, UsageError
 from atlas_actors.mailbox import Envelope
@@ -83,6 +83,13 @@ class StoreActor(Actor):
             )
         if self.store.set_aside is not None:
             self._tell_of(self.store.set_aside)
+            return
+        kept = store_health.kept_aside(self.database)
+        if kept:  # until somebody has looked into it
+            self._degrade(
+                f"an earlier {self.database.name} could not be used and is kept as {kept[-1]}",
+                "take from it what you need, then delete it (with its -wal)",
+            )
 
     def start_up(self) -> None:
         """Commit what on_start records before anybody hears of it."""

@@ -6,6 +6,7 @@ that has to become NAME.db; whoever opens next goes on with that).
 """
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -32,6 +33,8 @@ _MAGIC: Final = b"SQLite format 3\0"
 _HEADER_BYTES: Final = 100
 _PAGE_BYTES: Final = 4096
 _PARTS: Final = ("-shm", "-wal", "-journal", "")  # the database last
+
+_ASIDE: Final = re.compile(r"\.(?!empty-)[a-z]+-\d+")  # an empty one holds nothing
 
 
 @attrs.frozen(kw_only=True)
@@ -148,6 +151,16 @@ def finish_saving(path: Path) -> str:
     saved.replace(path)
     sync_directory(path)
     return kept_as
+
+
+def kept_aside(path: Path) -> list[str]:
+    """The names of files that were set aside for this one, oldest first."""
+    found = [
+        file.name
+        for file in path.parent.glob(f"{path.name}.*-*")
+        if _ASIDE.fullmatch(file.name.removeprefix(path.name))
+    ]
+    return sorted(found, key=lambda name: int(name.rpartition("-")[2]))
 
 
 def make_way(path: Path, reason: str) -> str:

@@ -416,3 +416,18 @@ def test_a_file_that_becomes_read_only_refuses_work_reads_on_and_recovers(home, 
     stage.actor._handle_due()
     assert stage.cell.reason == ""
     assert submit(stage)
+
+
+def test_what_was_set_aside_is_named_at_every_start_until_somebody_has_taken_it_away(tmp_path):
+    path = tmp_path / "tasks.db"
+    kept = path.with_name("tasks.db.corrupt-1750000000000")
+    kept.write_bytes(b"noise")
+    (tmp_path / "tasks.db.corrupt-1750000000000-wal").write_bytes(b"noise")
+    assert store_health.kept_aside(path) == [kept.name]
+    stage = started(tmp_path)
+    assert kept.name in stage.cell.reason
+    stage.stop()
+    kept.unlink()
+    stage = started(tmp_path)
+    assert stage.cell.reason == ""
+    stage.stop()
