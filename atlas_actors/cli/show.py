@@ -32,11 +32,13 @@ def table(
     if cut:
         listed = _cut(columns, listed, console.width)
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
+    for n, column in enumerate(columns):
+        whole = cut and n < len(columns) - 1
         shown.add_column(
             column,
             overflow="fold" if column in ("id", "part") else "ellipsis",
             no_wrap=cut or column in ("id", "state"),
+            min_width=max(len(row[n]) for row in listed) if whole else None,
         )
     for row in listed:
         shown.add_row(*(Text(cell) for cell in row))
@@ -45,7 +47,7 @@ def table(
 
 def _cut(columns: Sequence[str], rows: list[Sequence[str]], width: int) -> list[Sequence[str]]:
     others = zip(*([*columns[:-1]], *(row[:-1] for row in rows)), strict=True)
-    left = width - sum(max(len(cell) for cell in cells) + 1 for cells in others)
+    left = width - sum(max(len(cell) for cell in cells) + 2 for cells in others)
     return [(*row[:-1], one_line(row[-1], max(LAST_MIN, left))) for row in rows]
 
 
