@@ -13,9 +13,9 @@ from atlas_actors.cli.client import Client, NotRunningError
 from atlas_actors.cli.limits import check_many, check_pairs, check_request, check_timeout, due_ms
 from atlas_actors.cli.many import run_many
 from atlas_actors.cli.times import span_s
-from atlas_actors.cli.wait import FINAL
 from atlas_actors.config import Home
 from atlas_actors.errors import DeadlinePassed, UsageError
+from atlas_actors.messages.task import ENDED
 from atlas_actors.providers.cli import MARKER
 
 SLICE_MS: Final = 30_000
@@ -155,7 +155,7 @@ def _follow(client: Client, id: str, timeout_s: float | None, *, stream: bool) -
             if kind != "result":
                 shown.event(kind, value)
                 continue
-            if value["state"] in FINAL:
+            if value["state"] in ENDED:
                 shown.end(value)
                 return dict(value)
             shown.waits(value.get("waits_for") or "")

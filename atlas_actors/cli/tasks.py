@@ -9,9 +9,10 @@ from atlas_actors.cli.client import Client
 from atlas_actors.cli.limits import check_timeout
 from atlas_actors.cli.submit import print_result
 from atlas_actors.cli.task_text import task_lines
-from atlas_actors.cli.wait import ASKED_MAX, FINAL, wait_for
+from atlas_actors.cli.wait import ASKED_MAX, wait_for
 from atlas_actors.config import Home
 from atlas_actors.errors import Conflict, NotFound, UsageError
+from atlas_actors.messages.task import STATES
 
 ROWS: Final = 20
 _NAMED: Final = "a task's id or key, or: last"
@@ -25,7 +26,7 @@ def add_to(groups: Any) -> None:
     )
     verbs = tasks.add_subparsers(dest="verb", metavar="VERB")
     for parser in (tasks, verbs.add_parser("list", help="newest first")):
-        parser.add_argument("--state", choices=("pending", "in_progress", *FINAL))
+        parser.add_argument("--state", choices=STATES)
         parser.add_argument("--limit", type=int, default=ROWS)
         parser.add_argument("--json", action="store_true")
         parser.set_defaults(run=run_list)

@@ -14,15 +14,15 @@ from atlas_actors.cli.json_lines import in_parts, read
 from atlas_actors.cli.times import span_s
 from atlas_actors.config import Home
 from atlas_actors.errors import UsageError
+from atlas_actors.messages.task import ENDED, STATES
 
 INLINE_BYTES_MAX: Final = 100_000
-ENDED: Final = ("completed", "failed", "cancelled")
 
 
 def add_to(verbs: Any) -> None:
     """Add these verbs of atlas tasks."""
     out = verbs.add_parser("export", help="whole tasks as JSON lines, to stdout")
-    out.add_argument("--state", choices=("pending", "in_progress", *ENDED))
+    out.add_argument("--state", choices=STATES)
     out.set_defaults(run=run_export)
     into = verbs.add_parser("import", help="take over exported tasks; known ones stay as they are")
     into.add_argument("file", metavar="FILE", help="JSON lines; - reads them from stdin")

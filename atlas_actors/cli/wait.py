@@ -8,8 +8,8 @@ from typing import Any, Final
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.errors import DeadlinePassed
+from atlas_actors.messages.task import ENDED
 
-FINAL: Final = ("completed", "failed", "cancelled")
 ASKED_MAX: Final = 100  # tasks in one question
 EVERY_S: Final = 0.5
 QUIET_EVERY_S: Final = 2.0  # where nobody watches
@@ -33,10 +33,10 @@ def _wait_for(client: Client, ids: Sequence[str], timeout_s: float | None) -> li
         while True:
             rows = progress(client, ids)
             screen.show(rows)
-            if all(row["state"] in FINAL for row in rows):
+            if all(row["state"] in ENDED for row in rows):
                 break
             if deadline_s is not None and time.monotonic() >= deadline_s:
-                left = sum(row["state"] not in FINAL for row in rows)
+                left = sum(row["state"] not in ENDED for row in rows)
                 raise DeadlinePassed(_left(left, len(rows)))
             time.sleep(EVERY_S if live else QUIET_EVERY_S)
     return [dict(client.call("task.get", id=id)) for id in ids]
@@ -110,7 +110,7 @@ class _Screen:
             self._live.update(_table(rows), refresh=True)
             return
         for row in rows:
-            if row["state"] in FINAL:
+            if row["state"] in ENDED:
                 continue
             said = f"{row['state']} {row['attempt']} {row['provider']}"
             if self._states.get(row["id"]) != said:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from atlas_actors.messages.task import ENDED
 from atlas_actors.store import Reader, Row
 
 ROWS_MAX: Final = 10_000
 OUTCOMES_MAX: Final = 200  # as many as that view shows
 SHOWN: Final = 5
-ENDED: Final = ("completed", "failed", "cancelled")
 
 
 def task_states(state: Path, ids: Sequence[str]) -> dict[str, Row]:

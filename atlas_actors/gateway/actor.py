@@ -31,14 +31,13 @@ from atlas_actors.messages.execution import (
     ResetBreaker,
 )
 from atlas_actors.messages.supervision import RetryChild
-from atlas_actors.messages.task import SettleWorkspace, TaskChanged
+from atlas_actors.messages.task import ENDED, SettleWorkspace, TaskChanged
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.providers.prices import PriceTable
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 from atlas_actors.settings import BudgetSettings, ProviderSettings, SocketSettings
 
 Inbox = TaskChanged | AnswerGrew | ExecutorReported | ProvidersChanged | BreakerChanged | CycleEnded
-FINAL_STATES: Final = frozenset({"completed", "failed", "cancelled"})
 WAIT_MS: Final = 60_000
 
 
@@ -205,7 +204,7 @@ class Gateway(AsyncActor):
         with self._followers.follow(id) as follower:
             state = await self._door.read(views.state_of, id)
             with anyio.move_on_after(params.get("timeout_ms", WAIT_MS) / 1000):
-                while state not in FINAL_STATES:
+                while state not in ENDED:
                     state = await _pass_on(follower, notify, state)
                 if notify is not None:
                     await _pass_on_rest(follower, notify)

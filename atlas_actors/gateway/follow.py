@@ -9,13 +9,12 @@ import anyio
 import attrs
 
 from atlas_actors.messages.execution import AnswerGrew
-from atlas_actors.messages.task import TaskChanged, TaskState
+from atlas_actors.messages.task import ENDED, TaskChanged
 
 EVENTS_MAX: Final = 10_000  # of one follower that does not read
 OVER_KEPT: Final = 1_000  # ended tasks of which late text is known to be late
 LINE_CHARACTERS: Final = 200
 TEXT_CHARACTERS_MAX: Final = 1_000_000  # kept of one running answer
-_FINAL: Final = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED})
 
 
 class Follower:
@@ -90,7 +89,7 @@ class Followers:
 
     def changed(self, fact: TaskChanged) -> None:
         """A task's state changed."""
-        if fact.state in _FINAL:
+        if fact.state in ENDED:
             self._texts.pop(fact.id, None)
             self._over[fact.id] = None  # what still comes of it is for nobody
             if len(self._over) > OVER_KEPT:

@@ -13,11 +13,8 @@ from atlas_actors.json_schema import SchemaValidator
 from atlas_actors.messages.execution import File, Request, Usage
 from atlas_actors.messages.outcome import RecordOutcome
 from atlas_actors.messages.routing import ChangePins, ListPins
-from atlas_actors.messages.task import SubmitTask, Unique
+from atlas_actors.messages.task import STATES, UNFINISHED, SubmitTask, Unique
 from atlas_actors.settings import ProviderSettings
-
-UNFINISHED: Final = ("pending", "in_progress")
-
 
 SUBMISSION: Final = object_schema(
     {
@@ -62,9 +59,7 @@ SUBMISSION: Final = object_schema(
                 "key": NAME,
                 "states": {
                     "type": "array",
-                    "items": {
-                        "enum": ["pending", "in_progress", "completed", "failed", "cancelled"]
-                    },
+                    "items": {"enum": list(STATES)},
                     "minItems": 1,
                 },
                 "period_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 10**9},

@@ -11,6 +11,8 @@ from atlas_actors.gateway.transfer import EXPORTED
 from atlas_actors.json_schema import SchemaValidator
 from atlas_actors.messages import paths
 from atlas_actors.messages.task import (
+    ENDED,
+    STATES,
     CancelTask,
     ImportTasks,
     PruneTasks,
@@ -24,7 +26,7 @@ from atlas_actors.messages.task import (
 
 LIST_ROWS: Final = 50
 MANY_MAX: Final = 1_000
-STATE: Final = {"enum": ["pending", "in_progress", "completed", "failed", "cancelled"]}
+STATE: Final = {"enum": list(STATES)}
 PAGE: Final = {"type": "integer", "minimum": 1, "maximum": 1000}
 
 _VALIDATOR: Final = SchemaValidator(SUBMISSION)
@@ -108,7 +110,7 @@ METHODS: Final = (
                 "before_ms": TIME,
                 "states": {
                     "type": "array",
-                    "items": {"enum": ["completed", "failed", "cancelled"]},
+                    "items": {"enum": list(ENDED)},
                     "minItems": 1,
                 },
             },
@@ -159,7 +161,7 @@ async def answer(door: Door, name: str, params: dict[str, Any]) -> Any:
             imported = await door.call(paths.TASKS, ImportTasks(tasks=tuple(tasks)))
             return {"count": imported.count}
         case "task.prune":
-            states = tuple(params.get("states", ("completed", "failed", "cancelled")))
+            states = tuple(params.get("states", ENDED))
             order = PruneTasks(before_ms=params["before_ms"], states=states)
             pruned = await door.call(paths.TASKS, order)
             return {"count": pruned.count, "more": pruned.more}

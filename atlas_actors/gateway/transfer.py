@@ -13,6 +13,7 @@ from atlas_actors.errors import NotFound
 from atlas_actors.gateway.method import COUNT, ID, NAME, PATH, TEXT, object_schema
 from atlas_actors.gateway.requests import files_of
 from atlas_actors.messages.execution import File
+from atlas_actors.messages.task import STATES
 from atlas_actors.store import Query, Reader
 
 PAGE_BYTES_MAX: Final = 4 * 1_048_576
@@ -23,7 +24,7 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-_STATE: Final = {"enum": ["pending", "in_progress", "completed", "failed", "cancelled"]}
+_STATE: Final = {"enum": list(STATES)}
 _TEXT: Final = _or_null(TEXT)
 _NUMBER: Final = {"type": ["number", "null"]}
 _WHOLE: Final = _or_null(COUNT)

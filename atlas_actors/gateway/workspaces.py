@@ -7,6 +7,7 @@ import attrs
 from atlas_actors.config import Home
 from atlas_actors.errors import Conflict
 from atlas_actors.gateway import views
+from atlas_actors.messages.task import UNFINISHED
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.workspace import workspace as git
 
@@ -16,7 +17,7 @@ def workspace_of(home: Home, id: str) -> Workspace:
     task = views.task(home.state, id)
     if task["workspace"] is None:
         raise Conflict(f"task {id} changed no files", cure=f"atlas tasks show {id}")
-    if task["state"] in ("pending", "in_progress"):
+    if task["state"] in UNFINISHED:
         raise Conflict(f"task {id} is {task['state']}: its work is not over")
     workspace = Workspace(**task["workspace"])
     git.check_own(workspace, home.workspaces, id)

@@ -1,7 +1,7 @@
 """Between whoever wants work done, the queue and the orchestrator."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -20,12 +20,17 @@ class TaskState(StrEnum):
     CANCELLED = "cancelled"
 
 
+STATES: Final = tuple(str(state) for state in TaskState)
+UNFINISHED: Final = (str(TaskState.PENDING), str(TaskState.IN_PROGRESS))
+ENDED: Final = tuple(state for state in STATES if state not in UNFINISHED)
+
+
 @attrs.frozen(kw_only=True)
 class Unique:
     """One task at a time for a key: among those in `states`, made within `period_s`."""
 
     key: str
-    states: tuple[str, ...] = ("pending", "in_progress")
+    states: tuple[str, ...] = UNFINISHED
     period_s: float | None = None  # None: whenever it was made
     replace: bool = False  # a pending one gets the new request, priority and due time
 
@@ -103,7 +108,7 @@ class PruneTasks:
     """Ask tasks: delete some of those that ended before `before_ms`; answered by TasksPruned."""
 
     before_ms: int
-    states: tuple[str, ...] = ("completed", "failed", "cancelled")
+    states: tuple[str, ...] = ENDED
 
 
 @attrs.frozen(kw_only=True)

@@ -18,6 +18,7 @@ from atlas_actors.messages.execution import End
 from atlas_actors.messages.handoff import WorkEnded
 from atlas_actors.messages.outcome import OutcomesWanted
 from atlas_actors.messages.task import (
+    UNFINISHED,
     AssignLane,
     AttemptLost,
     AttemptOver,
@@ -43,7 +44,7 @@ from atlas_actors.messages.task import (
 from atlas_actors.settings import GroupSettings, TaskSettings
 from atlas_actors.store import Row
 from atlas_actors.store_actor import TELL_AGAIN_S, StoreActor
-from atlas_actors.tasks import claims, dependencies, records
+from atlas_actors.tasks import claims, records
 from atlas_actors.tasks.endings import Endings
 from atlas_actors.tasks.groups import Groups
 from atlas_actors.tasks.intake import Intake
@@ -288,7 +289,7 @@ class Tasks(StoreActor):
 
     def _on_settle_workspace(self, order: SettleWorkspace) -> TaskChanged:
         row = self._find(order.id)
-        if row["state"] in dependencies.UNFINISHED:
+        if row["state"] in UNFINISHED:
             raise Conflict(f"task {order.id} is {row['state']}: its work is not over")
         records.set_workspace(self.store, order.id, order.workspace)
         if order.workspace.state == "discarded":

@@ -6,10 +6,9 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
 from atlas_actors.errors import Conflict, NotFound, UsageError
-from atlas_actors.messages.task import SubmitTask
+from atlas_actors.messages.task import UNFINISHED, SubmitTask
 from atlas_actors.store import Row, Store
 
-UNFINISHED = ("pending", "in_progress")
 # How many that a task comes after are not over.
 _UNFINISHED: Final = (
     "(select count(*) from dependencies join tasks as need on need.id = needs_id"

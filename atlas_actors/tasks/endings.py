@@ -9,7 +9,7 @@ from atlas_actors.actor import Place
 from atlas_actors.errors import Conflict
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import End
-from atlas_actors.messages.task import AttemptCancelled, TaskChanged, TaskState
+from atlas_actors.messages.task import UNFINISHED, AttemptCancelled, TaskChanged, TaskState
 from atlas_actors.store import Row, Store
 from atlas_actors.tasks import claims, dependencies, records
 from atlas_actors.tasks.groups import Groups
@@ -73,7 +73,7 @@ class Endings:
     def cancel(self, row: Row) -> TaskChanged:
         """A person does not want it. Raises Conflict when it is over."""
         id = row["id"]
-        if row["state"] not in dependencies.UNFINISHED:
+        if row["state"] not in UNFINISHED:
             raise Conflict(f"task {id} is {row['state']} already")
         records.cancel(self._desk.store, id, self._desk.place.clock.now_ms())
         if row["state"] == "in_progress":

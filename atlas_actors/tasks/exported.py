@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from atlas_actors.json_schema import SchemaValidator
+from atlas_actors.messages.task import STATES
 
 WHOLE_MAX: Final = 2**53  # what every reader of JSON holds exactly
 USD_MAX: Final = 1e9
@@ -93,7 +94,7 @@ _ATTEMPT: Final = {
 # person may give has the bounds of a submission.
 TEXTS: Final = {
     "id": _ID,
-    "state": {"enum": ["pending", "in_progress", "completed", "failed", "cancelled"]},
+    "state": {"enum": list(STATES)},
     "prompt": _text(1),
     "cwd": _text(1, 4096, _PLAIN),
     "match": _text(1, 1_000),

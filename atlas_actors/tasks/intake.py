@@ -8,6 +8,7 @@ from atlas_actors.clock import Ids
 from atlas_actors.errors import AtlasError, Busy, Conflict, UsageError
 from atlas_actors.messages.execution import Request
 from atlas_actors.messages.task import (
+    UNFINISHED,
     SubmitTask,
     TaskAccepted,
     TaskChanged,
@@ -80,7 +81,7 @@ class Intake:
         self._check_room()
         needs = dependencies.found(store, order.after)
         dead = [row for row in needs if row["state"] in ("failed", "cancelled")]
-        blocked = sum(row["state"] in dependencies.UNFINISHED for row in needs)
+        blocked = sum(row["state"] in UNFINISHED for row in needs)
         id = self._ids.new()
         if order.request.deadline_s is not None:
             self._endings.deadlines_changed()

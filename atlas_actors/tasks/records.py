@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from atlas_actors.clock import first_id
 from atlas_actors.errors import UsageError
-from atlas_actors.messages.task import SubmitTask, Unique
+from atlas_actors.messages.task import ENDED, UNFINISHED, SubmitTask, Unique
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.store import AgainstSchemaError, Row, Store
 from atlas_actors.tasks.order import PRIORITIES
@@ -15,7 +15,6 @@ from atlas_actors.tasks.rows import columns_of, workspace_text
 
 # What is left of a clock that was wrong for a while: no task waits longer to be tried again.
 RETRY_DELAY_MAX_MS: Final = 60_000
-ENDED: Final = ("completed", "failed", "cancelled")
 
 
 def add(
@@ -201,7 +200,7 @@ def next_deadline_ms(store: Store) -> int | None:
 
 def shift_deadlines(store: Store, by_ms: int) -> None:
     """The wall clock has jumped: what was left of each deadline is left of it still."""
-    for state in ("pending", "in_progress"):  # of each there is an index
+    for state in UNFINISHED:  # of each there is an index
         store.run(
             "update tasks set deadline_ms = deadline_ms + ?"  # noqa: S608
             f" where deadline_ms is not null and state = '{state}'",

@@ -7,9 +7,9 @@ from typing import Any, Final
 from atlas_actors.config import pattern_problem
 from atlas_actors.errors import UsageError
 from atlas_actors.json_schema import SchemaValidator
+from atlas_actors.messages.task import ENDED
 from atlas_actors.tasks.exported import ATTEMPT, JSON, NUMBERS, TEXTS, VALIDATOR
 
-ENDED: Final = ("completed", "failed", "cancelled")
 DETAIL_CHARACTERS: Final = 300
 
 
