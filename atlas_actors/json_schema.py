@@ -30,3 +30,18 @@ class SchemaValidator:
             return ""
         where = ".".join(str(part) for part in problem.instance_path)
         return f"{where}: {problem.message}" if where else str(problem.message)
+
+
+def object_schema(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    """The schema of an object that has these properties and no others."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what fits this one, or is null."""
+    return {"anyOf": [schema, {"type": "null"}]}

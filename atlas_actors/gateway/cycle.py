@@ -7,7 +7,8 @@ import attrs
 
 from atlas_actors.gateway import proposals
 from atlas_actors.gateway.door import Door
-from atlas_actors.gateway.method import ID, NAME, PATH, TEXT, method, object_schema
+from atlas_actors.gateway.method import ID, NAME, PATH, TEXT, method
+from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
 from atlas_actors.messages.cycle import RunCycle
 from atlas_actors.messages.proposal import ApproveProposal, Propose, RejectProposal

@@ -7,7 +7,8 @@ from typing import Any, Final
 from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.gateway import views
 from atlas_actors.gateway.door import Door
-from atlas_actors.gateway.method import ID, NAME, PATH, method, object_schema
+from atlas_actors.gateway.method import ID, NAME, PATH, method
+from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import Request
 from atlas_actors.messages.handoff import Checkpoint, DropHandoff, SaveHandoff

@@ -27,13 +27,3 @@ class Method:
 def method(name: str, about: str, params: dict[str, Any]) -> Method:
     """A method; `params` is an object_schema."""
     return Method(name=name, about=about, params=params, validator=SchemaValidator(params))
-
-
-def object_schema(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    """The schema of an object that has these properties and no others."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }

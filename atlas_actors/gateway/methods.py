@@ -10,8 +10,9 @@ from typing import Any, Final
 from atlas_actors.errors import Unavailable
 from atlas_actors.gateway import cycle, handoffs, outcomes, routing, schedules, tasks
 from atlas_actors.gateway.door import Door
-from atlas_actors.gateway.method import NAME, Method, method, object_schema
+from atlas_actors.gateway.method import NAME, Method, method
 from atlas_actors.gateway.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
+from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
 
 Answer = Callable[[Door, str, dict[str, Any]], Awaitable[Any]]

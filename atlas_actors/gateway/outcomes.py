@@ -4,8 +4,9 @@ from typing import Any, Final
 
 from atlas_actors.gateway import costs, views
 from atlas_actors.gateway.door import Door
-from atlas_actors.gateway.method import COUNT, NAME, TIME, method, object_schema
+from atlas_actors.gateway.method import COUNT, NAME, TIME, method
 from atlas_actors.gateway.requests import outcome_of
+from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
 
 METHODS: Final = (

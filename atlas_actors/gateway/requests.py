@@ -8,8 +8,8 @@ from typing import Any, Final
 from atlas_actors import attachments
 from atlas_actors.config import pattern_problem
 from atlas_actors.errors import UsageError
-from atlas_actors.gateway.method import NAME, PATH, TEXT, TIME, object_schema
-from atlas_actors.json_schema import SchemaValidator
+from atlas_actors.gateway.method import NAME, PATH, TEXT, TIME
+from atlas_actors.json_schema import SchemaValidator, object_schema
 from atlas_actors.messages.execution import File, Request, Usage
 from atlas_actors.messages.outcome import RecordOutcome
 from atlas_actors.messages.routing import ChangePins, ListPins

@@ -6,8 +6,9 @@ import attrs
 
 from atlas_actors.gateway import routes
 from atlas_actors.gateway.door import Door
-from atlas_actors.gateway.method import ID, NAME, PATH, TEXT, method, object_schema
+from atlas_actors.gateway.method import ID, NAME, PATH, TEXT, method
 from atlas_actors.gateway.requests import change_of_pins
+from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
 from atlas_actors.messages.routing import CorrectRoute, DecideRoute
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from atlas_actors.errors import UsageError
 from atlas_actors.gateway.door import Door
-from atlas_actors.gateway.method import NAME, PATH, TEXT, TIME, method, object_schema
+from atlas_actors.gateway.method import NAME, PATH, TEXT, TIME, method
 from atlas_actors.gateway.requests import SUBMISSION, submission_of
+from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import File
 from atlas_actors.messages.schedule import (

@@ -5,10 +5,10 @@ from typing import Any, Final
 from atlas_actors.errors import AtlasError, UsageError
 from atlas_actors.gateway import transfer, views, workspaces
 from atlas_actors.gateway.door import Door
-from atlas_actors.gateway.method import ID, TIME, method, object_schema
+from atlas_actors.gateway.method import ID, TIME, method
 from atlas_actors.gateway.requests import SUBMISSION, files_of, submission_of
 from atlas_actors.gateway.transfer import EXPORTED
-from atlas_actors.json_schema import SchemaValidator
+from atlas_actors.json_schema import SchemaValidator, object_schema
 from atlas_actors.messages import paths
 from atlas_actors.messages.task import (
     ENDED,

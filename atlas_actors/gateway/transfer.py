@@ -10,9 +10,10 @@ from loguru import logger
 
 from atlas_actors import attachments
 from atlas_actors.errors import NotFound
-from atlas_actors.gateway.method import COUNT, ID, NAME, PATH, TEXT, object_schema
+from atlas_actors.gateway.method import COUNT, ID, NAME, PATH, TEXT
 from atlas_actors.gateway.requests import files_of
-from atlas_actors.messages.execution import File
+from atlas_actors.json_schema import object_schema, or_null
+from atlas_actors.messages.execution import End, File
 from atlas_actors.messages.task import STATES
 from atlas_actors.store import Query, Reader
 
@@ -20,14 +21,10 @@ PAGE_BYTES_MAX: Final = 4 * 1_048_576
 _JSON: Final = ("files", "schema", "command", "route", "workspace", "progress")
 
 
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
 _STATE: Final = {"enum": list(STATES)}
-_TEXT: Final = _or_null(TEXT)
+_TEXT: Final = or_null(TEXT)
 _NUMBER: Final = {"type": ["number", "null"]}
-_WHOLE: Final = _or_null(COUNT)
+_WHOLE: Final = or_null(COUNT)
 _HASH: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _OBJECT: Final = {"type": ["object", "null"]}
 _TOKENS: Final = (
@@ -41,20 +38,7 @@ EXPORTED_ATTEMPT: Final = object_schema(
         "provider": TEXT,
         "model": _TEXT,
         "transport": _TEXT,
-        "end": _or_null(
-            {
-                "enum": [
-                    "answered",
-                    "refused",
-                    "busy",
-                    "unreachable",
-                    "timed_out",
-                    "over_budget",
-                    "rejected",
-                    "cancelled",
-                ]
-            }
-        ),
+        "end": or_null({"enum": [str(end) for end in End]}),
         "error": TEXT,
         "check": TEXT,
         "fault": _TEXT,
@@ -71,7 +55,7 @@ EXPORTED_ATTEMPT: Final = object_schema(
 EXPORTED: Final = object_schema(
     {
         "id": ID,
-        "key": _or_null(NAME),
+        "key": or_null(NAME),
         "state": _STATE,
         "prompt": TEXT,
         "cwd": _TEXT,

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from atlas_actors.json_schema import SchemaValidator
+from atlas_actors.json_schema import SchemaValidator, object_schema, or_null
+from atlas_actors.messages.execution import End
 from atlas_actors.messages.task import STATES
 
 WHOLE_MAX: Final = 2**53  # what every reader of JSON holds exactly
@@ -27,42 +28,25 @@ def _list(items: dict[str, Any], most: int) -> dict[str, Any]:
     return {"type": "array", "items": items, "maxItems": most}
 
 
-def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
 _TEXT: Final = _text()
 _NAME: Final = _text(1, 1_000)
 # Of a task's directory and branch, too.
 _ID: Final = _text(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
 _FLAG: Final = {"enum": [0, 1]}
 _YES_NO: Final = {"type": "boolean"}
-_ENDS: Final = (
-    "answered", "refused", "busy", "unreachable", "timed_out", "over_budget", "rejected",
-    "cancelled",
-)  # fmt: skip
 _TOKENS: Final = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
-_LINK: Final = _object(
+_LINK: Final = object_schema(
     {"provider": _TEXT, "verdict": _TEXT, "why": _TEXT, "breaker": _TEXT},
     "provider", "verdict", "why",
 )  # fmt: skip
-ROUTE: Final = _object(
+ROUTE: Final = object_schema(
     {
         **dict.fromkeys(("id", "intent", "tier", "mode", "reason", "session_rule"), _TEXT),
-        **dict.fromkeys(("rule", "agent", "provider", "keep", "pin"), _or_null(_TEXT)),
+        **dict.fromkeys(("rule", "agent", "provider", "keep", "pin"), or_null(_TEXT)),
         **dict.fromkeys(("abstained", "locked"), _YES_NO),
         **dict.fromkeys(("confidence", "difficulty", "estimated_usd"), _number(USD_MAX)),
         **dict.fromkeys(("complexity", "answer_tokens"), _whole()),
-        "layer": _or_null(_whole()),
+        "layer": or_null(_whole()),
         "needs": _list(_TEXT, 100),
         "chain": _list(_LINK, 1_000),
         "explain": {"type": ["object", "null"]},
@@ -76,7 +60,7 @@ ATTEMPT: Final = {
     "number": _whole(1),
     "epoch": _whole(),
     **dict.fromkeys(("provider", "model", "transport", "error", "check", "fault"), _TEXT),
-    "end": {"enum": list(_ENDS)},
+    "end": {"enum": [str(end) for end in End]},
     **dict.fromkeys(_TOKENS, _whole()),
     "estimated": _FLAG,
     "infrastructure": _FLAG,
@@ -115,7 +99,7 @@ NUMBERS: Final = {
 }
 JSON: Final = {
     "files": _list(
-        _object(
+        object_schema(
             {
                 "name": _text(1, 4096),
                 "text": _TEXT,
@@ -136,12 +120,12 @@ JSON: Final = {
         "maxItems": 1_000,
     },
     "route": ROUTE,
-    "progress": _object(
+    "progress": object_schema(
         {"tried": _list(_TEXT, 1_000), "rounds": _whole(), "retried": _whole()},
     ),
     "workspace": {"type": "object"},
 }
-_TASK: Final = _object(
+_TASK: Final = object_schema(
     {
         **TEXTS,
         **NUMBERS,
