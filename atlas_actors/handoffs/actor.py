@@ -76,8 +76,16 @@ class Handoffs(StoreActor):
         elif records.newest_attempt(self.store, order.task_id) > order.attempt:
             logger.info("handoff.late", task_id=order.task_id, attempt=order.attempt)
         else:
-            text = to_json(order.checkpoint)
-            records.add_of_attempt(self.store, self._ids.new(), order, text, now_ms)
+            records.add_of_attempt(
+                self.store,
+                self._ids.new(),
+                order.task_id,
+                order.attempt,
+                provider=order.provider,
+                cwd=order.cwd,
+                text=to_json(order.checkpoint),
+                now_ms=now_ms,
+            )
 
     def _on_take(self, ask: TakeHandoff) -> HandoffTaken:
         mine = records.of_attempt(self.store, ask.task_id, ask.attempt)
@@ -89,8 +97,18 @@ class Handoffs(StoreActor):
             source = named if named is not None and named["state"] == "open" else None
         if source is None:
             return HandoffTaken(task_id=ask.task_id, attempt=ask.attempt)
-        now_ms, id = self.place.clock.now_ms(), self._ids.new()
-        records.add_successor(self.store, id, source, ask.task_id, ask.attempt, now_ms)
+        now_ms = self.place.clock.now_ms()
+        records.consume(self.store, source["id"], ask.task_id, ask.attempt, now_ms)
+        records.add_of_attempt(
+            self.store,
+            self._ids.new(),
+            ask.task_id,
+            ask.attempt,
+            provider=source["provider"],
+            cwd=source["cwd"],
+            text=source["checkpoint"],
+            now_ms=now_ms,
+        )
         logger.info("handoff.taken", id=source["id"], task_id=ask.task_id, attempt=ask.attempt)
         return self._taken(ask, source)
 

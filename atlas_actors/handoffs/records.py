@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from atlas_actors.messages.handoff import SaveCheckpoint, SaveHandoff, StaleHandoff
+from atlas_actors.messages.handoff import SaveHandoff, StaleHandoff
 from atlas_actors.store import Row, Store
 
 STALE_MAX: Final = 100
@@ -33,28 +33,19 @@ def find(store: Store, id: str) -> Row | None:
     return store.row("select * from handoffs where id = ?", (id,))
 
 
-def add_of_attempt(store: Store, id: str, order: SaveCheckpoint, text: str, now_ms: int) -> None:
-    """A first checkpoint of an attempt that began anew: nobody goes on with what came before."""
-    store.run(
-        "update handoffs set state = 'dropped', updated_ms = ? where task_id = ? and attempt < ?"
-        " and state = 'open'",
-        (now_ms, order.task_id, order.attempt),
-    )
-    store.run(
-        "insert into handoffs (id, task_id, attempt, provider, cwd, state, checkpoint, created_ms,"
-        " updated_ms) values (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?7, ?7)",
-        (id, order.task_id, order.attempt, order.provider, order.cwd, text, now_ms),
-    )
-
-
-def add_successor(
-    store: Store, id: str, source: Row, task_id: str, attempt: int, now_ms: int
+def add_of_attempt(
+    store: Store,
+    id: str,
+    task_id: str,
+    attempt: int,
+    *,
+    provider: str | None,
+    cwd: str | None,
+    text: str,
+    now_ms: int,
 ) -> None:
-    """An attempt goes on with what `source` holds: if it is cut off too, that is not lost."""
-    store.run(
-        "update handoffs set state = 'consumed', consumed_by = ?, updated_ms = ? where id = ?",
-        (f"{task_id}/{attempt}", now_ms, source["id"]),
-    )
+    """What an attempt has, from its beginning or from an earlier one; what those before it have
+    left and nobody has taken, nobody goes on with."""
     store.run(
         "update handoffs set state = 'dropped', updated_ms = ? where task_id = ? and attempt < ?"
         " and state = 'open'",
@@ -63,7 +54,15 @@ def add_successor(
     store.run(
         "insert into handoffs (id, task_id, attempt, provider, cwd, state, checkpoint, created_ms,"
         " updated_ms) values (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?7, ?7)",
-        (id, task_id, attempt, source["provider"], source["cwd"], source["checkpoint"], now_ms),
+        (id, task_id, attempt, provider, cwd, text, now_ms),
+    )
+
+
+def consume(store: Store, id: str, task_id: str, attempt: int, now_ms: int) -> None:
+    """This attempt goes on with it."""
+    store.run(
+        "update handoffs set state = 'consumed', consumed_by = ?, updated_ms = ? where id = ?",
+        (f"{task_id}/{attempt}", now_ms, id),
     )
 
 
@@ -104,7 +103,7 @@ def end_open(store: Store, id: str, state: str, now_ms: int) -> bool:
 
 
 def end_of_task(store: Store, task_id: str, now_ms: int) -> int:
-    """A task was completed: nothing is left to go on with."""
+    """A task was completed, or its work thrown away: nothing is left to go on with."""
     return store.run(
         "update handoffs set state = 'done', updated_ms = ? where task_id = ? and state = 'open'",
         (now_ms, task_id),

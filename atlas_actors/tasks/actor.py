@@ -7,9 +7,8 @@ from typing import Any, ClassVar, Final
 
 from loguru import logger
 
-from atlas_actors import failpoints
+from atlas_actors import attachments, failpoints
 from atlas_actors.actor import Place
-from atlas_actors.attachments import prune
 from atlas_actors.clock import Ids
 from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.mailbox import Envelope
@@ -230,10 +229,7 @@ class Tasks(StoreActor):
         self._notice_clock()
         if self._lanes.forget_closed():
             self._offers.count()
-        self._endings.expire()
-        self._groups.release_ready()
-        self._lanes.start_ready()
-        self._offers.offer()
+        self._go_on()
         if self._endings.count >= PRUNE_ROWS:
             self._endings.count = 0
             records.prune_beyond(self.store, self._settings.kept_max, 2 * PRUNE_ROWS)
@@ -259,7 +255,7 @@ class Tasks(StoreActor):
         if records.prune(self.store, before_ms, PRUNE_ROWS):
             return True  # their files go once it is on disk that they are gone
         if self._files is not None:
-            prune(self._files, lambda hashes: records.hashes_in_use(self.store, hashes))
+            attachments.prune(self._files, lambda hashes: records.hashes_in_use(self.store, hashes))
         return False
 
     # What the parts of this room use.
@@ -300,13 +296,11 @@ class Tasks(StoreActor):
         """What an event may have missed: everything is looked at."""
         self._touch_all()
         self._offers.count()
-        expired = self._endings.expire()
-        self._groups.release_ready()
-        started = self._lanes.start_ready()
+        expired, started, offered = self._go_on()
         return TasksLooked(
             pending=records.count_of(self.store, "pending"),
             in_progress=records.count_of(self.store, "in_progress"),
-            offered=self._offers.offer(),
+            offered=offered,
             started=started,
             expired=expired,
         )
@@ -362,6 +356,12 @@ class Tasks(StoreActor):
             self._endings.settle(before, over.next_state)
 
     # What follows from all of it.
+
+    def _go_on(self) -> tuple[int, int, int]:
+        """Everything that may go on does; how many were too late, started and offered."""
+        expired = self._endings.expire()
+        self._groups.release_ready()
+        return expired, self._lanes.start_ready(), self._offers.offer()
 
     def _touch_all(self) -> None:
         self._wake_at_s = math.inf

@@ -50,9 +50,7 @@ def bind_taken_over(store: Store, needs: Mapping[str, Sequence[str]]) -> None:
     for id, needed in needs.items():
         bind(store, id, [{"id": need} for need in dict.fromkeys(needed)])
         store.run(
-            "update tasks set blocked = (select count(*) from dependencies join tasks as other"
-            " on other.id = needs_id where task_id = tasks.id"
-            " and other.state in ('pending', 'in_progress')) where id = ? and state = 'pending'",
+            f"update tasks set blocked = {_UNFINISHED} where id = ? and state = 'pending'",  # noqa: S608
             (id,),
         )
 
@@ -66,9 +64,9 @@ def waits_for(store: Store, id: str) -> list[Row]:
     )
 
 
-def unblock(store: Store, id: str) -> set[str]:
-    """A task has ended: those that come after it wait for one less; the groups of those that wait
-    for nobody now."""
+def recount(store: Store, id: str) -> set[str]:
+    """A task has ended, or is tried again: count anew for how many those that come after it wait,
+    unless they wait for nobody any more; the groups of those that now do not."""
     rows = store.rows(
         f"update tasks set blocked = {_UNFINISHED} where state = 'pending' and blocked > 0"  # noqa: S608
         " and id in (select task_id from dependencies where needs_id = ?)"
@@ -76,15 +74,6 @@ def unblock(store: Store, id: str) -> set[str]:
         (id,),
     )
     return {row["group_name"] for row in rows if not row["blocked"] and row["group_name"]}
-
-
-def block_again(store: Store, id: str) -> None:
-    """A task that has ended is tried again: those that wait still for others wait for it too."""
-    store.run(
-        f"update tasks set blocked = {_UNFINISHED} where state = 'pending' and blocked > 0"  # noqa: S608
-        " and id in (select task_id from dependencies where needs_id = ?)",
-        (id,),
-    )
 
 
 def doomed_by(store: Store, id: str) -> list[Row]:

@@ -67,7 +67,7 @@ class Endings:
                     self._desk.changed(doomed, follows, "pending", reason)
                     self._groups.touch(doomed["group_name"])
                     ended.append((doomed["id"], follows))
-            for group in dependencies.unblock(store, id):
+            for group in dependencies.recount(store, id):
                 self._groups.touch(group)
 
     def cancel(self, row: Row) -> TaskChanged:
@@ -89,7 +89,7 @@ class Endings:
         self, id: str, attempt: int, end: End, reason: str, counted_usd: float = 0.0
     ) -> None:
         """An attempt was lost; the task waits again, flagged, or has failed."""
-        before = records.find(self._desk.store, id)
+        before = claims.running_one(self._desk.store, id)
         state = claims.interrupt(
             self._desk.store,
             id,

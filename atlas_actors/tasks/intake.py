@@ -146,7 +146,7 @@ class Intake:
         blocked = dependencies.check_retry(needs, row["if_dead"], id)
         self._endings.deadlines_changed()
         records.retry(store, id, blocked, handoff_id, now_ms)
-        dependencies.block_again(store, id)
+        dependencies.recount(store, id)
         self._groups.touch(row["group_name"])
         return self._desk.changed(row, TaskState.PENDING, row["state"])
 
