@@ -3,7 +3,9 @@
 import os
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
+
+DAY_MS: Final = 86_400_000
 
 
 class Clock(Protocol):

@@ -10,6 +10,7 @@ from loguru import logger
 
 from atlas_actors import failpoints, store_health
 from atlas_actors.actor import LATER, Actor, Place, one_line
+from atlas_actors.clock import DAY_MS
 from atlas_actors.errors import AtlasError, CannotStart, Unavailable, UsageError
 from atlas_actors.mailbox import Envelope
 from atlas_actors.messages.supervision import Ending
@@ -194,7 +195,7 @@ class StoreActor(Actor):
 
     def _on_prune_due(self) -> None:
         assert self._retention_days is not None
-        more = self.prune(self.aged_now_ms() - int(self._retention_days * 86_400_000))
+        more = self.prune(self.aged_now_ms() - int(self._retention_days * DAY_MS))
         self.after(0.0 if more else PRUNE_EVERY_S, PruneDue())
 
     def aged_now_ms(self) -> int:

@@ -58,13 +58,7 @@ def learning(daemon: Daemon) -> SupervisorSpec:
         children=(
             _absent("memory", "remembers across sessions"),
             _absent("context", "tiers files HOT, WARM, COLD"),
-            _worker(
-                "outcomes",
-                Outcomes,
-                "park",
-                database=config.home.state / "outcomes.db",
-                settings=config.outcomes,
-            ),
+            _room(config, "outcomes", Outcomes, "park", settings=config.outcomes),
             _absent("strategies", "lets approaches evolve by their outcomes"),
             _absent("analytics", "watches the health of every part"),
         ),
@@ -85,22 +79,22 @@ def work(daemon: Daemon) -> SupervisorSpec:
     config = daemon.config
     return SupervisorSpec(
         children=(
-            _worker(
+            _room(
+                config,
                 "router",
                 Router,
                 "park",
-                database=config.home.state / "router.db",
                 settings=config.routing,
                 intent_settings=config.intents,
                 rule_settings=config.rules,
                 providers=config.providers,
                 prices=config.prices,
             ),
-            _worker(
+            _room(
+                config,
                 "orchestrator",
                 Orchestrator,
                 "park",
-                database=config.home.state / "orchestrator.db",
                 providers=config.providers,
                 prices=config.prices,
                 budget=config.budget,
@@ -111,37 +105,19 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 settings=config.routing,
                 files=config.home.files,
             ),
-            _worker(
-                "handoffs",
-                Handoffs,
-                "park",
-                database=config.home.state / "handoffs.db",
-                settings=config.handoffs,
-            ),
-            _worker(
+            _room(config, "handoffs", Handoffs, "park", settings=config.handoffs),
+            _room(
+                config,
                 "tasks",
                 Tasks,
                 "escalate",
-                database=config.home.state / "tasks.db",
                 settings=config.tasks,
                 groups=config.groups,
                 files=config.home.files,
                 epoch=daemon.about.epoch,
             ),
-            _worker(
-                "scheduler",
-                Scheduler,
-                "park",
-                database=config.home.state / "scheduler.db",
-                settings=config.scheduler,
-            ),
-            _worker(
-                "proposals",
-                Proposals,
-                "park",
-                database=config.home.state / "proposals.db",
-                settings=config.proposals,
-            ),
+            _room(config, "scheduler", Scheduler, "park", settings=config.scheduler),
+            _room(config, "proposals", Proposals, "park", settings=config.proposals),
             _worker(
                 "cycle",
                 Cycle,
@@ -218,6 +194,14 @@ def _worker(
         backoff=BACKOFF,
         budget=BUDGET,
     )
+
+
+def _room(
+    config: Config, id: str, actor: type[Actor], on_exhausted: OnExhausted, **arguments: object
+) -> ChildSpec:
+    """A worker with a database of its own."""
+    database = config.home.state / f"{id}.db"
+    return _worker(id, actor, on_exhausted, database=database, **arguments)
 
 
 def _absent(id: str, purpose: str) -> ChildSpec:

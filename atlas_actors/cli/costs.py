@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
+from atlas_actors.clock import DAY_MS
 from atlas_actors.config import Home
 
-DAY_MS: Final = 86_400_000
 _BY: Final = ("day", "provider", "intent", "strategy", "project")
 
 

@@ -5,13 +5,14 @@ import math
 from typing import Final
 
 from atlas_actors.cli.times import moment_ms
+from atlas_actors.clock import DAY_MS
 from atlas_actors.errors import UsageError
 
 NAME_CHARACTERS_MAX: Final = 200
 BUDGET_USD_MAX: Final = 100_000
 DEADLINE_S_MAX: Final = 864_000
 AHEAD_YEARS_MAX: Final = 10
-_YEAR_MS: Final = 366 * 86_400_000
+_YEAR_MS: Final = 366 * DAY_MS
 _NAMES: Final = ("key", "group", "unique", "provider")
 # Of atlas submit, what only another option gives a meaning: (option, the one that it goes with).
 _PAIRS: Final = (

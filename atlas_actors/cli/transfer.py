@@ -6,17 +6,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.json_lines import in_parts, read
+from atlas_actors.cli.submit import INLINE_BYTES_MAX
 from atlas_actors.cli.times import span_s
 from atlas_actors.config import Home
 from atlas_actors.errors import UsageError
 from atlas_actors.messages.task import ENDED, STATES
-
-INLINE_BYTES_MAX: Final = 100_000
 
 
 def add_to(verbs: Any) -> None:

@@ -6,12 +6,12 @@ from typing import Final
 
 from loguru import logger
 
+from atlas_actors.clock import DAY_MS
 from atlas_actors.messages.handoff import Checkpoint
 from atlas_actors.providers.cli import Client, Totals
 
 # What is older is not gone on with any more: handoffs are not kept for longer either.
 RETENTION_DAYS: Final = 7
-_DAY_MS: Final = 86_400_000
 _ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{7,99}")
 
 
@@ -43,7 +43,7 @@ def forget_old(home: Path, client: Client, now_ms: int) -> int:
     for file in home.glob(client.TRANSCRIPTS):
         try:
             age_ms = now_ms - file.lstat().st_mtime * 1000
-            if age_ms > RETENTION_DAYS * _DAY_MS and file.parent.resolve().is_relative_to(inside):
+            if age_ms > RETENTION_DAYS * DAY_MS and file.parent.resolve().is_relative_to(inside):
                 file.unlink()
                 forgotten += 1
         except OSError as error:

@@ -133,20 +133,17 @@ def task(state: Path, id: str) -> dict[str, Any]:
     """One task, by its id or its key, with its attempts. Raises NotFound."""
     reader = Reader(state / "tasks.db")
     rows = reader.rows(
-        f"select {_TASK_COLUMNS} from inspect_tasks where id = ?1 or key = ?1"  # noqa: S608
+        f"select {_TASK_COLUMNS}, if_dead from inspect_tasks where id = ?1 or key = ?1"  # noqa: S608
         " order by id = ?1 desc limit 1",
         (id,),
     )
     if not rows:
         raise NotFound(f"there is no task {id}", cure="atlas tasks lists them")
     found = _task(rows[0])
-    id = found["id"]
-    (ends,) = reader.rows("select if_dead from inspect_export where id = ?", (id,))
-    found["if_dead"] = ends["if_dead"]
     found["attempts"] = [
         _attempt(row)
         for row in reader.rows(
-            "select * from inspect_attempts where task_id = ? order by number", (id,)
+            "select * from inspect_attempts where task_id = ? order by number", (found["id"],)
         )
     ]
     return found

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 from loguru import logger
 
 from atlas_actors.actor import Place
-from atlas_actors.clock import Ids
+from atlas_actors.clock import DAY_MS, Ids
 from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.handoffs import records
 from atlas_actors.handoffs.checkpoint import after, from_json, to_json
@@ -27,7 +27,6 @@ from atlas_actors.store_actor import StoreActor
 
 Inbox = SaveCheckpoint | TakeHandoff | WorkEnded | SaveHandoff | DropHandoff | ReviewHandoffs
 PRUNE_ROWS: Final = 1_000
-DAY_MS: Final = 86_400_000
 
 
 class Handoffs(StoreActor):

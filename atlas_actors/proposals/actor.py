@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from loguru import logger
 
 from atlas_actors.actor import Place
-from atlas_actors.clock import Ids
+from atlas_actors.clock import DAY_MS, Ids
 from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.messages import paths
 from atlas_actors.messages.proposal import (
@@ -55,7 +55,6 @@ Inbox = (
     | RequestFailed
     | SubmitDue
 )
-DAY_MS: Final = 86_400_000
 RETRY_S: Final = 30.0
 UNANSWERED_S: Final = 120.0  # then it is requested again, which its key makes harmless
 SENT_MAX: Final = 100

@@ -5,28 +5,19 @@ import threading
 import anyio
 import pytest
 
-from atlas_actors.config import load
-from atlas_actors.gateway.door import CLIENT_FILES_MAX, Door
+from atlas_actors.gateway.door import CLIENT_FILES_MAX
 from atlas_actors.gateway.tasks import submit_many
 from atlas_actors.messages.task import TaskAccepted, TasksAccepted
+from tests.support.doors import door_on
 
 
 @pytest.fixture
 def door(tmp_path):
-    config = load({"ATLAS_HOME": str(tmp_path)})
-
-    async def ask(_path, message, _timeout_s):
+    def accept(message):
         results = tuple(TaskAccepted(id=order.key, created=True) for order in message.orders)
         return TasksAccepted(results=results)
 
-    return Door(
-        home=config.home,
-        providers=dict(config.providers),
-        tiers=config.routing.tiers,
-        prices=config.prices,
-        answer_s=5.0,
-        ask=ask,
-    )
+    return door_on(tmp_path, [], accept)
 
 
 def test_paths_that_hang_do_not_block_views(door):

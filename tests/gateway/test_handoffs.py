@@ -3,15 +3,14 @@
 import anyio
 import pytest
 
-from atlas_actors.config import load
 from atlas_actors.errors import UsageError
 from atlas_actors.gateway import handoffs
-from atlas_actors.gateway.door import Door
 from atlas_actors.handoffs.actor import Handoffs
 from atlas_actors.messages import paths
 from atlas_actors.messages.handoff import Checkpoint, SaveCheckpoint
 from atlas_actors.messages.task import RetryTask
 from atlas_actors.settings import HandoffSettings
+from tests.support.doors import door_on
 from tests.support.stages import Stage
 
 
@@ -22,19 +21,7 @@ def asked():
 
 @pytest.fixture
 def door(tmp_path, asked):
-    config = load({"ATLAS_HOME": str(tmp_path)})
-
-    async def ask(path, message, _timeout_s):
-        asked.append((path, message))
-
-    return Door(
-        home=config.home,
-        providers=dict(config.providers),
-        tiers=config.routing.tiers,
-        prices=config.prices,
-        answer_s=5.0,
-        ask=ask,
-    )
+    return door_on(tmp_path, asked)
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 import anyio
 import pytest
 
-from atlas_actors.config import load
 from atlas_actors.errors import UsageError
 from atlas_actors.gateway import schedules
-from atlas_actors.gateway.door import Door
 from atlas_actors.messages import paths
 from atlas_actors.messages.schedule import AddSchedule, PauseSchedule, ScheduleChanged
 from atlas_actors.store_actor import StoreActor
+from tests.support.doors import door_on
 from tests.support.schedulers import scheduler_stage
 
 METHODS = {method.name: method for method in schedules.METHODS}
@@ -23,19 +22,8 @@ def asked():
 
 @pytest.fixture
 def door(tmp_path, asked):
-    config = load({"ATLAS_HOME": str(tmp_path)})
-
-    async def ask(path, message, _timeout_s):
-        asked.append((path, message))
-        return ScheduleChanged(id="i", name=message.name, state="paused")
-
-    return Door(
-        home=config.home,
-        providers=dict(config.providers),
-        tiers=config.routing.tiers,
-        prices=config.prices,
-        answer_s=5.0,
-        ask=ask,
+    return door_on(
+        tmp_path, asked, lambda order: ScheduleChanged(id="i", name=order.name, state="paused")
     )
 
 

@@ -223,20 +223,27 @@ def test_a_file_of_an_older_version_is_rescued_into_its_own_version_and_then_mig
         assert store.row("select * from things") == {"name": "a", "colour": "red"}
 
 
-def test_a_rescue_that_is_killed_begins_again(home, filled, monkeypatch):
-    path = home / "tasks.db"
-    overwrite(path, middle(path), PAGE)
+class KilledError(BaseException):
+    """Ends a start as a kill would."""
 
-    class KilledError(BaseException):
-        pass
+
+def killed_at(module, name, home, monkeypatch):
+    """A start that is killed when it comes to this function."""
 
     def killed(*_):
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_rescue, "_lost", killed)
+        patch.setattr(module, name, killed)
         with pytest.raises(KilledError):
             started(home)
+
+
+def test_a_rescue_that_is_killed_begins_again(home, filled, monkeypatch):
+    path = home / "tasks.db"
+    overwrite(path, middle(path), PAGE)
+
+    killed_at(store_rescue, "_lost", home, monkeypatch)
     stage = started(home)
     assert len(ids(path)) >= TASKS - 10
     stage.stop()
@@ -246,16 +253,7 @@ def test_a_rescue_that_is_killed_before_the_new_file_is_in_place_goes_on(home, m
     path = home / "tasks.db"
     overwrite(path, middle(path), PAGE)
 
-    class KilledError(BaseException):
-        pass
-
-    def killed(*_):
-        raise KilledError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(store_health, "make_way", killed)
-        with pytest.raises(KilledError):
-            started(home)
+    killed_at(store_health, "make_way", home, monkeypatch)
     stage = started(home)
     assert "tasks.db was damaged and set aside" in stage.cell.reason
     assert len(ids(path)) >= TASKS - 10

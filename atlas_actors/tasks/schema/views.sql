@@ -17,7 +17,7 @@ select id, key, state,
        created_ms as created_at_ms, started_ms as started_at_ms, ended_ms as ended_at_ms,
        attempt as attempts, maybe_ran, result, error, verified_by, route,
        workspace, spent_usd, budget_usd, blocked, held, group_name as "group", origin, files,
-       unique_key
+       unique_key, if_dead
 from tasks;
 
 create view inspect_dependencies as select task_id, needs_id from dependencies;
