@@ -1,12 +1,13 @@
 """The door: listens on the Unix socket and turns calls into messages and views into answers."""
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import anyio
 import attrs
-from anyio.abc import Listener, SocketAttribute, SocketStream
+from anyio.abc import SocketAttribute, SocketStream
 from loguru import logger
 
 from atlas_actors.actor import Place
@@ -17,6 +18,7 @@ from atlas_actors.gateway import proposals, views, workspaces
 from atlas_actors.gateway.connection import Connection, Notify
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.follow import Follower, Followers
+from atlas_actors.gateway.listener import listen
 from atlas_actors.gateway.methods import GROUPS, describe, method_for
 from atlas_actors.gateway.peer import uid_of
 from atlas_actors.gateway.rpc import INVALID_REQUEST, Call, RpcError, error_line
@@ -98,7 +100,7 @@ class Gateway(AsyncActor):
         listener = await anyio.create_unix_listener(socket, mode=0o600, backlog=512)
         if socket.parent != self._about.home.root:
             (self._about.home.root / "socket-path").write_text(f"{socket}\n", "utf-8")
-        self.spawn(self._listen, listener)
+        self.spawn(listen, listener, self._serve)
         for name in self._providers:
             self.tell(paths.executor(name), ReportExecutor())
 
@@ -135,11 +137,6 @@ class Gateway(AsyncActor):
                 self._door.providers = self._providers
                 return None
 
-    async def _listen(self, listener: Listener[SocketStream]) -> None:
-        """Accept until we end; closed with us, or who waits in its backlog would hang."""
-        async with listener:
-            await listener.serve(self._serve)
-
     async def _serve(self, stream: SocketStream) -> None:
         async with stream:
             try:
@@ -157,7 +154,7 @@ class Gateway(AsyncActor):
                     cure="close some, or raise [socket] connections_max",
                 )
             if refusal is not None:
-                with anyio.move_on_after(1):
+                with anyio.move_on_after(1), contextlib.suppress(anyio.BrokenResourceError):
                     await stream.send(error_line(None, refusal))
                 return
             self._connections += 1

@@ -16,6 +16,7 @@ from tests.support.daemons import Daemon
 from tests.support.houses import house_on
 from tests.support.limits import start_limited
 from tests.support.model_server import model_server
+from tests.support.supervision import eventually
 from tests.support.trees import WAIT_S
 
 pytestmark = pytest.mark.slow
@@ -111,11 +112,14 @@ def test_f6_with_64_descriptors_it_works_while_clients_take_all_of_them(limited)
         client = socket.socket(socket.AF_UNIX)
         client.connect(str(daemon.home.socket()))
         clients.append(client)
+    log = daemon.home.root / "log" / "atlas.log"
+    assert eventually(lambda: "gateway.cannot_accept" in log.read_text("utf-8"), True)
     for client in clients:
         client.close()
     assert daemon.call("task.get", id=id)["state"] == "pending"
     assert daemon.call("task.submit", prompt="Summarise that")["created"]
     assert daemon.process.poll() is None
+    assert daemon.tree()["atlas/door/gateway"]["incarnation"] == 1  # it waited, and lost nobody
 
 
 @linux
