@@ -1,0 +1,1 @@
+"""What was learned yesterday is there today, and found."""
