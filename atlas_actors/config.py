@@ -25,6 +25,7 @@ from atlas_actors.settings import (
     GroupSettings,
     HandoffSettings,
     IntentSettings,
+    MemorySettings,
     ProposalSettings,
     ProviderSettings,
     RetentionSettings,
@@ -109,6 +110,7 @@ class Config:
     cycle: CycleSettings
     routing: RoutingSettings
     outcomes: RetentionSettings
+    memory: MemorySettings
     budget: BudgetSettings
     providers: dict[str, ProviderSettings]
     prices: PriceTable

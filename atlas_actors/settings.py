@@ -123,6 +123,22 @@ class CycleSettings:
 
 
 @attrs.frozen(kw_only=True)
+class MemorySettings:
+    """[memory]"""
+
+    cache_url: str
+    cache_bytes_max: int = _number(0, 2**40)
+    cache_timeout_s: float = _number(0.001, 10)
+    embedder: str
+    half_life_days: float = _number(0.1, 36_500)
+    retention_days: float = _number(0.01, 36_500)
+    per_session_max: int = _number(0, 100_000)
+    learn_with: str
+    recall_tokens: int = _number(0, 1_000_000)
+    brief_tokens: int = _number(0, 1_000_000)
+
+
+@attrs.frozen(kw_only=True)
 class RoutingSettings:
     """[routing]"""
 
