@@ -13,7 +13,7 @@ from loguru import logger
 
 from atlas_actors.actor import LATER, Place
 from atlas_actors.clock import Ids
-from atlas_actors.errors import Conflict, NotFound, Unavailable
+from atlas_actors.errors import AtlasError, Conflict, NotFound, Unavailable
 from atlas_actors.memory import forgetting, recalling, records
 from atlas_actors.memory.forgetting import Job
 from atlas_actors.memory.hits import Hit
@@ -284,7 +284,10 @@ class Memory(StoreActor):
 
     def _on_searched(self, job: Job) -> None:
         """On the thread that has searched."""
-        self.place.cell.put(FilesSearched(job=job), None, bounded=False)
+        try:
+            self.place.cell.put(FilesSearched(job=job), None, bounded=False)
+        except AtlasError as error:  # it ends meanwhile
+            job.fail(error)
 
     def _on_files_searched(self, job: Job) -> None:
         """Answer with the proof; what is still found is in free space, so that goes first."""

@@ -271,7 +271,9 @@ def test_the_generation_moves_with_every_change(memory):
 def test_a_session_teaches_only_so_much_by_itself(tmp_path):
     memory = Remembering(tmp_path, per_session_max=2)
     texts = ["a is nice", "b is nice", "c is nice"]
-    results = [one.result for one in memory.store(*texts, session="s", origin="agent", learned=True)]
+    results = [
+        one.result for one in memory.store(*texts, session="s", origin="agent", learned=True)
+    ]
     assert results == ["created", "created", "full"]
     other = memory.store("d is nice", session="t", origin="agent", learned=True)
     said = memory.store("e is nice", session="s")
