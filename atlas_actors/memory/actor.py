@@ -128,6 +128,14 @@ class Memory(StoreActor):
         """Write down what was used."""
         self._write_uses()
 
+    def tear_down(self) -> None:
+        """Let go of the cache's server, too."""
+        try:
+            if hasattr(self, "_levels"):
+                self._levels.cache.close()
+        finally:
+            super().tear_down()
+
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
         match message:
@@ -334,6 +342,7 @@ class Memory(StoreActor):
 
     def _index_anew(self, after: int, store_id: bytes) -> None:
         numbers = records.numbers_after(self.store, after, INDEX_ROWS)
+        self._levels.search.forget(numbers)  # what was rescued of the index is of no use
         for number in numbers:
             self._levels.search.note(number)
         if numbers:

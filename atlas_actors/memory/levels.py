@@ -71,6 +71,9 @@ class Cache(Protocol):
     def trouble(self) -> tuple[str, str] | None:
         """(what is wrong, what helps), or None."""
 
+    def close(self) -> None:
+        """It is used no more."""
+
 
 @attrs.frozen(kw_only=True)
 class Levels:
@@ -134,3 +137,6 @@ class NoCache:
     def trouble(self) -> tuple[str, str] | None:
         """None."""
         return None
+
+    def close(self) -> None:
+        """There is nothing to close."""

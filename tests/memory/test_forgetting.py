@@ -1,4 +1,4 @@
-"""What is forgotten is gone from every level and from the bytes of the files, and that is proven."""
+"""What is forgotten is gone from every level and from the files' bytes, and that is proven."""
 
 import random
 
