@@ -102,10 +102,14 @@ def _line(line: str, found: Extracted) -> None:
     for link in links.between(words, spans):
         found.links.append(Link(*link))
     for span in spans:
-        linked = links.with_plain_word(words, span)
+        linked = links.object_by_a_plain_word(words, span)
         if linked is not None:
             found.links.append(Link(*linked))
             found.names.append(("package", linked[2]))
+        linked = links.subject_by_a_plain_word(words, span)
+        if linked is not None:
+            found.links.append(Link(*linked))
+            found.names.append(("thing", linked[0]))
 
 
 def _shapes(

@@ -13,6 +13,7 @@ from atlas_actors.memory.graph.vocabulary import (
     PLACES,
     PLAIN_NO,
     PLAIN_OBJECT,
+    PLAIN_SUBJECT,
     SWITCHED,
 )
 
@@ -20,6 +21,7 @@ Spanned = tuple[int, int, str, str]  # start, end, kind, name
 Linked = tuple[str, str, str]  # subject, relation, object
 GAP_WORDS: Final = 6
 _END: Final = re.compile(r"[.!?;:,]$")
+_GOES_ON: Final = frozenset({"and", "for", "to", "because", "since", "instead", "but", "which"})
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w-]{1,60}")
 
 
@@ -68,15 +70,37 @@ def _told(known: tuple[str, bool], one: Spanned, other: Spanned) -> Linked | Non
     return None if subject[3] == thing[3] else (subject[3], relation, thing[3])
 
 
-def with_plain_word(words: Sequence[str], span: Spanned) -> Linked | None:
-    """store.py imports apsw: the second has no shape, but an import names nothing else."""
-    begin = span[1]
-    if span[2] not in ("path", "symbol", "package") or begin + 1 >= len(words):
+def object_by_a_plain_word(words: Sequence[str], span: Spanned) -> Linked | None:
+    """store.py imports apsw: the second has no shape, but the words between leave no doubt."""
+    if span[2] not in ("path", "symbol", "package") or _END.search(words[span[1] - 1]):
         return None
-    known = CONNECTORS.get(words[begin].lower())
-    if known is None or known[0] not in PLAIN_OBJECT or known[1]:
-        return None
-    word = words[begin + 1].rstrip(",.;:!?)")
-    if not _PLAIN.fullmatch(word) or word.lower() in PLAIN_NO or not word.islower():
-        return None
-    return (span[3], known[0], word)
+    for end in (span[1] + 1, span[1] + 2):
+        if end >= len(words):
+            return None
+        known = CONNECTORS.get(" ".join(words[span[1] : end]).lower())
+        if known is None or known[0] not in PLAIN_OBJECT or known[1]:
+            continue
+        word = words[end].rstrip(",.;:!?)")
+        last = word != words[end] or end + 1 == len(words) or words[end + 1] in _GOES_ON
+        return (span[3], known[0], word) if last and _is_name(word) else None
+    return None
+
+
+def subject_by_a_plain_word(words: Sequence[str], span: Spanned) -> Linked | None:
+    """The billing service is owned by Ann: one plain word that begins its sentence."""
+    for size in (1, 2, 3):
+        at = span[0] - size - 1
+        if at < 0:
+            return None
+        known = CONNECTORS.get(" ".join(words[at + 1 : span[0]]).lower())
+        if known is None or known[0] not in PLAIN_SUBJECT or known[1]:
+            continue
+        kinds = OBJECT_KINDS.get(known[0])
+        begins = at == 0 or _END.search(words[at - 1]) or words[at - 1].lower() in FILLERS
+        if begins and _is_name(words[at]) and (kinds is None or span[2] in kinds):
+            return (words[at], known[0], span[3])
+    return None
+
+
+def _is_name(word: str) -> bool:
+    return bool(_PLAIN.fullmatch(word)) and word.islower() and word not in PLAIN_NO

@@ -71,7 +71,7 @@ LEADS: Final[dict[tuple[str, str], tuple[str, bool]]] = {
     for verb in verbs.split("|")
 }
 SWITCHED: Final = frozenset({"switched", "switch", "migrated", "migrate", "moved", "changed"})
-# Relations whose object is a version, and those that may name a package by a plain word.
+# What the object of a relation can be, and what may be named by a plain word beside it.
 OBJECT_KINDS: Final[dict[str, frozenset[str]]] = {
     "has_version": frozenset({"version"}),
     "raises": frozenset({"error"}),
@@ -82,7 +82,10 @@ OBJECT_KINDS: Final[dict[str, frozenset[str]]] = {
     "imports": frozenset({"package", "symbol", "path"}),
     "lives_at": frozenset({"path", "host", "symbol", "branch"}),
 }
-PLAIN_OBJECT: Final = frozenset({"imports"})
+PLAIN_OBJECT: Final = frozenset({"imports", "depends_on"})
+PLAIN_SUBJECT: Final = frozenset(
+    {"imports", "depends_on", "owned_by", "has_version", "hosted_on", "lives_at", "raises"}
+)
 # Left out of what stands between two names.
 FILLERS: Final = _words(
     "the a an now also currently directly just always still only already then its our"
@@ -122,7 +125,8 @@ NO_PERSON: Final = _words(
 PLAIN_NO: Final = _words(
     """
     the a an it this that them its from in on at of to for with by as is are was and or not all
-    some any no more less much many new old each every both one two things stuff
+    some any no more less much many new old each every both one two things
+    stuff everything nothing something who which what he she they we you there here
     """
 )
 
