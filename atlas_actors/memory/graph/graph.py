@@ -105,15 +105,15 @@ class Graph:
         return f"fact-{records.add_fact(self._store, fact)}"
 
     def forget_entity(self, name: str, project: str | None) -> int:
-        """Delete an entity of exactly that project with all that is said of it, and what only
+        """Delete an entity (None: in every project) with all that is said of it, and what only
         that named; how many entities are gone."""
-        id = records.find(self._store, norm(name), project or "")
-        return 0 if id is None else records.remove(self._store, id)
+        found = records.named(self._store, norm(name), project)
+        return sum(records.remove(self._store, id) for id in found)
 
     def memories_of(self, name: str, project: str | None) -> list[int]:
-        """The numbers of the memories that name an entity of exactly that project."""
-        id = records.find(self._store, norm(name), project or "")
-        return [] if id is None else records.memories_of(self._store, id)
+        """The numbers of the memories that name an entity; None: in every project."""
+        found = records.named(self._store, norm(name), project)
+        return [number for id in found for number in records.memories_of(self._store, id)]
 
     def related(self, query: str, project: str | None, at_ms: int) -> list[Related]:
         """The memories that the graph reaches from what the query names, strongest first."""

@@ -24,6 +24,16 @@ def find(store: Store, norm: str, project: str) -> int | None:
     return None
 
 
+def named(store: Store, norm: str, project: str | None) -> list[int]:
+    """The entities of that name or alias in exactly that project; None: in every one."""
+    rows = store.rows(
+        "select id from entities where norm = ?1 and (?2 is null or project = ?2)"
+        " union select entity from aliases where norm = ?1 and (?2 is null or project = ?2)",
+        (norm, project),
+    )
+    return [row["id"] for row in rows]
+
+
 def entity(store: Store, id: int) -> Row:
     """One entity's columns."""
     row = store.row("select * from entities where id = ?", (id,))
