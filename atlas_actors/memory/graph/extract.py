@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from atlas_actors.memory.graph import links
 from atlas_actors.memory.graph.vocabulary import (
+    COMMON,
     INSTALLS,
     NO_PERSON,
     PERSON_AFTER,
@@ -23,11 +24,11 @@ from atlas_actors.memory.graph.words import kind_of, pinned
 
 TEXT_CHARACTERS: Final = 20_000  # read of one text
 NAMES_MAX: Final = 64  # of one text
+PERHAPS_MAX: Final = 200
 LINE_WORDS: Final = 400
 COMMAND_CHARACTERS: Final = 80
-_EDGE: Final = "`()[]{}<>,;:!?\"'“”‘’«»*…|~$="
+_EDGE: Final = "`()[]{}<>,;:!?\"'“”‘’«»*…|$="
 _EDGE_AFTER: Final = _EDGE + "."
-_STOPS: Final = (".", "!", "?", ";", "…")
 _CODE: Final = re.compile(r"`([^`\n]{1,200})`")
 _EXIT: Final = re.compile(r"\bexit(?:ed)? (?:with )?(?:code|status) (\d{1,3})\b")
 _NAME: Final = re.compile(r"[A-Za-z_][\w.-]{0,60}")
@@ -55,7 +56,7 @@ class Extracted(NamedTuple):
 
     names: list[tuple[str, str]]  # (kind, name), as often as it is named
     links: list[Link]
-    perhaps: list[str]  # capitalised words: names only if something has that name already
+    perhaps: list[str]  # plain words: names only if something has that name already
 
 
 def extract(text: str) -> Extracted:
@@ -66,7 +67,7 @@ def extract(text: str) -> Extracted:
             break
         if line:
             _line(line, found)
-    del found.names[NAMES_MAX:], found.perhaps[NAMES_MAX:]
+    del found.names[NAMES_MAX:], found.perhaps[PERHAPS_MAX:]
     return found
 
 
@@ -97,7 +98,7 @@ def _line(line: str, found: Extracted) -> None:
         found.names.extend(("error", f"exit code {code}") for code in _EXIT.findall(line))
     if not spans:
         return
-    spans.sort()
+    spans = sorted(span for span in spans if span.end <= len(words))
     found.names.extend((span.kind, span.name) for span in spans)
     for link in links.between(words, spans):
         found.links.append(Link(*link))
@@ -116,9 +117,7 @@ def _shapes(
     words: Sequence[str], quoted: Iterable[int], spans: list[Span], found: Extracted
 ) -> None:
     """Each word for itself, and capitalised ones by the words beside them."""
-    begins = True
     for n, raw in enumerate(words):
-        first, begins = begins, raw.endswith(_STOPS)
         if n in quoted:
             continue
         if raw.isalpha():
@@ -133,10 +132,12 @@ def _shapes(
                 word = word.rstrip("(") + "()"
         if word.isalpha():
             if word.islower():
+                if len(word) > 2 and word not in COMMON:
+                    found.perhaps.append(word)
                 continue
             if word.istitle():
                 if len(word) > 1 and word.lower() not in NO_PERSON:
-                    _capitalised(words, n, word, first, spans, found)
+                    _capitalised(words, n, word, spans, found)
                 continue
         kind = kind_of(word)
         if kind is not None:
@@ -146,7 +147,7 @@ def _shapes(
 
 
 def _capitalised(
-    words: Sequence[str], n: int, word: str, first: bool, spans: list[Span], found: Extracted
+    words: Sequence[str], n: int, word: str, spans: list[Span], found: Extracted
 ) -> None:
     before = words[n - 1].lower().strip(_EDGE) if n else ""
     after = words[n + 1].lower().strip(_EDGE) if n + 1 < len(words) else ""
@@ -159,8 +160,10 @@ def _capitalised(
     )
     if safe:
         spans.append(Span(n, n + 1, "person", word))
-    elif not first or n == 0:
-        found.perhaps.append(word)
+        return
+    found.perhaps.append(word)
+    if n and words[n - 1].istitle():
+        found.perhaps.append(f"{words[n - 1]} {word}")
 
 
 def _in_backticks(piece: str, at: int) -> Span:

@@ -42,12 +42,12 @@ class Graph:
             for key, (kind, name, _) in counted.items()
         }
         times = {ids[key]: count for key, (_, _, count) in counted.items()}
-        for word in found.perhaps:
-            id = records.find(self._store, norm(word), project)
-            if id is not None:
-                times[id] = times.get(id, 0) + 1
-        for id, count in times.items():
-            records.mention(self._store, id, number, count)
+        words = {
+            word if word.isascii() and word.islower() else norm(word) for word in found.perhaps
+        }
+        for id in records.known(self._store, words, project):
+            times.setdefault(id, 1)
+        records.mention(self._store, number, times)
         for subject, relation, thing in found.links:
             fact = records.NewFact(
                 subject=ids[norm(subject)], relation=relation, object=ids[norm(thing)],

@@ -1,7 +1,7 @@
 """The SQL of the graph's tables in memory.db."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -22,6 +22,19 @@ def find(store: Store, norm: str, project: str) -> int | None:
         for (id,) in store.connection.execute(sql, (norm, project)):
             return int(id)
     return None
+
+
+def known(store: Store, norms: Collection[str], project: str) -> list[int]:
+    """The entities of exactly that project that have one of these names or aliases."""
+    if not norms:
+        return []
+    found = store.connection.execute(
+        "select id from entities where norm in (select value from json_each(?1)) and project = ?2"
+        " union select entity from aliases where norm in (select value from json_each(?1))"
+        " and project = ?2",
+        (json.dumps(list(norms)), project),
+    )
+    return [id for (id,) in found]
 
 
 def named(store: Store, norm: str, project: str | None) -> list[int]:
@@ -93,12 +106,12 @@ def merge(store: Store, id: int, other: int) -> None:
         put_in_order(store, subject, pair["relation"])
 
 
-def mention(store: Store, id: int, number: int, count: int) -> None:
-    """That memory names it so often."""
-    store.connection.execute(
+def mention(store: Store, number: int, times: Mapping[int, int]) -> None:
+    """That memory names these entities, each so often."""
+    store.connection.executemany(
         "insert into mentions (entity, number, count) values (?, ?, ?)"
         " on conflict do update set count = excluded.count",
-        (id, number, count),
+        [(id, number, count) for id, count in times.items()],
     )
 
 

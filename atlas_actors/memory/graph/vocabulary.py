@@ -185,3 +185,19 @@ BRANCHES: Final = ("feature/", "fix/", "bugfix/", "hotfix/", "release/", "origin
 ERRNOS: Final = frozenset(errno.errorcode.values())
 SIGNALS: Final = frozenset(one.name for one in signal.Signals)
 ERROR_ENDS: Final = ("Error", "Exception", "Warning", "Fault", "Interrupt")
+# Words that no look-up is spent on.
+COMMON: Final = (
+    PLAIN_NO
+    | FILLERS
+    | NO_PERSON
+    | _words(
+        """
+        have has had been being was were will would can could should shall might must did does
+        doing done get got getting make made making take took think know like want need see said
+        say says going went come came good great really very too well back about after before
+        over under out off into than them time day one something anything thing much how because
+        while when where been some other only even such same own few most between through during
+        again once both down until against above below yeah haha lol
+        """
+    )
+)
