@@ -10,6 +10,7 @@ from atlas_actors.cli import (
     costs,
     cycle,
     daemon,
+    graph,
     handoffs,
     model,
     routing,
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"atlas {__version__}")
     groups = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for group in (submit, tasks, schedules, handoffs, cycle, routing, costs, daemon, model):
+    for group in (submit, tasks, schedules, handoffs, cycle, routing, costs, daemon, model, graph):
         group.add_to(groups)
     return parser
 

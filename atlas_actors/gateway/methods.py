@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, Final
 
 from atlas_actors.errors import Unavailable
-from atlas_actors.gateway import cycle, handoffs, outcomes, routing, schedules, tasks
+from atlas_actors.gateway import cycle, graph, handoffs, outcomes, routing, schedules, tasks
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import NAME, Method, method
 from atlas_actors.gateway.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
@@ -38,6 +38,7 @@ GROUPS: Final[dict[str, Answer]] = {
     "cost": outcomes.answer,
     "proposal": cycle.answer,
     "cycle": cycle.answer,
+    "graph": graph.answer,
 }
 _OF_GROUPS: Final = (
     routing.METHODS,
@@ -46,6 +47,7 @@ _OF_GROUPS: Final = (
     handoffs.METHODS,
     outcomes.METHODS,
     cycle.METHODS,
+    graph.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.

@@ -20,6 +20,7 @@ from atlas_actors.memory.hits import Hit
 from atlas_actors.memory.levels import Levels, open_levels
 from atlas_actors.memory.storing import Storing
 from atlas_actors.memory.trust import PERSON
+from atlas_actors.messages.graph import ShowGraph
 from atlas_actors.messages.memory import (
     DecideMemory,
     ForgetMemories,
@@ -66,6 +67,7 @@ Inbox = (
     | RateMemories
     | DecideMemory
     | MemoryStatsWanted
+    | ShowGraph
     | ForgetOn
     | FilesSearched
     | IndexDue
@@ -151,6 +153,8 @@ class Memory(StoreActor):
                 return self._on_decide(message)
             case MemoryStatsWanted():
                 return self._stats()
+            case ShowGraph():
+                return self._levels.graph.show(message)
             case ForgetOn():
                 return self._forget_on()
             case FilesSearched():
