@@ -147,6 +147,7 @@ def door(daemon: Daemon) -> SupervisorSpec:
                 prices=config.prices,
                 budget=config.budget,
                 tiers=config.routing.tiers,
+                brief_tokens=config.memory.brief_tokens,
             ),
             _absent("mcp", "checks and warms MCP servers"),
         ),
