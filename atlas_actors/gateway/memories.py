@@ -23,6 +23,7 @@ _BEGINNING: Final = _WHOLE.replace(
 _LISTS: Final = ("alternatives", "tags", "lineage", "supersedes")
 _FILTERS: Final = (
     ("project", "scope = ?"),
+    ("projects", "scope in (select value from json_each(?))"),
     ("kind", "kind = ?"),
     ("state", "state = ?"),
     ("session", "session = ?"),
@@ -37,7 +38,7 @@ _FILTERS: Final = (
 def page(state: Path, wanted: dict[str, Any], limit: int) -> dict[str, Any]:
     """Memories, newest first → {items, next}: `next` is the `before` of the next page."""
     conditions = [sql for name, sql in _FILTERS if name in wanted]
-    values = [wanted[name] for name, _ in _FILTERS if name in wanted]
+    values = [_bound(wanted[name]) for name, _ in _FILTERS if name in wanted]
     where = f"where {' and '.join(conditions)}" if conditions else ""
     rows = Reader(state / "memory.db").rows(
         f"select {_BEGINNING} from inspect_memories {where}"  # noqa: S608 - our own constants
@@ -140,6 +141,10 @@ def exported(state: Path, project: str | None, after: int, limit: int) -> dict[s
             items.append(_shown(row))
     whole = len(found) < limit and len(items) == len(found)
     return {"items": items, "next": None if whole or not items else items[-1]["number"]}
+
+
+def _bound(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list) else value
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -108,10 +108,12 @@ METHODS: Final = (
     ),
     method(
         "memory.list",
-        "Newest first → {items, next}: `next` is the `before` of the next page; texts are cut.",
+        "Newest first → {items, next}: `next` is the `before` of the next page; texts are cut. The"
+        " project '' is what holds in every project.",
         object_schema(
             {
                 "project": PROJECT,
+                "projects": {"type": "array", "items": PROJECT, "minItems": 1, "maxItems": 100},
                 "kind": {"enum": list(KINDS)},
                 "state": {"enum": ["kept", "quarantined", "superseded", "rejected"]},
                 "session": _NAMES,
