@@ -104,6 +104,7 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 interruptions_max=config.tasks.interruptions_max,
                 settings=config.routing,
                 files=config.home.files,
+                recall_tokens=config.memory.recall_tokens,
             ),
             _room(config, "handoffs", Handoffs, "park", settings=config.handoffs),
             _room(
