@@ -15,6 +15,7 @@ from atlas_actors.cycle.actor import Cycle
 from atlas_actors.executor.actor import Executor
 from atlas_actors.gateway.actor import About, Gateway
 from atlas_actors.handoffs.actor import Handoffs
+from atlas_actors.memory.actor import Memory
 from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
 from atlas_actors.proposals.actor import Proposals
@@ -56,7 +57,7 @@ def learning(daemon: Daemon) -> SupervisorSpec:
     config = daemon.config
     return SupervisorSpec(
         children=(
-            _absent("memory", "remembers across sessions"),
+            _room(config, "memory", Memory, "park", settings=config.memory, logs=config.home.log),
             _absent("context", "tiers files HOT, WARM, COLD"),
             _room(config, "outcomes", Outcomes, "park", settings=config.outcomes),
             _absent("strategies", "lets approaches evolve by their outcomes"),

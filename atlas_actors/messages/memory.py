@@ -72,6 +72,7 @@ class StoreMemories:
 
     items: tuple[NewMemory | NewEntity | NewRelation, ...]
     origin: Origin
+    learned: bool = False  # by Atlas itself: the limit of a session holds
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,136 @@
+"""What the room needs of its levels, and which ones it gets."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+
+from atlas_actors.memory.hits import Hit, Related
+from atlas_actors.memory.plain import PlainSearch
+from atlas_actors.messages.memory import NewEntity, NewMemory, NewRelation, Origin, Recall
+from atlas_actors.settings import MemorySettings
+from atlas_actors.store import Store
+
+
+class Search(Protocol):
+    """L2: finds and ranks rows of `memories`."""
+
+    def note(self, number: int) -> None:
+        """Index a row that was just inserted, or index it anew; in the same transaction."""
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Take rows out of every index; called before they are deleted."""
+
+    def find(self, wanted: Recall, now_ms: int, related: Sequence[Related] = ()) -> list[Hit]:
+        """Best first; more than k when a budget may drop some."""
+
+    def backfill(self, most: int) -> int:
+        """Embed at most so many that have no vector yet; how many it were."""
+
+    def progress(self) -> dict[str, object]:
+        """The embedder and how far it has come."""
+
+
+class Graph(Protocol):
+    """L3: entities and what connects them."""
+
+    def note(self, number: int, item: NewMemory, trust: int, at_ms: int) -> None:
+        """Take in what a memory that was just inserted names."""
+
+    def forget(self, numbers: Sequence[int]) -> int:
+        """Take out what only these have said; how many entities went with it."""
+
+    def put_entity(self, entity: NewEntity, origin: Origin, at_ms: int) -> str:
+        """Keep an entity; its id."""
+
+    def put_relation(self, relation: NewRelation, origin: Origin, at_ms: int) -> str:
+        """Keep a relation; its id."""
+
+    def forget_entity(self, name: str, project: str | None) -> int:
+        """Delete an entity with all that is said of it; how many."""
+
+    def related(self, query: str, project: str | None, at_ms: int) -> list[Related]:
+        """Memories that what the query names leads to."""
+
+
+class Cache(Protocol):
+    """L1: recalls that were answered before; none of these raises."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """What was put there, if it still is."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Keep it, for as long as there is room."""
+
+    def clear(self) -> bool | None:
+        """Forget all of this store; False: that has to wait for a server."""
+
+    def state(self) -> dict[str, object]:
+        """Kind, how it does, hits and misses."""
+
+    def trouble(self) -> tuple[str, str] | None:
+        """(what is wrong, what helps), or None."""
+
+
+@attrs.frozen(kw_only=True)
+class Levels:
+    """What answers a recall."""
+
+    search: Search
+    graph: Graph
+    cache: Cache
+
+
+def open_levels(store: Store, settings: MemorySettings, store_id: bytes) -> Levels:
+    """The levels over one open store."""
+    return Levels(search=PlainSearch(store), graph=NoGraph(), cache=NoCache())
+
+
+class NoGraph:
+    """Knows no entities."""
+
+    def note(self, number: int, item: NewMemory, trust: int, at_ms: int) -> None:
+        """Nothing is kept."""
+
+    def forget(self, numbers: Sequence[int]) -> int:
+        """Nothing was kept."""
+        return 0
+
+    def put_entity(self, entity: NewEntity, origin: Origin, at_ms: int) -> str:
+        """Raises NotImplementedError."""
+        raise NotImplementedError
+
+    def put_relation(self, relation: NewRelation, origin: Origin, at_ms: int) -> str:
+        """Raises NotImplementedError."""
+        raise NotImplementedError
+
+    def forget_entity(self, name: str, project: str | None) -> int:
+        """There is none."""
+        return 0
+
+    def related(self, query: str, project: str | None, at_ms: int) -> list[Related]:
+        """Nothing."""
+        return []
+
+
+class NoCache:
+    """Keeps nothing."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """Nothing."""
+        return None
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """It is not kept."""
+
+    def clear(self) -> bool:
+        """There is nothing to clear."""
+        return True
+
+    def state(self) -> dict[str, object]:
+        """That there is none."""
+        return {"kind": "none", "state": "ready"}
+
+    def trouble(self) -> tuple[str, str] | None:
+        """None."""
+        return None
