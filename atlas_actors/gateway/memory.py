@@ -14,7 +14,6 @@ from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.imported import EXPORTED, take
 from atlas_actors.gateway.method import COUNT, NAME, TIME, method
 from atlas_actors.gateway.remembered import (
-    ALL_KINDS,
     ID_LIKE,
     IDS,
     ITEMS,
@@ -66,7 +65,7 @@ METHODS: Final = (
                 "query": _WORDS,
                 "k": {"type": "integer", "minimum": 1, "maximum": 1_000},
                 "project": PROJECT,
-                "kinds": {"type": "array", "items": {"enum": list(ALL_KINDS)}, "maxItems": 7},
+                "kinds": {"type": "array", "items": {"enum": list(KINDS)}, "maxItems": 5},
                 "session": _NAMES,
                 "budget_tokens": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
                 "at_ms": TIME,
