@@ -105,6 +105,7 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 interruptions_max=config.tasks.interruptions_max,
                 settings=config.routing,
                 files=config.home.files,
+                recall_tokens=config.memory.recall_tokens,
             ),
             _room(config, "handoffs", Handoffs, "park", settings=config.handoffs),
             _room(
@@ -148,6 +149,7 @@ def door(daemon: Daemon) -> SupervisorSpec:
                 prices=config.prices,
                 budget=config.budget,
                 tiers=config.routing.tiers,
+                brief_tokens=config.memory.brief_tokens,
             ),
             _absent("mcp", "checks and warms MCP servers"),
         ),

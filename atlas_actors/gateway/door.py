@@ -26,6 +26,7 @@ class Door:
     tiers: Sequence[str]
     prices: PriceTable
     answer_s: float
+    brief_tokens: int
     ask: Callable[[str, Any, float], Awaitable[Any]]
     _readers: anyio.CapacityLimiter = attrs.field(
         init=False, factory=lambda: anyio.CapacityLimiter(READERS_MAX)

@@ -184,7 +184,7 @@ class Memory(StoreActor):
             for hit in hits
         )
         level: Level = "l1" if cached else "l3" if any(hit.level == "l3" for hit in hits) else "l2"
-        return Recalled(items=items, level=level, generation=generation)
+        return Recalled(items=items, level=level, generation=generation, asked_for=wanted.asked_for)
 
     def _find(self, wanted: Recall, now_ms: int) -> list[Hit]:
         as_of_ms = now_ms if wanted.at_ms is None else wanted.at_ms

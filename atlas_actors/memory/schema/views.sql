@@ -1,6 +1,6 @@
 -- What others may read.
 create view inspect_memories as
-select number, id, nullif(project, '') as project, nullif(session, '') as session, kind,
+select number, id, project as scope, nullif(project, '') as project, nullif(session, '') as session, kind,
        nullif(speaker, '') as speaker, origin, trust, text, nullif(rationale, '') as rationale,
        alternatives, tags, nullif(source, '') as source, lineage, supersedes, state,
        kind in ('rule', 'preference') and state = 'kept' and trust = 3 as pinned,
