@@ -21,7 +21,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import attrs
 from loguru import logger
 
 from atlas_actors.errors import UsageError
@@ -36,10 +35,10 @@ _PRIVATE: Final = pattern(r"(?i)<(/?)private(?:[\s/][^<>]{0,200})?>")
 # What may be inside a secret without being a part of it: characters that nobody sees, colours,
 # and the escapes of JSON, of which the second group is the character that is meant.
 _NOISE: Final = pattern(
-    r"\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xc2\xad|\xd8\x9c"
+    r"(?:\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xc2\xad|\xd8\x9c"
     r"|\xe1\xa0\x8e|\xcd\x8f|\xef\xb8[\x80-\x8f]|\xf3\xa0[\x80\x81][\x80-\xbf]"
     r"|\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
-    r"|\\{1,8}u(?:200[b-fB-F]|202[a-eA-E]|206[0-9a-fA-F]|feff|FEFF|00ad|00AD|00[01][0-9a-fA-F])"
+    r"|\\{1,8}u(?:200[b-fB-F]|202[a-eA-E]|206[0-9a-fA-F]|feff|FEFF|00ad|00AD|00[01][0-9a-fA-F]))+"
     r"|\\{1,8}u00([2-7][0-9a-fA-F])|\\{1,8}(/)"
 )
 

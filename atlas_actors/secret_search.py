@@ -1,13 +1,22 @@
 """Pure: finds the secrets in a text, by their own form or by where they stand; linear in time."""
 
 import tomllib
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
-from atlas_actors.secret_values import MARK, Position, Writing, is_secret, pattern
+from atlas_actors.secret_values import (
+    MARK,
+    Position,
+    Writing,
+    entropy,
+    has_digit,
+    is_secret,
+    pattern,
+)
 
 _TOKENS_FILE: Final = Path(__file__).with_name("secret_tokens.toml")
 # What may stand before a token: no letter or digit, an escape, a colour, a percent code.
@@ -54,7 +63,8 @@ _BLANKED: Final = pattern(r".{0,24}?[-_./]?[xX*._#-]{8,}=*")
 
 _QUOTE: Final = r"""\\{0,8}["'`]"""
 _PASSWORD: Final = (
-    r"passwords?|passwd|passphrase|pass_?code|(?:^|[^A-Za-z])pwd|[_-]pass|[_-]pw|_auth|userpass"
+    r"passwords?|passwd|passphrase|pass_?code|passwort|kennwort|mot[ _]de[ _]passe"
+    r"|contrase(?:\xc3\xb1|n)a|(?:^|[^A-Za-z])(?:pass|pwd?)|_auth|userpass"
 )
 _KEY: Final = (
     r"(?:api|access|private|auth|encryption|signing|master|account|shared[_-]?access|subscription"
@@ -67,17 +77,19 @@ _SUFFIX: Final = (
     r"|key[_-]base|[0-9]{1,3}))?"
 )
 _NAME: Final = rf"(?:({_PASSWORD})|({_KEY}|{_TOKENISH})){_SUFFIX}"
-_VALUE: Final = pattern(
-    r"""(?:[rbfuRBFU]{0,2}(?:"((?:[^"\\\r\n]|\\.)*)"|'((?:[^'\\\r\n]|\\.)*)'"""
-    r"""|`([^`\r\n]*)`)"""
-    r"""|\\{1,8}["']([^"'\\\r\n]*)\\{1,8}["']"""
-    r"""|["'`]([^\r\n"'`]*)$"""
-    r"""|["'`]{0,3}((?:[^\s"'`;\\]|\\[^nrt"'\\\s])+))"""
-)
+# The inside of a value, by the quote before it; none of these captures, which would be slow.
+_QUOTED: Final = {
+    b'"': pattern(r"""(?:[^"\\\r\n]|\\[^\r\n])*"""),
+    b"'": pattern(r"""(?:[^'\\\r\n]|\\[^\r\n])*"""),
+    b"`": pattern(r"""[^`\r\n]*"""),
+}
+_ESCAPED: Final = pattern(r"""[^"'\\\r\n]*""")
+_BARE: Final = pattern(r"""(?:[^\s"'`;\\]|\\[^nrt"'\\\s])*""")
+_OPENING: Final = pattern(rf"(?:[rbfuRBFU]{{0,2}}{_QUOTE}{{1,3}})?")
 _ANNOTATED: Final = r"(?::[ \t]*(?:&(?:'static )?)?[A-Za-z][A-Za-z\[\] |.]{1,24}=)"
 _ASSIGNMENT: Final = pattern(
     rf"(?i){_NAME}((?:{_QUOTE})?\]?[ \t]{{0,16}}"
-    rf"(?:{_ANNOTATED}|:=|=>|={{1,3}}|:)[ \t]{{0,16}})"
+    rf"(?:{_ANNOTATED}|:=|[=-]>|={{1,3}}|:(?:[ \t]*\r?\n[ \t]{{1,16}})?)[ \t]{{0,16}})"
 )
 # --password VALUE, and a value on its own line below its name, as Kubernetes writes them
 _FLAG: Final = pattern(rf"(?i)(?:^|[\s'\"])--?[a-z0-9-]{{0,24}}?{_NAME}([ \t]+)")
@@ -88,7 +100,7 @@ _PAIR: Final = pattern(
 _PROSE: Final = pattern(
     r"(?i)(password|passphrase|passcode|passwd|token|api[ _-]?key|access[ _-]?key"
     r"|secret(?:[ _-](?:access[ _-])?key)?|credentials?)"
-    r"(?: [a-z]+(?: [a-z]+)?)?(?: is| was|'s| are| to| it is|:)(?: now| still| set to)?:?[ \t]+"
+    r"(?: [a-z]+){0,4}(?: is| was|'s| are| to|:)(?: now| still| set to)?:?[ \t]+"
     r"""(["'`*(]{0,3})([^\s"'`]{6,})"""
 )
 # Where a value stands after something else than a name. (kind, pattern with one group)
@@ -112,9 +124,14 @@ _PLACES: Final = tuple(
             r"(?i)(?:sessionid|session_id|jsessionid|phpsessid|connect\.sid|_session|sid)="
             r"([A-Za-z0-9%._+/=-]{16,})",
         ),
-        ("password", r"""[A-Za-z][A-Za-z0-9+.-]{1,20}:\\?/\\?/[^\s/:@"'<>]{0,100}:([^\s/@"'<>]{2,200})@"""),
+        (
+            "password",
+            r"""[A-Za-z][A-Za-z0-9+.-]{1,20}:\\?/\\?/[^\s/:@"'<>]{0,100}:([^\s/@"'<>]{2,200})@""",
+        ),
         ("token", r"""https?:\\?/\\?/([A-Za-z0-9_-]{20,200})@[A-Za-z0-9]"""),
         ("password", r"(?i)login[ \t\r\n]+\S{1,100}[ \t\r\n]+password[ \t\r\n]+(\S{3,})"),
+        ("spaced", r"""(?i)(?:password|passwd|passphrase)[ \t]+["'`]?([^\s"'`:=]{6,64})"""),
+        ("spaced-token", rf"(?i)(?:{_KEY}|token|secret)[ \t]+([A-Za-z0-9+/=_.-]{{16,200}})"),
         ("password", r"""(?i)(?:identified by|password)[ \t]+'([^'\r\n]{3,})'"""),
         (
             "password",
@@ -123,7 +140,10 @@ _PLACES: Final = tuple(
         ),
         ("password", r"""(?i)(?:[ \t]-u|--user)[ =]?["']?[A-Za-z0-9_.@-]+:([^\s"'@/]{4,})"""),
         ("password", r"""(?i)<[a-z:]*(?:password|passwd|secret|token|apikey)>([^<\s]{4,})</"""),
-        ("password", r"""(?i)ConvertTo-SecureString[ \t]+(?:-String[ \t]+)?["']([^"'\r\n]{4,})["']"""),
+        (
+            "password",
+            r"""(?i)ConvertTo-SecureString[ \t]+(?:-String[ \t]+)?["']([^"'\r\n]{4,})["']""",
+        ),
         ("docker", r"""\\{0,4}"auth\\{0,4}"[ \t]*:[ \t]*\\{0,4}"([A-Za-z0-9+/=]{12,})\\{0,4}\""""),
         ("aws", r"""(?:AKIA|ASIA)[0-9A-Z]{16}[\s,;:|"'=\\n/]{1,40}([A-Za-z0-9/+]{40})"""),
     )
@@ -134,11 +154,14 @@ _END: Final = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----"
 _PEM: Final = pattern(f"({_BEGIN})|({_END})|(PuTTY-User-Key-File-[0-9])")
 _PEM_GAP: Final = r"""(?:[\s>+|#*"',;:\\-]|\\[nrt]|[0-9]{1,5}(?:\xe2\x86\x92|[:|\t]))*"""
 _PEM_REST: Final = pattern(
+    r"(?:(?:\r?\n|\\r?\\?n)[ \t>+|]{0,8}[A-Za-z0-9+/]{4,}={0,2}(?:[\r\n\\\"']|$))?"
     rf"(?:{_PEM_GAP}(?:(?:Proc-Type|DEK-Info|Comment|Encryption|Public-Lines|Private-Lines"
     rf"|Private-MAC|Key-Derivation|Argon2-[A-Za-z]+)[^\n\\]*|[A-Za-z0-9+/]{{20,}}={{0,2}}))*"
     rf"(?:{_PEM_GAP}[A-Za-z0-9+/]+={{1,2}})?"
 )
-_PEM_BEFORE: Final = pattern(rf"((?:[A-Za-z0-9+/]{{40,}}={{0,2}}{_PEM_GAP})+[A-Za-z0-9+/=]*{_PEM_GAP}){_END}")
+_PEM_BEFORE: Final = pattern(
+    rf"(?:[A-Za-z0-9+/]{{40,}}={{0,2}}{_PEM_GAP})+[A-Za-z0-9+/=]*{_PEM_GAP}{_END}"
+)
 _GATE: Final = pattern(
     r"(?i)pass|pwd|_pw|_auth|secret|token|key|credential|authori|bearer|cookie|sess|sid=|connection"
     r"|signature|private|login|identified|mysql|mongo|redis|://|:\\?/\\?/|[ \t]-u|--user|\"auth"
@@ -157,7 +180,7 @@ def search(data: bytes) -> list[Found]:
     if not found:
         return []
     marks = [match.span() for match in MARK.finditer(data)] if b"[secret:" in data else []
-    return joined(one for one in found if not _inside(one, marks))
+    return joined(found if not marks else [one for one in found if not _inside(one, marks)])
 
 
 def joined(found: "Iterator[Found] | list[Found]") -> list[Found]:
@@ -187,7 +210,8 @@ def position_of(name: bytes) -> Position | None:
 
 
 def _inside(one: Found, marks: list[tuple[int, int]]) -> bool:
-    return any(start <= one.start and one.end <= end for start, end in marks)
+    at = bisect_right(marks, (one.start, one.end)) - 1
+    return any(start <= one.start and one.end <= end for start, end in marks[max(0, at) : at + 2])
 
 
 def _tokens(data: bytes) -> Iterator[Found]:
@@ -208,7 +232,8 @@ def _private_keys(data: bytes) -> Iterator[Found]:
             yield Found(match.start(), after.end(), "private-key")
         elif begins or putty:
             rest = _PEM_REST.match(data, match.end())
-            yield Found(match.start(), rest.end() if rest else match.end(), "private-key")
+            end = match.end() + len(data[match.end() : rest.end()].rstrip(b"\r\n\\\"'"))
+            yield Found(match.start(), end, "private-key")
         elif ends and (number == 0 or marks[number - 1].start(1) < 0):
             from_byte = marks[number - 1].end() if number else 0
             before = _PEM_BEFORE.search(data, from_byte, match.end())
@@ -221,26 +246,49 @@ def _assigned(data: bytes) -> Iterator[Found]:
         at = 0
         while (name := finder.search(data, at)) is not None:
             at = name.end()  # what is no secret may itself be an assignment
-            # bounded: a text that is nothing but names would be read again for each of them
-            value = _VALUE.match(data, at, at + _VALUE_BYTES)
-            found = _judged(data, name, value, flag=finder is _FLAG) if value else None
+            found = _judged(data, name, flag=finder is _FLAG)
             if found is not None:
-                if found.end == at + _VALUE_BYTES:
-                    found = attrs.evolve(found, end=_LONG.match(data, found.end).end())
                 yield found
                 at = found.end
 
 
-def _judged(data: bytes, name: Any, value: Any, *, flag: bool) -> Found | None:
+def _judged(data: bytes, name: Any, *, flag: bool) -> Found | None:
+    """What stands after a name, if it is a secret. `name` has the groups password, token, sep."""
     position: Position = "password" if name.start(1) >= 0 else "token"
+    before_sep = data[name.start() : name.start(3)].lstrip(b" _-")
+    if before_sep.endswith(b"PASS") and b":" in data[name.start(3) : name.end()]:
+        return None  # as tests say it
+    start, end, quoted = _value_at(data, name.end())
+    whole = end - start < _VALUE_BYTES
     writing: Writing = "quoted"
-    start, end = next((s for s in map(value.span, range(1, 6)) if s[0] >= 0), (-1, -1))
-    if start < 0:
-        start, end = _trimmed(data, value.span(6), name.start())
-        writing = "bare" if flag else _writing(data, name)
-    if is_secret(position, writing, data[start:end]):
-        return Found(start, end, position)
-    return None
+    if not quoted:
+        start, end = _trimmed(data, (start, end), name.start())
+        writing = "bare" if flag else _writing(data, name, end)
+    if not is_secret(position, writing, data[start:end]):
+        return None
+    return Found(start, end if whole else _LONG.match(data, end).end(), position)
+
+
+def _value_at(data: bytes, at: int) -> tuple[int, int, bool]:
+    """(start, end, whether it is in quotes); bounded: a text that is nothing but names would be
+    read again for each of them."""
+    begin = _OPENING.match(data, at, at + 40).end()
+    opening, most = data[at:begin].lstrip(b"rbfuRBFU"), begin + _VALUE_BYTES
+    quote = opening[-1:]
+    if quote and opening.startswith(b"\\"):
+        end = _ESCAPED.match(data, begin, most).end()
+        if data[end : end + 1] == b"\\" and end > begin:
+            return begin, end, True
+    elif len(opening) == 3:
+        end = data.find(opening, begin, most)
+        if end > begin:
+            return begin, end, True
+    elif quote:
+        begin -= len(opening) - 1  # of two quotes, the second ends an empty text
+        end = _QUOTED[quote].match(data, begin, most).end()
+        if data[end : end + 1] in (quote, b""):
+            return begin, end, True
+    return begin, _BARE.match(data, begin, most).end(), False
 
 
 def _trimmed(data: bytes, span: tuple[int, int], name_at: int) -> tuple[int, int]:
@@ -256,24 +304,33 @@ def _trimmed(data: bytes, span: tuple[int, int], name_at: int) -> tuple[int, int
     return start, end
 
 
-def _writing(data: bytes, match: Any) -> Writing:
-    """NAME=value with nothing around the sign, the name in capitals or exported or a whole line."""
-    if data[match.start(3) : match.end(3)] != b"=":
-        return "bare"
+def _writing(data: bytes, match: Any, end: int) -> Writing:
+    """NAME=value with nothing around the sign, or a line of YAML; else it may be code or prose."""
+    sep = data[match.start(3) : match.end(3)]
     begin = match.start()
     low = max(0, begin - _LOOK_BACK)
-    while begin > low and (data[begin - 1 : begin].isalnum() or data[begin - 1] in b"_."):
+    while begin > low and (data[begin - 1 : begin].isalnum() or data[begin - 1] in b"_.-"):
         begin -= 1
-    name = data[begin : match.start(3)].lstrip(b"\n\r\t ;")
-    return "environment" if name.isupper() else "bare"
+    if sep == b"=":
+        name = data[begin : match.start(3)].lstrip(b"\n\r\t ;")
+        return "environment" if name.isupper() else "bare"
+    if sep in (b": ", b":  "):
+        line = data[max(0, begin - _LOOK_BACK) : begin].rpartition(b"\n")[2]
+        if not line.strip(b" \t-") and data[end : end + 1] in (b"", b"\n", b"\r"):
+            return "line"
+    return "bare"
 
 
 def _placed(data: bytes) -> Iterator[Found]:
     for kind, finder in _PLACES:
         for match in finder.finditer(data):
             start, end = match.span(1)
+            if kind.startswith("spaced"):
+                start, end = _trimmed(data, (start, end), match.start())
             if _is_placed(kind, data[start:end]):
-                yield Found(start, end, kind)
+                yield Found(
+                    start, end, {"spaced": "password", "spaced-token": "token"}.get(kind, kind)
+                )
     for match in _PROSE.finditer(data):
         start, end = _trimmed(data, match.span(3), match.start())
         value = data[start:end].rstrip(b"*!?")
@@ -283,12 +340,19 @@ def _placed(data: bytes) -> Iterator[Found]:
 
 
 def _is_placed(kind: str, value: bytes) -> bool:
-    if kind in ("password", "docker"):
-        return is_secret("password", "quoted", value + b"/" * (len(value) < 4)) or (
-            is_secret("password", "environment", value)
-        )
-    if kind == "cookie":
-        return any(48 <= byte <= 57 for byte in value) and is_secret("token", "bare", value.replace(b"=", b"-").replace(b";", b"-").replace(b" ", b"-"))
-    if kind == "authorization":
-        return is_secret("token", "environment", value)
+    match kind:
+        case "password" | "docker":
+            return is_secret("password", "environment", value.ljust(4, b"_"))
+        case "spaced":
+            return has_digit(value) and is_secret("password", "bare", value)
+        case "spaced-token":
+            return is_secret("token", "bare", value) and entropy(value) >= 3
+        case "cookie":
+            return has_digit(value) and is_secret("token", "quoted", value.translate(_JOINED))
+        case "authorization":
+            return is_secret("token", "environment", value)
     return is_secret("token", "quoted", value)
+
+
+# A row of cookies as one value.
+_JOINED: Final = bytes.maketrans(b"=; ", b"---")

@@ -8,8 +8,9 @@ import re2
 
 # What the name says: a password may be any word, a token or a key is made by a machine.
 Position = Literal["password", "token"]
-# How it is written: in quotes; NAME=value of an environment; anything else.
-Writing = Literal["quoted", "environment", "bare"]
+# How it is written: in quotes; NAME=value of an environment; name: value as a whole line, which
+# may be YAML or a declaration; anything else.
+Writing = Literal["quoted", "environment", "line", "bare"]
 
 _LATIN: Final = re2.Options()
 _LATIN.encoding = re2.Options.Encoding.LATIN1
@@ -22,6 +23,8 @@ def pattern(text: str) -> Any:
     return re2.compile(text.encode("ascii"), _LATIN)
 
 
+# Of a value; what is longer is judged by its beginning, so that rows of names cost little.
+_LOOKED_AT: Final = 200
 MARK: Final = pattern(r"\[secret:[a-z0-9-]{1,40}:[0-9a-f]{8}\]")
 
 _WORDS: Final = (
@@ -47,7 +50,9 @@ _REFERENCE: Final = pattern(
     r"|(?:os\.|process\.env|import\.meta|env[.(\[]|getenv|system\.getenv|config[.(\[]|secrets?[.(\[{]"
     r"|vault:|op://|ref\+|aws:|arn:|file:|keyring|vars?[.\[]|data\.|local\.|module\.|params?[.\[(])"
 )
-_ADDRESS: Final = pattern(r"(?:~?\.{0,2}/|[A-Za-z]:\\|https?://|[a-z]+://)")
+_ADDRESS: Final = pattern(r"~?\.{0,2}/|[A-Za-z]:\\|[a-z]+://")
+_RANDOM_PART: Final = pattern(r"[A-Za-z0-9+=]{12,}")
+_FORMAT: Final = pattern(r"%[sdr]|%?\{[^{}]*\}|[:/@ ._-]")
 # identifiers, members, calls: code, as long as there is no digit in it
 _EXPRESSION: Final = pattern(
     r"[A-Za-z_$][\w$]*(?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*)*(?:[\[({<].*|[|?:!+*/=]+.*)?"
@@ -64,14 +69,15 @@ _TELLING: Final = pattern(
 def is_secret(position: Position, writing: Writing, value: bytes) -> bool:
     """Whether this value is a secret; `value` without its quotes. Errs to yes for passwords that
     are written as such, to no where it may be code or prose."""
-    value = MARK.sub(b"", value)
-    if len(value) < (4 if position == "password" else 8) or len(value) > 20_000:
+    value = value[:_LOOKED_AT]
+    value = MARK.sub(b"", value) if b"[secret:" in value else value
+    if len(value) < (4 if position == "password" else 8):
         return False
-    if _PLACEHOLDER.fullmatch(value) or _ADDRESS.match(value):
+    if _PLACEHOLDER.fullmatch(value) or _is_address(value) or len(_FORMAT.sub(b"", value)) < 4:
         return False
-    if writing != "quoted" and _REFERENCE.match(value):
-        return not _REFERENCE.match(value) or _is_mixed(value) and _SYMBOL_FIRST.match(value) is not None
-    if any(space in value for space in b" \t\n"):
+    if writing != "quoted" and _REFERENCE.match(value) and not _SYMBOL_FIRST.match(value):
+        return False
+    if b" " in value or b"\t" in value or b"\n" in value:
         return position == "password" and _is_phrase(value)
     return _is_password(writing, value) if position == "password" else _is_token(writing, value)
 
@@ -85,11 +91,13 @@ def _is_password(writing: Writing, value: bytes) -> bool:
         return not _NUMBER.fullmatch(value) or len(value) >= 6
     if writing == "quoted":
         return not _is_number(value) and (
-            _is_mixed(value) or len(value) >= 6 and not _looks_named(value)
+            _is_mixed(value) or (len(value) >= 6 and not _looks_named(value))
         )
-    if _is_number(value) or not _is_mixed(value):
+    if _is_number(value):
         return False
-    return not _is_code(value)
+    if writing == "line" and len(value) >= 8 and value.isalpha() and value.islower():
+        return True
+    return _is_mixed(value) and not _is_code(value)
 
 
 def _is_token(writing: Writing, value: bytes) -> bool:
@@ -99,9 +107,17 @@ def _is_token(writing: Writing, value: bytes) -> bool:
         if writing == "environment":
             return entropy(value) >= 2.5
         return len(value) >= 20 and b" " not in value and _is_random_letters(value)
-    if writing == "bare" and _is_code(value):
+    if writing in ("bare", "line") and _is_code(value):
         return False
-    return _has_digit(value) and entropy(value) >= 2.3
+    return has_digit(value) and entropy(value) >= 2.3
+
+
+def _is_address(value: bytes) -> bool:
+    """A path or a URL; base64 too may begin with a slash."""
+    if not _ADDRESS.match(value):
+        return False
+    parts = (part[0] for part in _RANDOM_PART.finditer(value))
+    return not any(has_digit(part) and not part.islower() and entropy(part) > 3 for part in parts)
 
 
 def _is_phrase(value: bytes) -> bool:
@@ -113,28 +129,27 @@ def _is_number(value: bytes) -> bool:
     return _NUMBER.fullmatch(value) is not None
 
 
-def _has_digit(value: bytes) -> bool:
-    return any(48 <= byte <= 57 for byte in value)
+def has_digit(value: bytes) -> bool:
+    """Whether there is one in it."""
+    return value.translate(None, b"0123456789") != value
 
 
 def _is_mixed(value: bytes) -> bool:
     """Of more than letters alone."""
-    letters = any(65 <= (byte & 0xDF) <= 90 for byte in value)
-    return (letters or len(value) >= 8) and (
-        _has_digit(value) or any(byte in b"!@#$%^&*+~" for byte in value)
-    )
+    letters = value.lower() != value.upper()
+    return (letters or len(value) >= 8) and value.translate(None, b"0123456789!@#$%^&*+~") != value
 
 
 def _is_code(value: bytes) -> bool:
     """An expression of a program: names alone, or a call, an index, an operator after names."""
     if not _EXPRESSION.fullmatch(value):
         return False
-    return any(byte in b"([{<" for byte in value) or b"." in value or not _has_digit(value)
+    return value.translate(None, b"([{<.") != value or not has_digit(value)
 
 
 def _looks_named(value: bytes) -> bool:
     """A name of something: a header, a path of a setting, a format."""
-    return any(byte in b"{}%<>/\\:|()[]=" for byte in value) or (
+    return value.translate(None, b"{}%<>/\\:|()[]=") != value or (
         value[:1].isupper() and value[1:].isalpha() and value[1:].islower()
     )
 

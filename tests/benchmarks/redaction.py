@@ -116,7 +116,9 @@ def _report(
 ) -> bool:
     false = [line for line in lines if alarmed(line)]
     rate = 1000 * len(false) / len(lines)
-    print(f"{name}: {rate:.3f} false alarms in 1,000 lines ({len(false)} of {len(lines)}); goal {most:g}")
+    print(
+        f"{name}: {rate:.3f} false alarms in 1,000 lines ({len(false)} of {len(lines)}); goal {most:g}"
+    )
     for line in false[:show]:
         print(f"  {Redactor(b'0' * 32).text(line.strip())[:150]}   FROM   {line.strip()[:150]}")
     return rate <= most
@@ -156,17 +158,21 @@ def _code(folder: Path) -> list[str]:
 def _compare(planted: Iterable[str], prose: list[str]) -> None:
     """detect-secrets over the same lines, as it looks at one line."""
     try:
-        from detect_secrets.core.scan import scan_line  # noqa: PLC0415
-        from detect_secrets.settings import default_settings  # noqa: PLC0415
+        from detect_secrets.core.scan import scan_line
+        from detect_secrets.settings import default_settings
     except ImportError:
         print("detect-secrets: not installed, not compared")
         return
     planted = list(planted)
     with default_settings():
         began = time.perf_counter()
-        caught = sum(any(True for part in line.split("\n") for _ in scan_line(part)) for line in planted)
+        caught = sum(
+            any(True for part in line.split("\n") for _ in scan_line(part)) for line in planted
+        )
         took = (time.perf_counter() - began) * 1000 / (sum(map(len, planted)) / 1024)
         some = prose[:2_000]
         false = sum(any(True for _ in scan_line(line)) for line in some)
-    print(f"detect-secrets: {100 * caught / len(planted):.1f} % caught, {took:.2f} ms/KB, "
-          + (f"{1000 * false / len(some):.0f} false in 1,000 lines of prose" if some else "no prose"))
+    print(
+        f"detect-secrets: {100 * caught / len(planted):.1f} % caught, {took:.2f} ms/KB, "
+        + (f"{1000 * false / len(some):.0f} false in 1,000 lines of prose" if some else "no prose")
+    )

@@ -29,16 +29,16 @@ def _segment(value: object) -> str:
 
 def _jwt(r: random.Random) -> str:
     claims = {"sub": _of(r, LOWER, 8), "iat": r.randrange(10**9)}
-    return ".".join((_segment({"alg": "HS256", "typ": "JWT"}), _segment(claims), _of(r, URL_SAFE, 43)))
+    return ".".join(
+        (_segment({"alg": "HS256", "typ": "JWT"}), _segment(claims), _of(r, URL_SAFE, 43))
+    )
 
 
 def _pem(r: random.Random, label: str) -> str:
     text = _base64(r, 600)
     lines = [text[at : at + 64] for at in range(0, len(text), 64)]
     dashes = "-" * 5
-    return "\n".join(
-        (f"{dashes}BEGIN {label}{dashes}", *lines, f"{dashes}END {label}{dashes}")
-    )
+    return "\n".join((f"{dashes}BEGIN {label}{dashes}", *lines, f"{dashes}END {label}{dashes}"))
 
 
 Make = Callable[[random.Random], str]
@@ -51,8 +51,10 @@ TOKENS: dict[str, Make] = {
     "github-fine": lambda r: "github" + "_pat_" + _of(r, MIXED, 22) + "_" + _of(r, MIXED, 59),
     "gitlab": lambda r: "gl" + "pat-" + _of(r, URL_SAFE, 20),
     "slack-bot": lambda r: "xo" + f"xb-{r.randrange(10**11, 10**12)}-{_of(r, MIXED, 24)}",
-    "slack-webhook": lambda r: "https://hooks.sl" + "ack.com/services/T" + "/".join(
-        (_of(r, UPPER, 8), "B" + _of(r, UPPER, 8), _of(r, MIXED, 24))
+    "slack-webhook": lambda r: (
+        "https://hooks.sl"
+        + "ack.com/services/T"
+        + "/".join((_of(r, UPPER, 8), "B" + _of(r, UPPER, 8), _of(r, MIXED, 24)))
     ),
     "stripe-live": lambda r: "sk" + "_live_" + _of(r, MIXED, 24),
     "stripe-restricted": lambda r: "rk" + "_live_" + _of(r, MIXED, 24),
@@ -70,10 +72,14 @@ TOKENS: dict[str, Make] = {
     "digitalocean": lambda r: "do" + "p_v1_" + "".join(r.choices(HEX, k=64)),
     "jwt": _jwt,
     "azure-client": lambda r: _of(r, MIXED, 3) + "8" + "Q~" + _of(r, MIXED, 33),
-    "azure-sas": lambda r: "https://a.blob.core.windows.net/c?sv=2024-11-04&sp=r&s"
-    + f"ig={_of(r, MIXED, 42)}%3D",
-    "discord-webhook": lambda r: "https://disc" + f"ord.com/api/webhooks/{r.randrange(10**17, 10**18)}/"
-    + _of(r, URL_SAFE, 68),
+    "azure-sas": lambda r: (
+        "https://a.blob.core.windows.net/c?sv=2024-11-04&sp=r&s" + f"ig={_of(r, MIXED, 42)}%3D"
+    ),
+    "discord-webhook": lambda r: (
+        "https://disc"
+        + f"ord.com/api/webhooks/{r.randrange(10**17, 10**18)}/"
+        + _of(r, URL_SAFE, 68)
+    ),
     "telegram": lambda r: f"{r.randrange(10**9, 10**10)}:A" + "A" + _of(r, URL_SAFE, 33),
     "databricks": lambda r: "da" + "pi" + "".join(r.choices(HEX, k=32)),
     "grafana": lambda r: "gl" + "sa_" + _of(r, MIXED, 32) + "_1a2b3c4d",
@@ -93,7 +99,11 @@ def password(r: random.Random) -> str:
         (
             lambda: _of(r, MIXED, 16),
             lambda: r.choice(("hunter", "dragon", "Sommer", "kitten")) + str(r.randrange(10, 9999)),
-            lambda: "".join(r.choices(string.ascii_letters, k=6)) + r.choice(_SIGNS) + str(r.randrange(10, 99)),
+            lambda: (
+                "".join(r.choices(string.ascii_letters, k=6))
+                + r.choice(_SIGNS)
+                + str(r.randrange(10, 99))
+            ),
             lambda: "-".join(r.choices(("correct", "horse", "battery", "staple"), k=3)) + "-42",
         )
     )()
@@ -123,7 +133,7 @@ PLACES: tuple[tuple[str, str], ...] = (
     ("password", '{{\\"user\\": \\"bob\\", \\"password\\": \\"{}\\"}}'),
     ("password", "password = '{}'"),
     ("password", "conn = connect(user='bob', password='{}', host='db')"),
-    ("password", "adminPassword := \"{}\""),
+    ("password", 'adminPassword := "{}"'),
     ("password", "postgres://bob:{}@db.internal:5432/app"),
     ("password", "DATABASE_URL=mysql://root:{}@127.0.0.1/app"),
     ("password", "redis://:{}@cache:6379/0"),
@@ -199,7 +209,9 @@ def placed_lines(r: random.Random, each: int) -> list[tuple[str, str, str]]:
         for _ in range(each):
             secret = _VALUE_KINDS[kind](r)
             if "://" in place:
-                secret = secret.replace("@", "a").replace("#", "b").replace("%", "c").replace("/", "d")
+                secret = (
+                    secret.replace("@", "a").replace("#", "b").replace("%", "c").replace("/", "d")
+                )
             if "{}" in place and "'" not in place and '"' not in place:
                 secret = secret.replace("&", "e")
             found.append((place, secret, place.format(secret)))
