@@ -25,6 +25,7 @@ from atlas_actors.settings import (
     GroupSettings,
     HandoffSettings,
     IntentSettings,
+    PrivacySettings,
     ProposalSettings,
     ProviderSettings,
     RetentionSettings,
@@ -71,6 +72,11 @@ class Home:
         return self.root / "log"
 
     @property
+    def redaction_key(self) -> Path:
+        """What the marks of secrets are keyed with."""
+        return self.root / "redaction.key"
+
+    @property
     def files(self) -> Path:
         """Long texts of tasks, by the hash of their content."""
         return self.root / "files"
@@ -100,6 +106,7 @@ class Config:
 
     home: Home
     daemon: DaemonSettings
+    privacy: PrivacySettings
     socket: SocketSettings
     tasks: TaskSettings
     handoffs: HandoffSettings

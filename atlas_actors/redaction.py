@@ -70,6 +70,10 @@ class Redactor:
         a name like `password` is judged by it. Raises UsageError when nested too deeply."""
         return self._value(value, "", DEPTH_MAX)
 
+    def field(self, name: str, value: Any) -> Any:
+        """As `value`, of a member that stands under this name."""
+        return self._value(value, name, DEPTH_MAX)
+
     def found(self, text: str) -> list[str]:
         """The kinds of what would be redacted, in order; whether or not it is switched on."""
         data = text.encode("utf-8", "surrogatepass")

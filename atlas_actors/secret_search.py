@@ -62,7 +62,7 @@ _TOKEN, _TOKEN_KINDS = _load_tokens()
 _BLANKED: Final = pattern(r".{0,24}?[-_./]?[xX*._#-]{8,}=*")
 
 _QUOTE: Final = r"""\\{0,8}["'`]"""
-_PASSWORD: Final = (
+_WORD: Final = (
     r"passwords?|passwd|passphrase|pass_?code|passwort|kennwort|mot[ _]de[ _]passe"
     r"|contrase(?:\xc3\xb1|n)a|(?:^|[^A-Za-z])(?:pass|pwd?)|_auth|userpass"
 )
@@ -76,7 +76,7 @@ _SUFFIX: Final = (
     r"(?:[_-]?(?:key|value|base|text|plain|string|str|prod|production|dev|test|staging|live"
     r"|key[_-]base|[0-9]{1,3}))?"
 )
-_NAME: Final = rf"(?:({_PASSWORD})|({_KEY}|{_TOKENISH})){_SUFFIX}"
+_NAME: Final = rf"(?:({_WORD})|({_KEY}|{_TOKENISH})){_SUFFIX}"
 # The inside of a value, by the quote before it; none of these captures, which would be slow.
 _QUOTED: Final = {
     b'"': pattern(r"""(?:[^"\\\r\n]|\\[^\r\n])*"""),
@@ -94,8 +94,8 @@ _ASSIGNMENT: Final = pattern(
 # --password VALUE, and a value on its own line below its name, as Kubernetes writes them
 _FLAG: Final = pattern(rf"(?i)(?:^|[\s'\"])--?[a-z0-9-]{{0,24}}?{_NAME}([ \t]+)")
 _PAIR: Final = pattern(
-    rf"(?i)name(?:{_QUOTE})?[ \t]*[:=][ \t]*(?:{_QUOTE})?[A-Za-z0-9_.-]{{0,40}}?{_NAME}(?:{_QUOTE})?"
-    rf"([,\s]{{0,40}}(?:{_QUOTE})?value(?:{_QUOTE})?[ \t]*[:=][ \t]*)"
+    rf"(?i)name(?:{_QUOTE})?[ \t]*[:=][ \t]*(?:{_QUOTE})?[A-Za-z0-9_.-]{{0,40}}?{_NAME}"
+    rf"(?:{_QUOTE})?([,\s]{{0,40}}(?:{_QUOTE})?value(?:{_QUOTE})?[ \t]*[:=][ \t]*)"
 )
 _PROSE: Final = pattern(
     r"(?i)(password|passphrase|passcode|passwd|token|api[ _-]?key|access[ _-]?key"

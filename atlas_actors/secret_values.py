@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import re2
@@ -158,7 +159,7 @@ def _is_random_letters(value: bytes) -> bool:
     """Letters alone, changing between small and capital as no name does."""
     changes = sum(
         1
-        for first, second in zip(value, value[1:], strict=False)
+        for first, second in pairwise(value)
         if chr(first).isalpha() and chr(second).isalpha() and (first ^ second) & 0x20
     )
     return changes >= len(value) / 4 and entropy(value) >= 3.5
