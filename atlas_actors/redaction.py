@@ -8,7 +8,7 @@ Three doors call it, each once, before a text is stored, indexed, embedded or lo
 - the cycle, for what its detectors have read (cycle/detectors.py).
 
 The log and the files of failures go through it too (supervisors/logs.py). Whoever stores a text
-that came another way has to call it. A secret becomes [secret:KIND:hmac8], keyed with a key of this
+that came another way has to call it. A secret becomes a mark with its kind, keyed with a key of this
 home: the same secret has the same mark, and the mark does not tell it. <private>…</private> goes
 whatever it holds.
 """
@@ -25,7 +25,7 @@ from loguru import logger
 
 from atlas_actors.errors import UsageError
 from atlas_actors.secret_search import Found, joined, position_of, search
-from atlas_actors.secret_values import MARK, is_secret, pattern
+from atlas_actors.secret_values import is_secret, pattern
 
 KEY_BYTES: Final = 32
 DEPTH_MAX: Final = 200
@@ -224,24 +224,32 @@ def _without_hidden_private(data: bytes) -> bytes:
 
 
 def load_key(path: Path) -> bytes:
-    """The key of this home, made when it is missing; one that is no key is replaced, and marks
-    made with it are not made again. Raises OSError when the home takes no file."""
+    """The key of this home, made when it is missing; one that is no key is replaced: marks made
+    with it are not made again. Where none can be kept, one for this run; both with a warning."""
     key = _read_key(path)
     if key is not None:
         return key
     new = secrets.token_bytes(KEY_BYTES)
+    try:
+        return _keep_key(path, new)
+    except OSError as error:
+        logger.warning("redaction.key_not_kept", file=str(path), error=str(error.strerror))
+        return new
+
+
+def _keep_key(path: Path, new: bytes) -> bytes:
     part = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(new)
         file.flush()
         os.fsync(file.fileno())
-    if path.exists():
+    if path.exists() or path.is_symlink():
         logger.warning("redaction.key_replaced", file=str(path))
         part.replace(path)
         return new
     try:
-        os.link(part, path)  # whoever is first, of two that start at once
+        os.link(part, path)  # of two that start at once, the first
     except FileExistsError:
         return _read_key(path) or new
     finally:
@@ -262,8 +270,3 @@ def _read_key(path: Path) -> bytes | None:
             return None
         os.fchmod(descriptor, 0o600)
     return key if len(key) == KEY_BYTES else None
-
-
-def is_mark(text: str) -> bool:
-    """Whether a text is nothing but one mark of ours."""
-    return MARK.fullmatch(text.encode("utf-8", "surrogatepass")) is not None

@@ -354,8 +354,7 @@ class Executor(AsyncActor):
         self._flush()
 
     def _report(self) -> None:
-        note = (
-            self._redactor.text(self._note) if self._checked else "the model file is being checked"
+        note = self._note if self._checked else "the model file is being checked"
         )
         report = ExecutorReported(
             provider=self._settings.name,
@@ -365,7 +364,7 @@ class Executor(AsyncActor):
             model=self._backend.model,
             slots=self._settings.slots,
             in_flight=tuple(self._scopes),
-            note=note,
+            note=self._redactor.text(note),
         )
         self.tell(paths.ORCHESTRATOR, report)
         self.tell(paths.GATEWAY, report)
