@@ -8,9 +8,9 @@ Three doors call it, each once, before a text is stored, indexed, embedded or lo
 - the cycle, for what its detectors have read (cycle/detectors.py).
 
 The log and the files of failures go through it too (supervisors/logs.py). Whoever stores a text
-that came another way has to call it. A secret becomes a mark with its kind, keyed with a key of this
-home: the same secret has the same mark, and the mark does not tell it. <private>…</private> goes
-whatever it holds.
+that came another way has to call it. A secret becomes a mark with its kind and eight digits, keyed
+with a key of this home: the same secret has the same mark, and the mark does not tell it.
+<private>…</private> goes whatever it holds.
 """
 
 import hashlib

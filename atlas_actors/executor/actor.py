@@ -355,7 +355,6 @@ class Executor(AsyncActor):
 
     def _report(self) -> None:
         note = self._note if self._checked else "the model file is being checked"
-        )
         report = ExecutorReported(
             provider=self._settings.name,
             incarnation=self.place.incarnation,
