@@ -202,7 +202,7 @@ class Gateway(AsyncActor):
             case "task.discard":
                 return await self._settle(params["id"], workspaces.discard)
             case _:
-                return await answer_of_group(self._door, call, caller)
+                return await answer_of_group(self._door, attrs.evolve(call, params=params), caller)
 
     async def _follow(self, params: dict[str, Any], notify: Notify | None) -> Any:
         """Wait until a task has ended or the time is over, passing on what happens."""

@@ -5,12 +5,14 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, get_args
 
 import attrs
 
 from atlas_actors.memory.hits import Hit
 from atlas_actors.messages.memory import Level, Recall
+from atlas_actors.settings import MemorySettings
 from atlas_actors.store import Store
 
 HITS_MAX: Final = 1_000
@@ -21,6 +23,8 @@ _LEVELS: Final = get_args(Level)
 _SPACE: Final = re.compile(r"\s+")
 _END: Final = re.compile(r"(?<=\w)[?!.,;:…]+$")
 _FORMAT: Final = 1
+# What comes back with an answer, and how its reasons are worded: the hits are the same.
+_NOT_ASKED: Final = frozenset({"asked_for", "explain"})
 
 
 def normalised(recall: Recall) -> Recall:
@@ -53,11 +57,24 @@ def moment(store: Store) -> bytes:
 def key_of(moment: bytes, asked: Recall, step_ms: int, ranking: str) -> bytes:
     """The key of a normalised question.
 
-    `ranking` names what else the order depends on: the weights, the embedder, how many vectors
-    it has made.
+    `ranking` is what else the order depends on: see ranking_of.
     """
-    said = json.dumps([_FORMAT, attrs.astuple(asked), step_ms, ranking])
+    fields = {name: value for name, value in attrs.asdict(asked).items() if name not in _NOT_ASKED}
+    said = json.dumps([_FORMAT, fields, step_ms, ranking])
     return hashlib.sha256(moment + b"\0" + said.encode()).digest()
+
+
+def ranking_of(settings: MemorySettings) -> str:
+    """Of all that ranks: this room's code and weights, the embedder's name, and the settings.
+
+    A daemon of another version does not take the answers that this one has put on a server.
+    """
+    digest = hashlib.sha256(json.dumps([settings.embedder, settings.half_life_days]).encode())
+    folder = Path(__file__).parent
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in (".py", ".toml", ".sql"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def packed(hits: Sequence[Hit]) -> bytes:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import attrs
 
+from atlas_actors.memory.cache import Cache, open_cache
 from atlas_actors.memory.hits import Hit, Related
 from atlas_actors.memory.plain import PlainSearch
 from atlas_actors.messages.memory import NewEntity, NewMemory, NewRelation, Origin, Recall
@@ -53,25 +54,6 @@ class Graph(Protocol):
         """Memories that what the query names leads to."""
 
 
-class Cache(Protocol):
-    """L1: recalls that were answered before; none of these raises."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """What was put there, if it still is."""
-
-    def put(self, key: bytes, value: bytes) -> None:
-        """Keep it, for as long as there is room."""
-
-    def clear(self) -> bool | None:
-        """Forget all of this store; False: that has to wait for a server."""
-
-    def state(self) -> dict[str, object]:
-        """Kind, how it does, hits and misses."""
-
-    def trouble(self) -> tuple[str, str] | None:
-        """(what is wrong, what helps), or None."""
-
-
 @attrs.frozen(kw_only=True)
 class Levels:
     """What answers a recall."""
@@ -83,7 +65,7 @@ class Levels:
 
 def open_levels(store: Store, settings: MemorySettings, store_id: bytes) -> Levels:
     """The levels over one open store."""
-    return Levels(search=PlainSearch(store), graph=NoGraph(), cache=NoCache())
+    return Levels(search=PlainSearch(store), graph=NoGraph(), cache=open_cache(settings, store_id))
 
 
 class NoGraph:
@@ -111,26 +93,3 @@ class NoGraph:
     def related(self, query: str, project: str | None, at_ms: int) -> list[Related]:
         """Nothing."""
         return []
-
-
-class NoCache:
-    """Keeps nothing."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """Nothing."""
-        return None
-
-    def put(self, key: bytes, value: bytes) -> None:
-        """It is not kept."""
-
-    def clear(self) -> bool:
-        """There is nothing to clear."""
-        return True
-
-    def state(self) -> dict[str, object]:
-        """That there is none."""
-        return {"kind": "none", "state": "ready"}
-
-    def trouble(self) -> tuple[str, str] | None:
-        """None."""
-        return None

@@ -18,6 +18,7 @@ from atlas_actors.memory.cache_entries import (
     moment,
     normalised,
     packed,
+    ranking_of,
     stepped,
     unpacked,
 )
@@ -105,13 +106,23 @@ def test_a_normalised_question_is_normal(query):
         {"budget_tokens": 100},
         {"at_ms": 1},
         {"injectable": True},
-        {"explain": True},
     ],
 )
 def test_each_part_of_a_question_is_in_its_key(changed):
     assert {field.name for field in attrs.fields(Recall)} >= set(changed)
     one = Recall(query="q")
     assert key_of(b"m", one, 0, "r") != key_of(b"m", attrs.evolve(one, **changed), 0, "r")
+
+
+def test_what_is_not_asked_is_not_in_the_key():
+    one, other = Recall(query="q"), Recall(query="q", explain=True, asked_for="task 1")
+    assert key_of(b"m", one, 0, "r") == key_of(b"m", other, 0, "r")
+
+
+def test_what_ranks_is_named_by_its_code_and_settings(tmp_path):
+    settings = load({"ATLAS_HOME": str(tmp_path)}).memory
+    assert ranking_of(settings) == ranking_of(settings)
+    assert ranking_of(settings) != ranking_of(attrs.evolve(settings, half_life_days=1.0))
 
 
 def test_state_time_and_ranking_are_in_the_key():

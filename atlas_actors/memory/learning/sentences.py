@@ -101,7 +101,7 @@ def _own_lines(text: str) -> Iterator[str]:
 
 def _paragraph(lines: list[str]) -> list[str]:
     """Up to the first empty line."""
-    found = []
+    found: list[str] = []
     for line in lines[:PASTED_LINES]:
         if not line.strip() and found:
             break

@@ -29,3 +29,13 @@ from memories group by memories.project, kind, state, origin, trust;
 create view inspect_memory_generation as
 select g.n as generation, u.indexed is g.store as indexed, u.scrub as scrub_due
 from generation g, upkeep u;
+
+-- How far sessions were read, and what was learned of each.
+create view inspect_transcripts as
+select client, session, path, read_to, turn as turns, read_ms as read_at_ms from transcripts;
+
+create view inspect_lessons as
+select client, session, rule, count(*) as lessons, max(at_ms) as newest_at_ms
+from lessons group by client, session, rule;
+
+create view inspect_learning_marks as select name, at_ms from learning_marks;
