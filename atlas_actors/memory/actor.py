@@ -14,20 +14,25 @@ from loguru import logger
 from atlas_actors.actor import LATER, Place
 from atlas_actors.clock import Ids
 from atlas_actors.errors import AtlasError, Conflict, NotFound, Unavailable
-from atlas_actors.memory import forgetting, recalling, records
+from atlas_actors.memory import cache_entries, forgetting, recalling, records
 from atlas_actors.memory.forgetting import Job
 from atlas_actors.memory.hits import Hit
+from atlas_actors.memory.learning.learning import Learning
 from atlas_actors.memory.levels import Levels, open_levels
 from atlas_actors.memory.storing import Storing
 from atlas_actors.memory.trust import PERSON
 from atlas_actors.messages.graph import ShowGraph
+from atlas_actors.messages.learning import LearnFromTranscript, LearnFromTurns, LearnFromWork
 from atlas_actors.messages.memory import (
+    TRUST,
     DecideMemory,
     ForgetMemories,
     Level,
     MemoriesStored,
     MemoryStats,
     MemoryStatsWanted,
+    NewMemory,
+    Origin,
     RateMemories,
     Recall,
     Recalled,
@@ -68,6 +73,9 @@ Inbox = (
     | DecideMemory
     | MemoryStatsWanted
     | ShowGraph
+    | LearnFromTranscript
+    | LearnFromTurns
+    | LearnFromWork
     | ForgetOn
     | FilesSearched
     | IndexDue
@@ -86,7 +94,16 @@ class Memory(StoreActor):
 
     inbox = Inbox
     schema = Path(__file__).with_name("schema")
-    durable: ClassVar[frozenset[type]] = frozenset({StoreMemories, ForgetMemories, DecideMemory})
+    durable: ClassVar[frozenset[type]] = frozenset(
+        {
+            StoreMemories,
+            ForgetMemories,
+            DecideMemory,
+            LearnFromTranscript,
+            LearnFromTurns,
+            LearnFromWork,
+        }
+    )
     committed_point = "memory.committed"
 
     def __init__(
@@ -103,6 +120,8 @@ class Memory(StoreActor):
         self._ids = Ids(place.clock)
         self._levels: Levels
         self._storing: Storing
+        self._learning: Learning
+        self._ranking = cache_entries.ranking_of(settings)
         self._jobs: list[Job] = []  # not yet deleted, or deleted in the transaction in hand
         self._uses: Counter[int] = Counter()
         self._uses_are_due = False
@@ -114,6 +133,7 @@ class Memory(StoreActor):
         store_id, _ = records.generation(self.store)
         self._levels = open_levels(self.store, self._settings, store_id)
         self._storing = Storing(self.store, self._levels, self._ids, self._settings.per_session_max)
+        self._learning = Learning(self.store, self._learn, self._settings.per_session_max)
         for index in records.text_indexes(self.store):
             records.delete_securely(self.store, index)
         upkeep = records.upkeep(self.store)
@@ -155,6 +175,12 @@ class Memory(StoreActor):
                 return self._stats()
             case ShowGraph():
                 return self._levels.graph.show(message)
+            case LearnFromTranscript():
+                return self._learning.from_transcript(message, self.place.clock.now_ms())
+            case LearnFromTurns():
+                return self._learning.from_turns(message, self.place.clock.now_ms())
+            case LearnFromWork():
+                return self._learning.from_work(message, self.place.clock.now_ms())
             case ForgetOn():
                 return self._forget_on()
             case FilesSearched():
@@ -175,20 +201,29 @@ class Memory(StoreActor):
             self._index_soon()
         return MemoriesStored(stored=stored)
 
+    def _learn(self, item: NewMemory, origin: Origin, now_ms: int) -> Stored:
+        """Store one thing that Atlas has learned by itself."""
+        stored = self._storing.put(item, origin, now_ms, learned=TRUST[origin] < PERSON)
+        if stored.result in ("created", "merged"):
+            records.bump(self.store)
+            self._index_soon()
+        return stored
+
     def _on_recall(self, wanted: Recall) -> Recalled:
-        wanted = recalling.checked(wanted)
-        now_ms = self.place.clock.now_ms()
-        store_id, generation = records.generation(self.store)
-        key = recalling.key_of(wanted, store_id, generation, now_ms)
+        wanted = cache_entries.normalised(recalling.checked(wanted))
+        now_ms = cache_entries.stepped(self.place.clock.now_ms())
+        _, generation = records.generation(self.store)
+        moment = cache_entries.moment(self.store)
+        key = cache_entries.key_of(moment, wanted, now_ms, self._ranking)
         value = self._levels.cache.get(key)
-        hits = None if value is None else recalling.unpacked(value)
+        hits = None if value is None else cache_entries.unpacked(value)
         cached = hits is not None
         if hits is None:
             hits = self._find(wanted, now_ms)
         rows = records.by_numbers(self.store, [hit.number for hit in hits])
         hits = recalling.picked(wanted, hits, rows)
         if not cached:
-            self._levels.cache.put(key, recalling.packed(hits))
+            self._levels.cache.put(key, cache_entries.packed(hits))
         if wanted.injectable and hits:
             self._note_uses(hits)
         items = tuple(
@@ -196,7 +231,7 @@ class Memory(StoreActor):
             for hit in hits
         )
         level: Level = "l1" if cached else "l3" if any(hit.level == "l3" for hit in hits) else "l2"
-        return Recalled(items=items, level=level, generation=generation)
+        return Recalled(items=items, level=level, generation=generation, asked_for=wanted.asked_for)
 
     def _find(self, wanted: Recall, now_ms: int) -> list[Hit]:
         as_of_ms = now_ms if wanted.at_ms is None else wanted.at_ms
@@ -318,6 +353,7 @@ class Memory(StoreActor):
 
     def prune(self, before_ms: int) -> bool:
         """Delete old episodes, and learnings that were of no use."""
+        self._learning.prune(before_ms)
         numbers = records.outdated(self.store, before_ms, PRUNE_ROWS)
         rows = list(records.by_numbers(self.store, numbers).values())
         forgetting.delete(self.store, self._levels, rows)
@@ -342,6 +378,7 @@ class Memory(StoreActor):
             self._index_anew(upkeep["indexed_to"], store_id)
             self._index_soon()
         elif self._levels.search.backfill(EMBED_ROWS):
+            records.bump(self.store)  # they rank differently now
             self._index_soon()
 
     def _index_anew(self, after: int, store_id: bytes) -> None:
