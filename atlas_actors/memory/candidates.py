@@ -15,6 +15,7 @@ AROUND: Final = (-2, -1, 1, 2)
 DATED_MAX: Final = 60  # of a span of days that the question names
 # Rows of the index that one question may read: what bounds its time in a large file.
 READ_MAX: Final = 30_000
+KIN_MAX: Final = 150  # with words of the same matter only
 TERMS_MAX: Final = 12  # the rarest
 _MEMORY_MAX: Final = 50_000  # frequencies kept
 
@@ -25,6 +26,7 @@ class Found:
 
     rows: Sequence[Row]
     frequency: Mapping[str, int]
+    kin: Mapping[str, frozenset[str]]  # stems of the same matter as each word
 
 
 class Candidates:
@@ -48,7 +50,7 @@ class Candidates:
         frequency: dict[str, int] = {}
         left = READ_MAX
         for term in self._rarest(query.terms, scope):
-            numbers = self._index.holding(scope, term, left)
+            numbers = self._index.holding(scope, (term,), left)
             full = len(numbers) == left
             frequency[term] = max(len(numbers), self._index_share(term, scope)) if full else len(numbers)
             weight = 1.0 / (1.0 + frequency[term]) ** 0.4
@@ -58,11 +60,15 @@ class Candidates:
             if left <= 0:
                 break
         best = sorted(weights, key=lambda number: (-weights[number], -number))[:POOL_MAX]
+        kin = {term: self._index.stemmer.kin(term) for term in frequency}
+        akin = sorted(frozenset[str]().union(*kin.values()))
+        if akin and left > 0:
+            best += [n for n in self._index.holding(scope, akin, KIN_MAX) if n not in weights]
         wanted = {*best, *near, *(one.number for one in related)}
         for start_ms, end_ms in query.days.spans:
             wanted.update(self._index.during(project, start_ms, end_ms, DATED_MAX))
         rows = {row.number: row for row in self._index.rows(wanted) if allowed(row)}
-        seeds = [*(number for number in best if number in rows)][:SEEDS_MAX]
+        seeds = [number for number in best if number in rows][:SEEDS_MAX]
         seeds += [one.number for one in related if one.number in rows]
         known = {row.spot for row in rows.values()}
         spots = {
@@ -75,7 +81,7 @@ class Candidates:
         for row in self._index.at(spots):
             if allowed(row):
                 rows[row.number] = row
-        return Found(rows=sorted(rows.values(), key=lambda row: row.number), frequency=frequency)
+        return Found(rows=sorted(rows.values(), key=lambda row: row.number), frequency=frequency, kin=kin)
 
     def _rarest(self, terms: Sequence[str], scope: Scope) -> list[str]:
         """The words that tell most, the rarest first."""

@@ -37,6 +37,8 @@ NAMES: Final = (
     "named",  # the text names somebody whom the question names
     "cover",  # share of the question's information that it holds at all
     "cover_around",  # the same of it and its neighbours together
+    "kin",  # words of the same matter as those of the question that it lacks
+    "kin_around",  # the same of its neighbours
     "pairs",  # words that follow each other as in the question
     "exact",  # an identifier or path of the question is in it as a whole
     "when_time",  # asked when, and it says a time
@@ -70,6 +72,7 @@ class Circumstances:
     rows: int  # in the scope
     words: int
     frequency: Mapping[str, int]  # rows of the scope that hold a stem
+    kin: Mapping[str, frozenset[str]] = {}  # stems of the same matter
     related: Mapping[int, Related] = {}
     dense: Mapping[int, float] = {}
 
@@ -81,6 +84,7 @@ class _Lexical:
     score: float = 0.0
     cover: float = 0.0
     held: tuple[str, ...] = ()
+    kin: float = 0.0
 
 
 _NOTHING: Final = _Lexical()
@@ -93,7 +97,8 @@ def features(query: Query, rows: Sequence[Row], around: Circumstances) -> list[t
     idf = {term: _idf(around.frequency.get(term, 0), around.rows) for term in asked}
     most = sum(idf.values()) or 1.0
     average = around.words / around.rows
-    lexical = {row.number: _lexical(row, idf, most, average) for row in rows}
+    kin = {term: around.kin[term] for term in asked if around.kin.get(term)}
+    lexical = {row.number: _lexical(row, idf, most, average, kin) for row in rows}
     spots = {row.spot: row for row in rows if row.spot is not None}
     sessions = _sessions(rows, lexical, idf, most)
     best = max((found.score for found in lexical.values()), default=0.0) or 1.0
@@ -146,6 +151,8 @@ def features(query: Query, rows: Sequence[Row], around: Circumstances) -> list[t
                 1.0 if people and held and any(f" {name} " in held for name in people) else 0.0,
                 own.cover,
                 sum(idf[term] for term in together) / most,
+                own.kin,
+                max(bm_before.kin, bm_after.kin),
                 _share(held, query.pairs),
                 _share(held, query.exact),
                 1.0 if query.when and bits & shape.TIME else 0.0,
@@ -176,13 +183,21 @@ def _idf(frequency: int, rows: int) -> float:
     return math.log(1.0 + (max(rows, frequency) - frequency + 0.5) / (frequency + 0.5))
 
 
-def _lexical(row: Row, idf: Mapping[str, float], most: float, average: float) -> _Lexical:
+def _lexical(
+    row: Row,
+    idf: Mapping[str, float],
+    most: float,
+    average: float,
+    kin: Mapping[str, frozenset[str]],
+) -> _Lexical:
     said = row.terms.split()
-    held = tuple(term for term in idf if term in said) if len(idf) < 4 else tuple(
-        idf.keys() & set(said)
+    once = set(said)
+    held = tuple(idf.keys() & once)
+    akin = sum(
+        idf[term] for term, others in kin.items() if term not in once and not others.isdisjoint(once)
     )
     if not held:
-        return _NOTHING
+        return _Lexical(kin=akin / most) if akin else _NOTHING
     norm = _K1 * (1.0 - _B + _B * len(said) / average)
     score = cover = 0.0
     for term in held:
@@ -190,7 +205,7 @@ def _lexical(row: Row, idf: Mapping[str, float], most: float, average: float) ->
         count = said.count(term)
         cover += weight
         score += weight * count * (_K1 + 1.0) / (count + norm)
-    return _Lexical(score / most / (_K1 + 1.0) * 1.6, cover / most, held)
+    return _Lexical(score / most / (_K1 + 1.0) * 1.6, cover / most, held, akin / most)
 
 
 def _sessions(

@@ -7,11 +7,11 @@ from typing import Final
 import attrs
 
 from atlas_actors.memory.shape import shape_of
-from atlas_actors.memory.words import Stemmer
+from atlas_actors.memory.words import Stemmer, words
 from atlas_actors.store import Store
 
 SPOTS: Final = 1 << 24  # places of one session
-TERMS_STORED_MAX: Final = 4_000  # of one memory; the rest is not searchable
+WORDS_MAX: Final = 4_000  # of one memory; the rest is not searchable
 _MARK: Final = "\u00a4"  # begins a token of scope; no word holds it
 
 _ROW: Final = """
@@ -61,10 +61,10 @@ class Scope:
     rows: int
     words: int
 
-    def match(self, term: str) -> str:
-        """An FTS5 expression; `term` is one of ours: letters and digits only."""
-        parts = [f'"{term}"']
-        for group in self.groups:
+    def match(self, *terms: str) -> str:
+        """An FTS5 expression for any of these; they are ours: letters and digits only."""
+        parts = []
+        for group in (terms, *self.groups):
             tokens = " OR ".join(f'"{token}"' for token in group)
             parts.append(f"({tokens})")
         return " AND ".join(parts)
@@ -84,14 +84,15 @@ class Index:
         for row in run(_UNNOTED, (number,)):
             project, session, kind, text, rationale, alternatives, tags, source = row
             whole = _searchable(text, rationale, alternatives, tags, source)
-            terms = self.stemmer.terms(whole)[:TERMS_STORED_MAX]
+            said = words(whole)[:WORDS_MAX]
+            terms = self.stemmer.terms(said)
             project_number = self._project(project, len(terms))
             scope = f"{_MARK}p{project_number} {_MARK}k{kind}"
             spot = None
             if session:
                 spot = self._spot(project_number, session)
                 scope += f" {_MARK}s{spot // SPOTS}"
-            shape, stems = shape_of(text), " ".join(terms)
+            shape, stems = shape_of(text, said), " ".join(terms)
             values = (number, spot, project_number, scope, len(terms), shape, stems)
             run("insert into search_rows values (?, ?, ?, ?, ?, ?, ?)", values)
 
@@ -128,13 +129,13 @@ class Index:
             groups.append(tuple(f"{_MARK}s{number}" for number in sessions))
         if not all(groups):
             return None
-        rows, words = (sum(row[name] for row in found) for name in ("rows", "words"))
-        return Scope(groups=tuple(groups), rows=max(1, rows), words=max(1, words))
+        rows, length = (sum(row[name] for row in found) for name in ("rows", "words"))
+        return Scope(groups=tuple(groups), rows=max(1, rows), words=max(1, length))
 
-    def holding(self, scope: Scope, term: str, most: int) -> list[int]:
-        """Numbers of the newest rows of the scope that hold a stem."""
+    def holding(self, scope: Scope, terms: Iterable[str], most: int) -> list[int]:
+        """Numbers of the newest rows of the scope that hold one of these stems."""
         sql = "select rowid from search_index where search_index match ? order by rowid desc limit ?"
-        cursor = self._store.connection.execute(sql, (scope.match(term), most))
+        cursor = self._store.connection.execute(sql, (scope.match(*terms), most))
         return [number for (number,) in cursor]
 
     def frequency(self, term: str) -> int:
@@ -165,13 +166,13 @@ class Index:
         cursor = self._store.connection.execute(sql, (*values, most))
         return [number for (number,) in cursor]
 
-    def _project(self, name: str, words: int) -> int:
+    def _project(self, name: str, length: int) -> int:
         sql = """
             insert into search_projects (name, rows, words) values (?, 1, ?)
             on conflict (name) do update set rows = rows + 1, words = words + excluded.words
             returning number
         """
-        ((number,),) = self._store.connection.execute(sql, (name, words)).fetchall()
+        ((number,),) = self._store.connection.execute(sql, (name, length)).fetchall()
         return int(number)
 
     def _spot(self, project: int, session: str) -> int:

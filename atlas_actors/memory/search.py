@@ -62,13 +62,13 @@ class Search:
         query = read(wanted.query, now_ms, self._index.stemmer.stem)
         scope = self._index.scope(wanted.project, wanted.kinds, wanted.session)
         if scope is None:
-            return query, Found(rows=(), frequency={}), []
+            return query, Found(rows=(), frequency={}, kin={}), []
         found = self._candidates.gather(
             query, scope, wanted.project, lambda row: _allowed(row, wanted), related
         )
         around = Circumstances(
             now_ms=now_ms, half_life_ms=self._half_life_ms, rows=scope.rows, words=scope.words,
-            frequency=found.frequency, related={one.number: one for one in related},
+            frequency=found.frequency, kin=found.kin, related={one.number: one for one in related},
         )
         return query, found, features(query, found.rows, around)
 

@@ -22,6 +22,7 @@ _FILE: Final = Path(__file__).with_name("words.toml")
 _DATA: Final = tomllib.loads(_FILE.read_text("utf-8"))
 STOP: Final = frozenset(_DATA["stop"].split())
 _BASE: Final[dict[str, str]] = _DATA["base"]
+_GROUPS: Final = tuple(tuple(group.split()) for group in _DATA["kin"]["groups"])
 
 
 def fold(text: str) -> str:
@@ -62,12 +63,13 @@ class Stemmer:
         """Use what `Connection.fts5_tokenizer` returns."""
         self._tokenizer = tokenizer
         self._known: dict[str, str] = {word: "" for word in STOP}
+        self._kin: dict[str, frozenset[str]] = {}
 
-    def terms(self, text: str) -> list[str]:
-        """The stems of all words that say something, in their order."""
+    def terms(self, said: Iterable[str]) -> list[str]:
+        """The stems of those folded words that say something, in their order."""
         known = self._known
         found = []
-        for word in words(text):
+        for word in said:
             stem = known.get(word)
             if stem is None:
                 stem = self._learn(word)
@@ -79,6 +81,15 @@ class Stemmer:
         """The stem of one folded word, "" of one that says nothing."""
         stem = self._known.get(word)
         return self._learn(word) if stem is None else stem
+
+    def kin(self, stem: str) -> frozenset[str]:
+        """Stems of words of the same matter, without itself."""
+        if not self._kin:
+            for group in _GROUPS:
+                stems = frozenset(filter(None, map(self.stem, group)))
+                for one in stems:
+                    self._kin[one] = self._kin.get(one, frozenset()) | stems - {one}
+        return self._kin.get(stem, frozenset())
 
     def _learn(self, word: str) -> str:
         if len(self._known) >= _KNOWN_MAX:
