@@ -20,8 +20,9 @@ PIECES = st.one_of(
     st.sampled_from(
         [
             "password", "token", "=", ": ", " ", "\n", '"', "'", "\\", "`", "[secret:", "]",
-            "<private>", "</private>", "[private]", "\u200b", "\\u0041", "api_key", "://u:", "@h", "Bearer ",
-            "name: ", "value: ", "[secret:token:12345678]", "hunter2",
+            "<private>", "</private>", "[private]", "\u200b", "\\u0041", "api_key", "://u:", "@h",
+            "Bearer ",            "name: ", "value: ",
+            "[secret:token:12345678]", "hunter2",
             "-----BEGIN PRI" "VATE KEY-----", "&", ";", "is ",
             SECRET, SECRET[:9], "cookie: ", "--token ", "\ud800", "\0", "%s", "$",
         ]
