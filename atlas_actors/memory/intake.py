@@ -87,7 +87,7 @@ def without(text: str, tag: str) -> str:
     """
     kept: list[str] = []
     depth, begin = 0, 0
-    for found in re.finditer(rf"<\s*(/?)\s*{tag}(?:[\s/][^<>]*)?>", text, re.IGNORECASE):
+    for found in re.finditer(rf"<\s*(/\s*)?{tag}(?:[\s/][^<>]*)?>", text, re.IGNORECASE):
         if depth == 0:
             kept.append(text[begin : found.start()])
         depth = max(0, depth - 1) if found[1] else depth + 1
@@ -124,7 +124,7 @@ def canonical(text: str) -> list[str]:
     """The words that carry a text's meaning, in order; all of them when all are light."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("’", "'")
-    words = [word for word in map(_bare, text.split()) if word]
+    words = " ".join(map(_bare, text.split())).split()
     carrying = [word for word in words if word not in _LIGHT]
     return carrying or words
 
