@@ -180,15 +180,12 @@ def test_the_brief_keeps_to_its_tokens_and_does_not_change_by_itself(daemon, pro
 
 
 @pytest.mark.parametrize("query", HOSTILE, ids=lambda query: query[:20].encode().hex())
-def test_a_hostile_query_is_data(daemon, query):
-    daemon.call(
-        "memory.store", items=[{"kind": "learning", "text": "the task-queue is in store.py"}]
-    )
-    found = daemon.call("memory.recall", query=query)
-    assert isinstance(found["items"], list)
-    assert daemon.tree()["atlas/learning/memory"]["restarts"] == 0
-    again = daemon.call("memory.recall", query="task-queue")
-    assert again["items"][0]["text"] == text
+def test_a_hostile_query_is_data(shared, query):
+    text = "the task-queue is in store.py"
+    shared.call("memory.store", items=[{"kind": "learning", "text": text}])
+    assert isinstance(shared.call("memory.recall", query=query)["items"], list)
+    assert shared.tree()["atlas/learning/memory"]["restarts"] == 0
+    assert shared.call("memory.recall", query="task-queue")["items"][0]["text"] == text
 
 
 def test_export_and_import_take_a_memory_to_another_home(daemon, project, tmp_path):
