@@ -11,6 +11,7 @@ from atlas_actors.cli import (
     costs,
     cycle,
     daemon,
+    graph,
     handoffs,
     memory,
     model,
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         costs,
         daemon,
         model,
+        graph,
     ):
         group.add_to(groups)
     return parser

@@ -23,6 +23,7 @@ from atlas_actors.gateway.follow import Follower, Followers
 from atlas_actors.gateway.listener import listen
 from atlas_actors.gateway.methods import answer_of_group, describe, method_for
 from atlas_actors.gateway.peer import pid_of, uid_of
+from atlas_actors.gateway.privacy import redacted
 from atlas_actors.gateway.rpc import INVALID_REQUEST, Call, RpcError, error_line
 from atlas_actors.messages import paths
 from atlas_actors.messages.cycle import CycleEnded
@@ -39,6 +40,7 @@ from atlas_actors.messages.task import ENDED, SettleWorkspace, TaskChanged
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.providers.prices import PriceTable
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
+from atlas_actors.redaction import Redactor
 from atlas_actors.settings import BudgetSettings, ProviderSettings, SocketSettings
 
 Inbox = TaskChanged | AnswerGrew | ExecutorReported | ProvidersChanged | BreakerChanged | CycleEnded
@@ -71,12 +73,14 @@ class Gateway(AsyncActor):
         budget: BudgetSettings,
         tiers: Sequence[str],
         brief_tokens: int,
+        redactor: Redactor | None = None,
     ) -> None:
         super().__init__(place)
         self._brief_tokens = brief_tokens
         self._prices = prices
         self._budget = budget
         self._tiers = tiers
+        self._redactor = redactor or Redactor()
         self._breakers: dict[str, BreakerChanged] = {}
         self._settling: set[str] = set()  # tasks whose changes are being applied or discarded
         self._about = about
@@ -98,6 +102,7 @@ class Gateway(AsyncActor):
             prices=self._prices,
             answer_s=self._settings.answer_s,
             brief_tokens=self._brief_tokens,
+            redactor=self._redactor,
             ask=self.call,
         )
         socket = self._about.home.socket()
@@ -173,7 +178,7 @@ class Gateway(AsyncActor):
     async def _answer(self, caller: Caller, call: Call, notify: Notify) -> Any:
         """One call to its result. Raises AtlasError."""
         method_for(call.method, call.params)
-        params = call.params
+        params = await redacted(self._redactor, call)
         match call.method:
             case "system.ping":
                 about = self._about
@@ -197,7 +202,7 @@ class Gateway(AsyncActor):
             case "task.discard":
                 return await self._settle(params["id"], workspaces.discard)
             case _:
-                return await answer_of_group(self._door, call, caller)
+                return await answer_of_group(self._door, attrs.evolve(call, params=params), caller)
 
     async def _follow(self, params: dict[str, Any], notify: Notify | None) -> Any:
         """Wait until a task has ended or the time is over, passing on what happens."""

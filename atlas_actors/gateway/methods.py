@@ -11,6 +11,7 @@ from atlas_actors.errors import Unavailable
 from atlas_actors.gateway import (
     brief,
     cycle,
+    graph,
     handoffs,
     memory,
     outcomes,
@@ -49,6 +50,7 @@ GROUPS: Final[dict[str, Answer]] = {
     "cost": outcomes.answer,
     "proposal": cycle.answer,
     "cycle": cycle.answer,
+    "graph": graph.answer,
     "brief": brief.answer,
 }
 # Groups whose answer depends on who asks.
@@ -62,6 +64,7 @@ _OF_GROUPS: Final = (
     handoffs.METHODS,
     outcomes.METHODS,
     cycle.METHODS,
+    graph.METHODS,
     memory.METHODS,
     brief.METHODS,
 )

@@ -13,20 +13,26 @@ from loguru import logger
 
 from atlas_actors.actor import LATER, Place
 from atlas_actors.clock import Ids
-from atlas_actors.errors import Conflict, NotFound, Unavailable
-from atlas_actors.memory import forgetting, recalling, records
+from atlas_actors.errors import AtlasError, Conflict, NotFound, Unavailable
+from atlas_actors.memory import cache_entries, forgetting, recalling, records
 from atlas_actors.memory.forgetting import Job
 from atlas_actors.memory.hits import Hit
+from atlas_actors.memory.learning.learning import Learning
 from atlas_actors.memory.levels import Levels, open_levels
 from atlas_actors.memory.storing import Storing
 from atlas_actors.memory.trust import PERSON
+from atlas_actors.messages.graph import ShowGraph
+from atlas_actors.messages.learning import LearnFromTranscript, LearnFromTurns, LearnFromWork
 from atlas_actors.messages.memory import (
+    TRUST,
     DecideMemory,
     ForgetMemories,
     Level,
     MemoriesStored,
     MemoryStats,
     MemoryStatsWanted,
+    NewMemory,
+    Origin,
     RateMemories,
     Recall,
     Recalled,
@@ -66,6 +72,10 @@ Inbox = (
     | RateMemories
     | DecideMemory
     | MemoryStatsWanted
+    | ShowGraph
+    | LearnFromTranscript
+    | LearnFromTurns
+    | LearnFromWork
     | ForgetOn
     | FilesSearched
     | IndexDue
@@ -84,7 +94,16 @@ class Memory(StoreActor):
 
     inbox = Inbox
     schema = Path(__file__).with_name("schema")
-    durable: ClassVar[frozenset[type]] = frozenset({StoreMemories, ForgetMemories, DecideMemory})
+    durable: ClassVar[frozenset[type]] = frozenset(
+        {
+            StoreMemories,
+            ForgetMemories,
+            DecideMemory,
+            LearnFromTranscript,
+            LearnFromTurns,
+            LearnFromWork,
+        }
+    )
     committed_point = "memory.committed"
 
     def __init__(
@@ -101,6 +120,8 @@ class Memory(StoreActor):
         self._ids = Ids(place.clock)
         self._levels: Levels
         self._storing: Storing
+        self._learning: Learning
+        self._ranking = cache_entries.ranking_of(settings)
         self._jobs: list[Job] = []  # not yet deleted, or deleted in the transaction in hand
         self._uses: Counter[int] = Counter()
         self._uses_are_due = False
@@ -112,6 +133,7 @@ class Memory(StoreActor):
         store_id, _ = records.generation(self.store)
         self._levels = open_levels(self.store, self._settings, store_id)
         self._storing = Storing(self.store, self._levels, self._ids, self._settings.per_session_max)
+        self._learning = Learning(self.store, self._learn, self._settings.per_session_max)
         for index in records.text_indexes(self.store):
             records.delete_securely(self.store, index)
         upkeep = records.upkeep(self.store)
@@ -128,6 +150,14 @@ class Memory(StoreActor):
         """Write down what was used."""
         self._write_uses()
 
+    def tear_down(self) -> None:
+        """Let go of the cache's server, too."""
+        try:
+            if hasattr(self, "_levels"):
+                self._levels.cache.close()
+        finally:
+            super().tear_down()
+
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
         match message:
@@ -143,6 +173,14 @@ class Memory(StoreActor):
                 return self._on_decide(message)
             case MemoryStatsWanted():
                 return self._stats()
+            case ShowGraph():
+                return self._levels.graph.show(message)
+            case LearnFromTranscript():
+                return self._learning.from_transcript(message, self.place.clock.now_ms())
+            case LearnFromTurns():
+                return self._learning.from_turns(message, self.place.clock.now_ms())
+            case LearnFromWork():
+                return self._learning.from_work(message, self.place.clock.now_ms())
             case ForgetOn():
                 return self._forget_on()
             case FilesSearched():
@@ -163,20 +201,29 @@ class Memory(StoreActor):
             self._index_soon()
         return MemoriesStored(stored=stored)
 
+    def _learn(self, item: NewMemory, origin: Origin, now_ms: int) -> Stored:
+        """Store one thing that Atlas has learned by itself."""
+        stored = self._storing.put(item, origin, now_ms, learned=TRUST[origin] < PERSON)
+        if stored.result in ("created", "merged"):
+            records.bump(self.store)
+            self._index_soon()
+        return stored
+
     def _on_recall(self, wanted: Recall) -> Recalled:
-        wanted = recalling.checked(wanted)
-        now_ms = self.place.clock.now_ms()
-        store_id, generation = records.generation(self.store)
-        key = recalling.key_of(wanted, store_id, generation, now_ms)
+        wanted = cache_entries.normalised(recalling.checked(wanted))
+        now_ms = cache_entries.stepped(self.place.clock.now_ms())
+        _, generation = records.generation(self.store)
+        moment = cache_entries.moment(self.store)
+        key = cache_entries.key_of(moment, wanted, now_ms, self._ranking)
         value = self._levels.cache.get(key)
-        hits = None if value is None else recalling.unpacked(value)
+        hits = None if value is None else cache_entries.unpacked(value)
         cached = hits is not None
         if hits is None:
             hits = self._find(wanted, now_ms)
         rows = records.by_numbers(self.store, [hit.number for hit in hits])
         hits = recalling.picked(wanted, hits, rows)
         if not cached:
-            self._levels.cache.put(key, recalling.packed(hits))
+            self._levels.cache.put(key, cache_entries.packed(hits))
         if wanted.injectable and hits:
             self._note_uses(hits)
         items = tuple(
@@ -284,7 +331,10 @@ class Memory(StoreActor):
 
     def _on_searched(self, job: Job) -> None:
         """On the thread that has searched."""
-        self.place.cell.put(FilesSearched(job=job), None, bounded=False)
+        try:
+            self.place.cell.put(FilesSearched(job=job), None, bounded=False)
+        except AtlasError as error:  # it ends meanwhile
+            job.fail(error)
 
     def _on_files_searched(self, job: Job) -> None:
         """Answer with the proof; what is still found is in free space, so that goes first."""
@@ -303,6 +353,7 @@ class Memory(StoreActor):
 
     def prune(self, before_ms: int) -> bool:
         """Delete old episodes, and learnings that were of no use."""
+        self._learning.prune(before_ms)
         numbers = records.outdated(self.store, before_ms, PRUNE_ROWS)
         rows = list(records.by_numbers(self.store, numbers).values())
         forgetting.delete(self.store, self._levels, rows)
@@ -327,10 +378,12 @@ class Memory(StoreActor):
             self._index_anew(upkeep["indexed_to"], store_id)
             self._index_soon()
         elif self._levels.search.backfill(EMBED_ROWS):
+            records.bump(self.store)  # they rank differently now
             self._index_soon()
 
     def _index_anew(self, after: int, store_id: bytes) -> None:
         numbers = records.numbers_after(self.store, after, INDEX_ROWS)
+        self._levels.search.forget(numbers)  # what was rescued of the index is of no use
         for number in numbers:
             self._levels.search.note(number)
         if numbers:

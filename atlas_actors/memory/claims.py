@@ -4,7 +4,7 @@ Precision before recall: a sentence that is not plainly of one of these shapes c
 missed contradiction shows both memories with their dates, while a wrong one hides what holds.
 
     shape                                        kinds        about              value
-    X is|= VALUE, X defaults to VALUE            all          X                  number, version, ...
+    X is|= VALUE                                 all          X                  number, path, on
     X lives in|listens on|is owned by VALUE      all          X and the verb     any few words
     the default|main|current N (for S) is VALUE  all          that N             any few words
     we chose|use VALUE for|as S                  decision     S                  any few words
@@ -40,7 +40,7 @@ _NAMED: Final = (
 )
 
 
-def _pattern(text: str) -> re2._Regexp:  # type: ignore[name-defined]
+def _pattern(text: str) -> re2._Regexp:
     return re2.compile(rf"(?i)^{text}[.!]?$")
 
 
@@ -62,12 +62,12 @@ _UNIQUE: Final = _pattern(
 _UNIQUE_NOUN: Final = re2.compile(
     r"(?i)^(?:(?:default|main|primary|preferred|current|official|canonical) \S|"
     r".*\b(?:owner|maintainer|lead|port|url|path|name|address|hostname|version|timeout|limit|branch"
-    r"|region|license|package manager|test runner|build tool|formatter|linter|deadline)(?: (?:of|for)"
-    r" .+)?$)"
+    r"|region|license|package manager|test runner|build tool|formatter|linter|deadline)"
+    r"(?: (?:of|for) .+)?$)"
 )
 _CHOSEN: Final = _pattern(
-    r"(?:we |i )?(?:have )?(?:chose|choose|picked|pick|selected|select|decided on|decided to use|use"
-    r"|will use|adopted|went with|go with|going with|settled on) (?P<v>[^,;:?!]+?)"
+    r"(?:we |i )?(?:have )?(?:chose|choose|picked|pick|selected|select|decided on|decided to use"
+    r"|use|will use|adopted|went with|go with|going with|settled on) (?P<v>[^,;:?!]+?)"
     r" (?:for|as) (?:the |our )?(?P<s>[^,;:?!]+?)"
     r"(?:,? (?:because|since|so that|as it|due to)\b.*)?"
 )

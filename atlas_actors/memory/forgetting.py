@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from atlas_actors.errors import Unavailable, UsageError
+from atlas_actors.errors import AtlasError, Unavailable, UsageError
 from atlas_actors.memory import proof, records
 from atlas_actors.memory.levels import Levels
 from atlas_actors.memory.proof import Needles
@@ -46,7 +46,7 @@ class Job:
                 )
             )
 
-    def fail(self, error: Unavailable) -> None:
+    def fail(self, error: AtlasError) -> None:
         """Tell who waits why there is no answer."""
         if self.reply is not None:
             self.reply.set_exception(error)

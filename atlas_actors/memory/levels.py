@@ -5,8 +5,11 @@ from typing import Protocol
 
 import attrs
 
+from atlas_actors.memory.cache import Cache, open_cache
+from atlas_actors.memory.graph.graph import Graph as KnowledgeGraph
 from atlas_actors.memory.hits import Hit, Related
 from atlas_actors.memory.plain import PlainSearch
+from atlas_actors.messages.graph import GraphShown, ShowGraph
 from atlas_actors.messages.memory import NewEntity, NewMemory, NewRelation, Origin, Recall
 from atlas_actors.settings import MemorySettings
 from atlas_actors.store import Store
@@ -34,8 +37,10 @@ class Search(Protocol):
 class Graph(Protocol):
     """L3: entities and what connects them."""
 
-    def note(self, number: int, item: NewMemory, trust: int, at_ms: int) -> None:
-        """Take in what a memory that was just inserted names."""
+    def note(
+        self, number: int, item: NewMemory, trust: int, at_ms: int, recorded_ms: int | None = None
+    ) -> None:
+        """Take in what a memory that was just inserted names; it was said at `at_ms`."""
 
     def forget(self, numbers: Sequence[int]) -> int:
         """Take out what only these have said; how many entities went with it."""
@@ -52,24 +57,8 @@ class Graph(Protocol):
     def related(self, query: str, project: str | None, at_ms: int) -> list[Related]:
         """Memories that what the query names leads to."""
 
-
-class Cache(Protocol):
-    """L1: recalls that were answered before; none of these raises."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """What was put there, if it still is."""
-
-    def put(self, key: bytes, value: bytes) -> None:
-        """Keep it, for as long as there is room."""
-
-    def clear(self) -> bool | None:
-        """Forget all of this store; False: that has to wait for a server."""
-
-    def state(self) -> dict[str, object]:
-        """Kind, how it does, hits and misses."""
-
-    def trouble(self) -> tuple[str, str] | None:
-        """(what is wrong, what helps), or None."""
+    def show(self, wanted: ShowGraph) -> GraphShown:
+        """An entity and what is around it. Raises NotFound."""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,54 +72,6 @@ class Levels:
 
 def open_levels(store: Store, settings: MemorySettings, store_id: bytes) -> Levels:
     """The levels over one open store."""
-    return Levels(search=PlainSearch(store), graph=NoGraph(), cache=NoCache())
-
-
-class NoGraph:
-    """Knows no entities."""
-
-    def note(self, number: int, item: NewMemory, trust: int, at_ms: int) -> None:
-        """Nothing is kept."""
-
-    def forget(self, numbers: Sequence[int]) -> int:
-        """Nothing was kept."""
-        return 0
-
-    def put_entity(self, entity: NewEntity, origin: Origin, at_ms: int) -> str:
-        """Raises NotImplementedError."""
-        raise NotImplementedError
-
-    def put_relation(self, relation: NewRelation, origin: Origin, at_ms: int) -> str:
-        """Raises NotImplementedError."""
-        raise NotImplementedError
-
-    def forget_entity(self, name: str, project: str | None) -> int:
-        """There is none."""
-        return 0
-
-    def related(self, query: str, project: str | None, at_ms: int) -> list[Related]:
-        """Nothing."""
-        return []
-
-
-class NoCache:
-    """Keeps nothing."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """Nothing."""
-        return None
-
-    def put(self, key: bytes, value: bytes) -> None:
-        """It is not kept."""
-
-    def clear(self) -> bool:
-        """There is nothing to clear."""
-        return True
-
-    def state(self) -> dict[str, object]:
-        """That there is none."""
-        return {"kind": "none", "state": "ready"}
-
-    def trouble(self) -> tuple[str, str] | None:
-        """None."""
-        return None
+    return Levels(
+        search=PlainSearch(store), graph=KnowledgeGraph(store), cache=open_cache(settings, store_id)
+    )

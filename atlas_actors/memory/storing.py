@@ -6,6 +6,7 @@ from typing import Final
 
 from loguru import logger
 
+from atlas_actors import failpoints
 from atlas_actors.clock import Ids
 from atlas_actors.errors import NotFound, UsageError
 from atlas_actors.memory import claims, intake, records, trust
@@ -42,10 +43,10 @@ class Storing:
     ) -> Stored:
         """Keep one item. Raises UsageError, NotFound."""
         if isinstance(item, NewEntity):
-            id = self._levels.graph.put_entity(item, origin, item.at_ms or now_ms)
+            id = self._levels.graph.put_entity(item, origin, now_ms)
             return Stored(id=id, result="created")
         if isinstance(item, NewRelation):
-            id = self._levels.graph.put_relation(item, origin, item.at_ms or now_ms)
+            id = self._levels.graph.put_relation(item, origin, now_ms)
             return Stored(id=id, result="created")
         if item.kind not in KINDS:
             raise UsageError(f"{item.kind!r} is no kind of memory", cure=", ".join(KINDS))
@@ -87,8 +88,9 @@ class Storing:
         )
         if same is not None:
             self._replace_same(same, id, number, at_ms)
+        failpoints.passing("memory.indexing")
         self._levels.search.note(number)
-        self._levels.graph.note(number, item, trusted, at_ms)
+        self._levels.graph.note(number, item, trusted, at_ms, now_ms)
         gone: list[str] = [] if same is None else [same["id"]]
         if not waits:
             row = {"number": number, "id": id, "trust": trusted, "at_ms": at_ms}

@@ -80,6 +80,8 @@ def test_projects_and_kinds_are_apart():
     assert len(subjects | {claim("decision", text)[0]}) == 3
 
 
-@pytest.mark.parametrize("text", ["", " ", "is", "= =", "x is " + "9" * 300, "never", "use a over a", "is is is"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "is", "= =", "x is " + "9" * 300, "never", "use a over a", "is is is"]
+)
 def test_no_text_is_too_strange(text):
     assert claim("learning", text) is None

@@ -230,8 +230,9 @@ def test_of_nothing_but_private_text_nothing_is_stored(memory):
     stored = memory.one("<private>the code is 1234</private>")
     assert (stored.result, stored.id, memory.kept()) == ("private", "", [])
     assert memory.generation() == before
-    memory.one("ok", tags=("<private>t</private>",), source="<private>s</private>", kind="decision",
-               rationale="<private>r</private>", alternatives=("<private>a</private>", "b"))  # fmt: skip
+    hidden = {name: f"<private>{name}</private>" for name in ("source", "rationale")}
+    lists = {"tags": ("<private>t</private>",), "alternatives": ("<private>a</private>", "b")}
+    memory.one("ok", kind="decision", **hidden, **lists)
     (row,) = memory.rows("select tags, source, rationale, alternatives from memories")
     assert row == {"tags": "[]", "source": "", "rationale": "", "alternatives": '["b"]'}
 
@@ -271,7 +272,9 @@ def test_the_generation_moves_with_every_change(memory):
 def test_a_session_teaches_only_so_much_by_itself(tmp_path):
     memory = Remembering(tmp_path, per_session_max=2)
     texts = ["a is nice", "b is nice", "c is nice"]
-    results = [one.result for one in memory.store(*texts, session="s", origin="agent", learned=True)]
+    results = [
+        one.result for one in memory.store(*texts, session="s", origin="agent", learned=True)
+    ]
     assert results == ["created", "created", "full"]
     other = memory.store("d is nice", session="t", origin="agent", learned=True)
     said = memory.store("e is nice", session="s")
