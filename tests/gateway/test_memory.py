@@ -147,7 +147,6 @@ def test_items_become_memories_entities_and_relations():
     [
         (learning("x" * (TEXT_BYTES_MAX + 1)), "longer than 65,536 bytes"),
         (learning("ü" * (TEXT_BYTES_MAX // 2 + 1)), "longer than 65,536 bytes"),
-        (learning("  "), "its text is empty"),
         ({"kind": "entity", "text": ""}, "is its name"),
         ({"kind": "relation", "text": "a uses b"}, "subject, relation and object"),
         ({"kind": "relation", "subject": "a", "object": "b"}, "subject, relation and object"),
@@ -157,6 +156,12 @@ def test_a_faulty_item_is_refused_by_its_number_and_nothing_is_stored(door, item
     with pytest.raises(UsageError, match=f"item 2: .*{problem}"):
         door.store(learning("fine"), item)
     assert door.listed() == []
+
+
+def test_an_item_of_which_nothing_is_left_costs_no_other(door):
+    done = door.store(learning("fine"), learning("  "), learning("<private>x</private>"))
+    assert [one["result"] for one in done["stored"]] == ["created", "private", "private"]
+    assert door.listed() == ["fine"]
 
 
 def test_more_items_than_a_call_takes_are_refused(door):
