@@ -12,6 +12,7 @@ from atlas_actors.gateway import (
     brief,
     cycle,
     handoffs,
+    learn,
     memory,
     outcomes,
     routing,
@@ -54,6 +55,7 @@ GROUPS: Final[dict[str, Answer]] = {
 # Groups whose answer depends on who asks.
 GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
     "memory": memory.answer,
+    "learn": learn.answer,
 }
 _OF_GROUPS: Final = (
     routing.METHODS,
@@ -64,6 +66,7 @@ _OF_GROUPS: Final = (
     cycle.METHODS,
     memory.METHODS,
     brief.METHODS,
+    learn.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.
