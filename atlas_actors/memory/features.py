@@ -92,7 +92,9 @@ _NOTHING: Final = _Lexical()
 def features(query: Query, rows: Sequence[Row], around: Circumstances) -> list[tuple[float, ...]]:
     """One tuple a row, in the order of NAMES."""
     table = _Table(query, rows, around)
-    return [table.own(row) + table.around(row) + table.asked(row) + table.prior(row) for row in rows]
+    return [
+        table.own(row) + table.around(row) + table.asked(row) + table.prior(row) for row in rows
+    ]
 
 
 class _Table:

@@ -73,7 +73,9 @@ class Index:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        tokenizer = store.connection.fts5_tokenizer("porter", ["unicode61", "remove_diacritics", "2"])
+        tokenizer = store.connection.fts5_tokenizer(
+            "porter", ["unicode61", "remove_diacritics", "2"]
+        )
         self.stemmer = Stemmer(tokenizer)
 
     def note(self, number: int) -> None:
@@ -132,7 +134,9 @@ class Index:
 
     def holding(self, scope: Scope, terms: Iterable[str], most: int) -> list[int]:
         """Numbers of the newest rows of the scope that hold one of these stems."""
-        sql = "select rowid from search_index where search_index match ? order by rowid desc limit ?"
+        sql = (
+            "select rowid from search_index where search_index match ? order by rowid desc limit ?"
+        )
         cursor = self._store.connection.execute(sql, (scope.match(*terms), most))
         return [number for (number,) in cursor]
 
