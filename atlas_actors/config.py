@@ -19,6 +19,7 @@ from atlas_actors.setting_values import DEFAULTS_FILE, structure
 from atlas_actors.settings import (
     BudgetSettings,
     CheckSettings,
+    ContextSettings,
     CycleSettings,
     DaemonSettings,
     DetectorSettings,
@@ -109,6 +110,7 @@ class Config:
     cycle: CycleSettings
     routing: RoutingSettings
     outcomes: RetentionSettings
+    context: ContextSettings
     budget: BudgetSettings
     providers: dict[str, ProviderSettings]
     prices: PriceTable
