@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from atlas_actors import __version__
 from atlas_actors.cli import (
+    context,
     costs,
     cycle,
     daemon,
@@ -58,7 +59,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"atlas {__version__}")
     groups = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for group in (submit, tasks, schedules, handoffs, cycle, routing, costs, daemon, model):
+    for group in (
+        submit,
+        tasks,
+        schedules,
+        handoffs,
+        cycle,
+        routing,
+        context,
+        costs,
+        daemon,
+        model,
+    ):
         group.add_to(groups)
     return parser
 

@@ -187,10 +187,14 @@ class Context(StoreActor):
 
     def _on_rank(self, ask: RankFiles) -> FilesRanked:
         project = records.project(self.store, ask.project)
-        if project is None:
-            return FilesRanked(project=ask.project, head=None, files=())
-        files = tuple(file for file, _ in self._rank(project, ask))
-        return FilesRanked(project=ask.project, head=project["head"], files=files)
+        ranked = self._rank(project, ask) if project is not None else []
+        return FilesRanked(
+            project=ask.project,
+            head=project["head"] if project is not None else None,
+            files=tuple(file for file, _ in ranked),
+            file_bytes_max=self._settings.file_bytes_max,
+            look_s=self._settings.look_s,
+        )
 
     def _rank(self, project: Row, ask: RankFiles | PlanTiers) -> list[tuple[RankedFile, int]]:
         """(file, id), the likeliest first."""
@@ -198,7 +202,9 @@ class Context(StoreActor):
         at_hand = self._at_hand(project, ask)
         partners = records.partners(self.store, list(at_hand))
         lifts = coactivation.lifts(partners, clock, self._half_life)
-        rows = {row["id"]: row for row in records.most_present(self.store, project["id"], ask.limit)}
+        rows = {
+            row["id"]: row for row in records.most_present(self.store, project["id"], ask.limit)
+        }
         missing = {*lifts, *at_hand} - rows.keys()
         for row in records.files_of(self.store, project["id"], missing):
             rows[row["id"]] = row

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, Final
 
 from atlas_actors.errors import Unavailable
-from atlas_actors.gateway import cycle, handoffs, outcomes, routing, schedules, tasks
+from atlas_actors.gateway import context, cycle, handoffs, outcomes, routing, schedules, tasks
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import NAME, Method, method
 from atlas_actors.gateway.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
@@ -34,6 +34,7 @@ GROUPS: Final[dict[str, Answer]] = {
     "task": tasks.answer,
     "schedule": schedules.answer,
     "handoff": handoffs.answer,
+    "context": context.answer,
     "outcome": outcomes.answer,
     "cost": outcomes.answer,
     "proposal": cycle.answer,
@@ -44,6 +45,7 @@ _OF_GROUPS: Final = (
     tasks.METHODS,
     schedules.METHODS,
     handoffs.METHODS,
+    context.METHODS,
     outcomes.METHODS,
     cycle.METHODS,
 )
@@ -51,7 +53,6 @@ METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterab
 # Methods that the design promises and later versions bring, with the part that will answer.
 ABSENT: Final = {
     "memory.": paths.MEMORY,
-    "context.": paths.CONTEXT,
     "strategy.": paths.STRATEGIES,
     "hook.": paths.GATEWAY,
 }

@@ -101,11 +101,16 @@ class RankedFile:
 
 @attrs.frozen(kw_only=True)
 class FilesRanked:
-    """Answer to RankFiles, the likeliest first; `head` is the commit that paths were followed to."""
+    """Answer to RankFiles, the likeliest first; `head` is the commit that paths were followed to.
+
+    The rest is how to look at them: up to which size, for how long altogether.
+    """
 
     project: str
     head: str | None
     files: tuple[RankedFile, ...]
+    file_bytes_max: int
+    look_s: float
 
 
 @attrs.frozen(kw_only=True)
@@ -148,7 +153,7 @@ class TierCosts:
 
 @attrs.frozen(kw_only=True)
 class TiersPlanned:
-    """Answer to PlanTiers, the likeliest first; `left_out` did not fit, `unmeasured` lack a look."""
+    """Answer to PlanTiers, the likeliest first; `left_out`: did not fit, `unmeasured`: no look."""
 
     project: str
     files: tuple[TieredFile, ...]

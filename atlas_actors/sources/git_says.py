@@ -13,7 +13,14 @@ from atlas_actors.workspace.git import Git, GitFailed
 
 IGNORE_BYTES_MAX: Final = 200_000
 COMMITS_MAX: Final = 500  # followed one by one; what is further back is compared at once
-_CHANGES: Final = ("--name-status", "-z", "-M", "--diff-filter=ADR", "--no-ext-diff", "--no-textconv")
+_CHANGES: Final = (
+    "--name-status",
+    "-z",
+    "-M",
+    "--diff-filter=ADR",
+    "--no-ext-diff",
+    "--no-textconv",
+)
 
 
 @attrs.frozen(kw_only=True)

@@ -141,7 +141,9 @@ GRAMMARS: Final[Mapping[str, Grammar]] = {
         leaves=_kinds("method singleton_method assignment alias call"),
         holders=_kinds("class module"),
         wrappers=_kinds("program body_statement singleton_class ERROR begin if unless"),
-        private=r"^(?!def (?!_)|(?:class|module|alias) |[A-Z]\w* *$|attr_(?:reader|writer|accessor)\b)",
+        private=(
+            r"^(?!def (?!_)|(?:class|module|alias) |[A-Z]\w* *$|attr_(?:reader|writer|accessor)\b)"
+        ),
     ),
     "csharp": Grammar(
         module="tree_sitter_c_sharp",

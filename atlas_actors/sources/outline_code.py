@@ -21,7 +21,8 @@ _BLOCKS: Final = frozenset({
     "declaration_list", "field_declaration_list", "enum_body", "enumerator_list", "body_statement",
     "enum_member_declaration_list", "object_type", "struct_type", "interface_type", "do_block",
     "enum_variant_list", "arrow_expression_clause", "annotation_type_body", "accessor_list",
-    "function_expression", "arrow_function", "field_initializer_list", "macro_rule", "comment", "token_tree", "ordered_field_declaration_list",
+    "function_expression", "arrow_function", "field_initializer_list", "macro_rule", "comment",
+    "token_tree", "ordered_field_declaration_list",
 })  # fmt: skip
 _COMMENT: Final = re.compile(r"^\s*(?:///?!?|/\*\*?|\*/?|#+|--)\s?|\*/\s*$", re.MULTILINE)
 _TAG: Final = re.compile(r"</?\w[^<>]{0,100}>")  # of C#'s documentation
@@ -63,7 +64,7 @@ def _entries(root: Any, grammar: Grammar) -> Iterator[Entry]:
             line = node.start_point[0] + 1
             yield Entry(line=line, depth=depth, text=text, said=_said(node, grammar))
             if holds and depth + 1 < DEPTH_MAX:
-                inside = kind in PUBLIC_INSIDE or text.startswith("impl") and " for " in text
+                inside = kind in PUBLIC_INSIDE or (text.startswith("impl") and " for " in text)
                 ahead += [(child, depth + 1, inside) for child in _inside(node)]
         elif kind == "export_statement" and _hands_on(node):
             count += 1
@@ -96,9 +97,7 @@ def _open_children(node: Any) -> list[Any]:
 
 def _hands_on(node: Any) -> bool:
     """export { a, b } from …: symbols that are declared elsewhere."""
-    return any(
-        child.type in ("export_clause", "namespace_export", "*") for child in node.children
-    )
+    return any(child.type in ("export_clause", "namespace_export", "*") for child in node.children)
 
 
 def _signature(node: Any) -> str:
@@ -149,9 +148,11 @@ def _end(node: Any) -> int:
                 break
             if child.type in _BLOCKS or one.field_name_for_child(at) in VALUE_KINDS:
                 end = min(end, int(child.start_byte))
-            elif child.type in ("variable_declarator", "type_spec", "init_declarator"):
-                ahead.append(child)
-            elif child.type in ("struct_specifier", "enum_specifier", "union_specifier"):
+            elif child.type in (
+                "variable_declarator",
+                "type_spec",
+                "init_declarator",
+            ) or child.type in ("struct_specifier", "enum_specifier", "union_specifier"):
                 ahead.append(child)
     return end
 

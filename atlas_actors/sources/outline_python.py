@@ -172,9 +172,7 @@ def _joined(names: list[tuple[int, str]], depth: int) -> Iterator[Entry]:
         if shown and len(shown) + len(name) > NAMES_CHARACTERS:
             yield Entry(line=line, depth=depth, text=shown, symbols=count)
             shown = ""
-        line, shown, count = (
-            (line, f"{shown}, {name}", count + 1) if shown else (number, name, 1)
-        )
+        line, shown, count = (line, f"{shown}, {name}", count + 1) if shown else (number, name, 1)
     if shown:
         yield Entry(line=line, depth=depth, text=shown, symbols=count)
 
@@ -204,4 +202,3 @@ def _holds_text(node: ast.expr) -> bool:
 
 def _source(node: ast.AST, characters_max: int) -> str:
     return short(ast.unparse(node), characters_max)
-

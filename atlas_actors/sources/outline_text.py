@@ -14,7 +14,9 @@ _FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _HEADING: Final = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+|$)(.*)")
 _UNDERLINE: Final = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
 _CLOSING: Final = re.compile(r"(?:^|[ \t])#+$")
-_KEY: Final = re.compile(r"""^("[^"\n]{1,200}"|'[^'\n]{1,200}'|[^\s#"'\-?:,\[\]{}&*!|>%@`][^:#\n]{0,200}?)\s*:(?:\s|$)""")
+_KEY: Final = re.compile(
+    r"""^("[^"\n]{1,200}"|'[^'\n]{1,200}'|[^\s#"'\-?:,\[\]{}&*!|>%@`][^:#\n]{0,200}?)\s*:(?:\s|$)"""
+)
 
 
 def markdown(text: str) -> Outline:
@@ -43,7 +45,7 @@ def json_keys(text: str) -> Outline:
 
 def yaml(text: str) -> Outline:
     """Keys that begin a line: what is inside a block is indented."""
-    entries = []
+    entries: list[Entry] = []
     for number, line in enumerate(text.split("\n"), 1):
         found = _KEY.match(line)
         if found and len(entries) < KEYS_MAX:
