@@ -117,7 +117,7 @@ def run_outline(options: argparse.Namespace, home: Home) -> int:
 
 def run_stats(options: argparse.Namespace, home: Home) -> int:
     """Counts and sums."""
-    params = {} if options.all else {"cwd": _cwd(options)}
+    params: dict[str, Any] = {} if options.all else {"cwd": _cwd(options)}
     with Client(home) as client:
         found = client.call("context.stats", **params)
     if options.json:
