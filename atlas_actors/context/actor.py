@@ -233,7 +233,7 @@ class Context(StoreActor):
         lifts: Mapping[int, tuple[float, str]],
         at_hand: Mapping[int, str],
     ) -> RankedFile:
-        own = score.strength(row["kept"], clock, self._half_life)
+        own = coactivation.presence(score.strength(row["kept"], clock, self._half_life))
         lift, of = lifts.get(row["id"], (0.0, ""))
         if row["id"] in at_hand:
             lift, of = coactivation.LIFT, ""

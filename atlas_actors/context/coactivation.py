@@ -13,8 +13,9 @@ TURNS_APART_MAX: Final = 2  # of one session; further apart says nothing
 APART: Final = 0.5  # of a pair's weight, for each turn between the two
 TOGETHER_MAX: Final = 30  # partners of one access: a sweep through everything binds nothing
 PARTNERS_MAX: Final = 64  # that a file keeps
-# What a file gains that always comes with one at hand, in reads just now.
-LIFT: Final = 6.0
+# What a file gains that always comes with one at hand, in reads just now; and what presence alone
+# can never reach, so that a busy file does not hide what goes with the one in hand.
+LIFT: Final = 10.0
 # Turns of evidence at which a share is believed by half.
 EVIDENCE_TURNS: Final = 0.5
 
@@ -39,6 +40,11 @@ def share(partner: Partner, clock: int, half_life: float) -> float:
     long = half_life * PAIR_HALF_LIVES
     together, alone = strength(partner.pair, clock, long), strength(partner.alone, clock, long)
     return min(1.0, together / alone) * alone / (alone + EVIDENCE_TURNS) if alone else 0.0
+
+
+def presence(strength: float) -> float:
+    """A decayed count as part of a score: nearly itself when small, below LIFT however large."""
+    return strength / (1 + strength / LIFT)
 
 
 def lifts(

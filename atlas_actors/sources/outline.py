@@ -5,8 +5,8 @@ from typing import Final
 
 import attrs
 
-from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
-
+# As in providers/wire.py, which would cost each child process 50 ms; a test holds them together.
+CHARACTERS_PER_TOKEN: Final = 4
 SIGNATURE_CHARACTERS: Final = 160
 HEAD_CHARACTERS: Final = 60
 DEPTH_MAX: Final = 8
@@ -36,9 +36,14 @@ class Entry:
     symbols: int = 1  # how many names it shows
 
     def shown(self, heads_to: int) -> str:
-        """A line; with the head of its prose when it is not deeper than `heads_to`."""
+        """A line; with the head of its prose when it is less deep than `heads_to`.
+
+        Empty when it would say nothing: neither a name nor prose.
+        """
         said = f"  # {self.said}" if self.said and self.depth < heads_to else ""
-        return f"{self.line} {' ' * self.depth}{self.text}{said}"
+        if not self.symbols and not said and self.said:
+            return ""
+        return f"{self.line} {' ' * self.depth}{self.text}{said}\n"
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +65,7 @@ class Outline:
         """
         text = ""
         for heads_to in (DEPTH_MAX, 1, 0):
-            text = "".join(f"{entry.shown(heads_to)}\n" for entry in self.entries)
+            text = "".join(entry.shown(heads_to) for entry in self.entries)
             if tokens_full is None or tokens(text) <= tokens_full * SHARE_MAX:
                 break
         return text
