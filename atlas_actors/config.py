@@ -19,6 +19,7 @@ from atlas_actors.setting_values import DEFAULTS_FILE, structure
 from atlas_actors.settings import (
     BudgetSettings,
     CheckSettings,
+    ContextSettings,
     CycleSettings,
     DaemonSettings,
     DetectorSettings,
@@ -118,6 +119,7 @@ class Config:
     routing: RoutingSettings
     outcomes: RetentionSettings
     memory: MemorySettings
+    context: ContextSettings
     budget: BudgetSettings
     providers: dict[str, ProviderSettings]
     prices: PriceTable

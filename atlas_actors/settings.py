@@ -73,6 +73,21 @@ class RetentionSettings:
 
 
 @attrs.frozen(kw_only=True)
+class ContextSettings:
+    """[context]: which files of a project are given in full, as an outline, or by name."""
+
+    hot_tokens: int = _number(0, 10_000_000)
+    warm_tokens: int = _number(0, 10_000_000)
+    cold_tokens: int = _number(0, 10_000_000)
+    hot_least: float = _number(0, 1_000)
+    warm_least: float = _number(0, 1_000)
+    half_life_turns: float = _number(0.1, 10_000)
+    file_bytes_max: int = _number(1_024, 100_000_000)
+    look_s: float = _number(0.1, 600)
+    retention_days: float = _number(0.01, 36_500)
+
+
+@attrs.frozen(kw_only=True)
 class HandoffSettings:
     """[handoffs]"""
 

@@ -11,6 +11,7 @@ import attrs
 
 from atlas_actors.actor import Actor
 from atlas_actors.config import Config
+from atlas_actors.context.actor import Context
 from atlas_actors.cycle.actor import Cycle
 from atlas_actors.executor.actor import Executor
 from atlas_actors.gateway.actor import About, Gateway
@@ -67,7 +68,13 @@ def learning(daemon: Daemon) -> SupervisorSpec:
     return SupervisorSpec(
         children=(
             _room(config, "memory", Memory, "park", settings=config.memory, logs=config.home.log),
-            _absent("context", "tiers files HOT, WARM, COLD"),
+            _worker(
+                "context",
+                Context,
+                "park",
+                database=config.home.state / "context_router.db",
+                settings=config.context,
+            ),
             _room(config, "outcomes", Outcomes, "park", settings=config.outcomes),
             _absent("strategies", "lets approaches evolve by their outcomes"),
             _absent("analytics", "watches the health of every part"),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from atlas_actors import __version__
 from atlas_actors.cli import (
     brief,
+    context,
     costs,
     cycle,
     daemon,
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         learn,
         cycle,
         routing,
+        context,
         costs,
         daemon,
         model,

@@ -10,6 +10,7 @@ from typing import Any, Final
 from atlas_actors.errors import Unavailable
 from atlas_actors.gateway import (
     brief,
+    context,
     cycle,
     graph,
     handoffs,
@@ -47,6 +48,7 @@ GROUPS: Final[dict[str, Answer]] = {
     "task": tasks.answer,
     "schedule": schedules.answer,
     "handoff": handoffs.answer,
+    "context": context.answer,
     "outcome": outcomes.answer,
     "cost": outcomes.answer,
     "proposal": cycle.answer,
@@ -64,6 +66,7 @@ _OF_GROUPS: Final = (
     tasks.METHODS,
     schedules.METHODS,
     handoffs.METHODS,
+    context.METHODS,
     outcomes.METHODS,
     cycle.METHODS,
     graph.METHODS,
@@ -74,7 +77,6 @@ _OF_GROUPS: Final = (
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.
 ABSENT: Final = {
-    "context.": paths.CONTEXT,
     "strategy.": paths.STRATEGIES,
     "hook.": paths.GATEWAY,
 }

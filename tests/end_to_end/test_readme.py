@@ -146,3 +146,18 @@ def test_every_method_of_the_socket_answers_or_says_what_is_missing(tmp_path):
             method["name"] for method in described["methods"]
         }
         assert json.dumps(described)
+
+
+def test_the_context_commands_run_as_written(tmp_path):
+    (tmp_path / "pager.py").write_text("def page(lines):\n" + "    lines += 1\n" * 100)
+    accesses = [{"path": "pager.py", "kind": "edit"}]
+    with daemon_on(tmp_path / "home") as daemon:
+        daemon.call("context.access", cwd=str(tmp_path), session="s", accesses=accesses)
+        told = {}
+        for line in commands("Context tiers"):
+            done = daemon.run(*shlex.split(line)[1:], cwd=tmp_path)
+            assert done.returncode == 0, (line, done.stdout, done.stderr)
+            told[line] = done.stdout
+    assert told["atlas context outline pager.py"] == "1 def page(lines)\n"
+    assert "HOT" in told["atlas context tiers --limit 10"]
+    assert "1 edit" in told["atlas context stats"]

@@ -9,6 +9,7 @@ from typing import Any
 from atlas_actors.cli.client import Client
 from atlas_actors.clock import SystemClock
 from atlas_actors.config import Home, load
+from atlas_actors.context.actor import Context
 from atlas_actors.cycle.actor import Cycle
 from atlas_actors.executor.actor import Executor
 from atlas_actors.gateway.actor import About, Gateway
@@ -51,6 +52,7 @@ class House:
     def actor_types(self) -> list[type[Any]]:
         """The classes of the rooms."""
         return [
+            Context,
             Cycle,
             Executor,
             Gateway,

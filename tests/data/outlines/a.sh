@@ -1,0 +1,3 @@
+# doc
+foo() { echo 1; }
+function bar { echo 2; }

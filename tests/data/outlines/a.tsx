@@ -1,0 +1,1 @@
+export function App({ name }: Props): JSX.Element { return <div>{name}</div> }
