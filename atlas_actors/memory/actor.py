@@ -3,7 +3,6 @@
 Recall goes L1 (cache) -> L2 (search over the rows) -> L3 (the graph gives search more candidates).
 """
 
-import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -13,9 +12,9 @@ from loguru import logger
 
 from atlas_actors.actor import LATER, Place
 from atlas_actors.clock import Ids
-from atlas_actors.errors import AtlasError, Conflict, NotFound, Unavailable
+from atlas_actors.errors import AtlasError, Conflict, NotFound
 from atlas_actors.memory import cache_entries, forgetting, recalling, records
-from atlas_actors.memory.forgetting import Job
+from atlas_actors.memory.forgetting import Forgetting, Job
 from atlas_actors.memory.hits import Hit
 from atlas_actors.memory.learning.learning import Learning
 from atlas_actors.memory.levels import Levels, open_levels
@@ -122,7 +121,7 @@ class Memory(StoreActor):
         self._storing: Storing
         self._learning: Learning
         self._ranking = cache_entries.ranking_of(settings)
-        self._jobs: list[Job] = []  # not yet deleted, or deleted in the transaction in hand
+        self._forgetting: Forgetting
         self._uses: Counter[int] = Counter()
         self._uses_are_due = False
         self._index_is_due = False
@@ -141,8 +140,11 @@ class Memory(StoreActor):
             records.set_upkeep(self.store, indexed=store_id)
         elif upkeep["indexed"] != store_id:
             logger.warning("memory.indexes_built_anew", path=self.path)
+        self._forgetting = Forgetting(
+            self.store, self._levels, self.database, self._logs, self._on_searched
+        )
         if upkeep["scrub"]:  # we died between a deletion and its proof
-            self._jobs.append(Job(order=ForgetMemories(), reply=None, deleted=True, anew=True))
+            self._forgetting.resume()
             self.after(0.0, ForgetOn())
         self._index_soon()
 
@@ -184,7 +186,7 @@ class Memory(StoreActor):
             case ForgetOn():
                 return self._forget_on()
             case FilesSearched():
-                return self._on_files_searched(message.job)
+                return self._forgetting.prove(message.job)
             case IndexDue():
                 return self._on_index_due()
             case UsesDue():
@@ -281,53 +283,25 @@ class Memory(StoreActor):
             embedder=self._levels.search.progress(),
         )
 
-    # Forgetting: rows in steps, then the files between two transactions, then the proof.
-
     def _on_forget(self, order: ForgetMemories) -> Any:
-        job = Job(order=forgetting.checked(order), reply=self.reply_to)
-        forgetting.step(self.store, self._levels, job)
-        self._jobs.append(job)
-        if not job.deleted:
+        """Rows in steps, then the files between two transactions, then the proof and the answer."""
+        if self._forgetting.begin(order, self.reply_to):
             self.after(0.0, ForgetOn())
         return LATER
 
     def _forget_on(self) -> None:
-        for job in [job for job in self._jobs if not job.deleted]:
-            forgetting.step(self.store, self._levels, job)
-        if not all(job.deleted for job in self._jobs):
+        if self._forgetting.go_on():
             self.after(0.0, ForgetOn())
 
     def on_commit(self) -> None:
         """What was deleted is gone from the tables: have it gone from the files."""
-        over = [job for job in self._jobs if job.deleted]
-        self._jobs = [job for job in self._jobs if not job.deleted]
-        for job in over:
-            if job.order.dry_run:
-                job.answer()
-        self._clean([job for job in over if not job.order.dry_run])
+        self._forgetting.clean()
         self._show_trouble()
 
     def on_rollback(self) -> None:
-        """The disk refused: nothing of the batch was forgotten, and its timers are gone."""
-        jobs, self._jobs = self._jobs, []
-        for job in jobs:
-            job.fail(Unavailable("the disk refused: not all of it was forgotten", part="memory"))
+        """The disk refused: nothing of the batch has happened, and its timers are gone."""
+        self._forgetting.give_up()
         self._uses_are_due = self._index_is_due = False
-
-    def _clean(self, jobs: list[Job]) -> None:
-        """Between two transactions: clean the files, and have a thread search them, which takes
-        as long as reading them."""
-        if not jobs:
-            return
-        self.store.fold(anew=any(job.anew for job in jobs))
-        cleared = self._levels.cache.clear()
-        for job in jobs:
-            job.cache_cleared = cleared is not False
-            arguments = (job, self.database, self._logs, self._on_searched)
-            thread = threading.Thread(
-                target=forgetting.search_files, args=arguments, name="memory-proof", daemon=True
-            )
-            thread.start()
 
     def _on_searched(self, job: Job) -> None:
         """On the thread that has searched."""
@@ -335,21 +309,6 @@ class Memory(StoreActor):
             self.place.cell.put(FilesSearched(job=job), None, bounded=False)
         except AtlasError as error:  # it ends meanwhile
             job.fail(error)
-
-    def _on_files_searched(self, job: Job) -> None:
-        """Answer with the proof; what is still found is in free space, so that goes first."""
-        if job.found_again and not job.anew:
-            job.anew = True
-            for index in records.text_indexes(self.store):
-                records.rewrite_index(self.store, index)
-            self._jobs.append(job)
-            return
-        if job.found_again:
-            logger.error("memory.found_again", path=self.path, count=job.found_again)
-        else:
-            records.set_upkeep(self.store, scrub=0)
-        logger.info("memory.forgotten", path=self.path, count=len(job.ids), anew=job.anew)
-        job.answer()
 
     def prune(self, before_ms: int) -> bool:
         """Delete old episodes, and learnings that were of no use."""

@@ -33,6 +33,8 @@ def picked(wanted: Recall, hits: Sequence[Hit], rows: Mapping[int, Row]) -> list
         row = rows.get(hit.number)
         if row is None or len(found) == wanted.k:
             continue
+        if wanted.injectable and not may_be_injected(row):
+            continue
         if left is not None:
             cost = tokens(row["text"]) + ITEM_TOKENS
             if cost > left:
@@ -40,6 +42,11 @@ def picked(wanted: Recall, hits: Sequence[Hit], rows: Mapping[int, Row]) -> list
             left -= cost
         found.append(hit)
     return found
+
+
+def may_be_injected(row: Row) -> bool:
+    """Whether a memory may stand before a prompt: the last look, whatever a level has found."""
+    return bool(row["state"] == "kept" and row["trust"] > 0)
 
 
 def tokens(text: str) -> int:
