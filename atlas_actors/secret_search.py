@@ -1,7 +1,7 @@
 """Pure: finds the secrets in a text, by their own form or by where they stand; linear in time."""
 
 import tomllib
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -171,16 +171,16 @@ _GATE: Final = pattern(
 
 def search(data: bytes) -> list[Found]:
     """Where the secrets are, in order, none over another; marks of ours are none."""
+    marks = [match.span() for match in MARK.finditer(data)] if b"[secret:" in data else []
     found = [*_tokens(data)]
     if b"-----" in data or b"PuTTY" in data:
         found += _private_keys(data)
     if _GATE.search(data):
-        found += _assigned(data)
+        found += _assigned(data, marks)
         found += _placed(data)
     if not found:
         return []
-    marks = [match.span() for match in MARK.finditer(data)] if b"[secret:" in data else []
-    return joined(found if not marks else [one for one in found if not _inside(one, marks)])
+    return joined(one for one in found if not _mark_over(one.start, marks))
 
 
 def joined(found: "Iterator[Found] | list[Found]") -> list[Found]:
@@ -209,9 +209,10 @@ def position_of(name: bytes) -> Position | None:
     return "password" if match.start(1) >= 0 else "token"
 
 
-def _inside(one: Found, marks: list[tuple[int, int]]) -> bool:
-    at = bisect_right(marks, (one.start, one.end)) - 1
-    return any(start <= one.start and one.end <= end for start, end in marks[max(0, at) : at + 2])
+def _mark_over(at: int, marks: list[tuple[int, int]]) -> tuple[int, int] | None:
+    """The mark that a place is in, not at its beginning: a name in a mark is none."""
+    number = bisect_left(marks, (at, 0)) - 1
+    return marks[number] if number >= 0 and at < marks[number][1] else None
 
 
 def _tokens(data: bytes) -> Iterator[Found]:
@@ -241,10 +242,14 @@ def _private_keys(data: bytes) -> Iterator[Found]:
                 yield Found(before.start(), match.end(), "private-key")
 
 
-def _assigned(data: bytes) -> Iterator[Found]:
+def _assigned(data: bytes, marks: list[tuple[int, int]]) -> Iterator[Found]:
     for finder in (_ASSIGNMENT, _FLAG, _PAIR):
         at = 0
         while (name := finder.search(data, at)) is not None:
+            mark = _mark_over(name.start(3), marks)
+            if mark is not None:
+                at = max(mark[1], name.start() + 1)
+                continue
             at = name.end()  # what is no secret may itself be an assignment
             found = _judged(data, name, flag=finder is _FLAG)
             if found is not None:
