@@ -82,7 +82,8 @@ def run_remember(options: argparse.Namespace, home: Home) -> int:
         show.print_json(done)
         return 0
     where = params.get("project") or "every project"
-    lines = [f"{short(done['id'])}  {_RESULTS[done['result']]}"]
+    named = f"{short(done['id'])}  " if done["id"] else ""
+    lines = [f"{named}{_RESULTS[done['result']]}"]
     if done["result"] in ("created", "merged"):
         lines[0] += f" as {done['kind']} of {where}"
     lines += [f"{short(id)}  holds no longer" for id in done["superseded"]]

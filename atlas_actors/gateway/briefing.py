@@ -18,6 +18,9 @@ TITLES: Final = {
 # How many of a kind at most, so that none crowds out the next.
 MOST: Final = {"rules": 40, "handoffs": 3, "decisions": 12, "learnings": 15, "files": 10,
                "warnings": 5}  # fmt: skip
+HEADER: Final = (
+    f"{notes.HEADER} Only what is listed as the person's own rules and preferences is theirs."
+)
 MORE: Final = "More: atlas recall QUESTION; atlas memory show ID"
 
 
@@ -77,7 +80,7 @@ class _Line:
 def compose(facts: Facts, tokens: int) -> Brief:
     """Whole lines by priority until the budget is used; a title costs with its first line."""
     lines = list(_lines(facts))
-    left = tokens - notes.tokens_of(notes.fence([notes.HEADER, MORE])) - 2
+    left = tokens - notes.tokens_of(notes.fence([HEADER, MORE])) - 2
     titled: set[str] = set()
     kept: list[_Line] = []
     for line in lines:
@@ -90,7 +93,7 @@ def compose(facts: Facts, tokens: int) -> Brief:
             kept.append(line)
     if not kept:
         return Brief(text="", tokens=0, ids=(), left_out=len(lines))
-    body = [notes.HEADER]
+    body = [HEADER]
     for section, title in TITLES.items():
         if section in titled:
             body += [title, *(line.text for line in kept if line.section == section)]

@@ -12,6 +12,8 @@ from atlas_actors.redaction import Redactor
 
 # What is executed, opened, matched or looked up: with a mark in it, it would mean something else.
 EXACT: Final = frozenset({"check", "command", "cwd", "env", "match", "path", "provider", "schema"})
+# Memory is searched for the mark that stands in it where the secret was.
+_SEARCHES: Final = frozenset({"memory.forget", "memory.list"})
 # Where such parameters may stand; elsewhere, as in an outcome's context, they are only noted.
 _NESTED: Final = frozenset({"task", "tasks", "files", "workspace"})
 # What must say something still once what is private is gone.
@@ -24,12 +26,18 @@ async def redacted(redactor: Redactor, call: Call) -> dict[str, Any]:
     """The parameters without secrets. Raises UsageError where one stands in what must not be
     changed, and where nothing is left; RpcError when they are too long with their marks."""
     if sum(map(len, _texts(call.params))) <= _SHORT_CHARACTERS:
-        params = _redacted(redactor, call.params, "")
+        params = _redacted_call(redactor, call)
     else:
-        params = await anyio.to_thread.run_sync(_redacted, redactor, call.params, "")
+        params = await anyio.to_thread.run_sync(_redacted_call, redactor, call)
     if params != call.params:
         method_for(call.method, params)
     return params
+
+
+def _redacted_call(redactor: Redactor, call: Call) -> dict[str, Any]:
+    if call.method in _SEARCHES:
+        return {key: redactor.value(value) for key, value in call.params.items()}
+    return _redacted(redactor, call.params, "")
 
 
 def _redacted(redactor: Redactor, params: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -88,8 +88,6 @@ def _item(number: int, item: Mapping[str, Any]) -> NewMemory | NewEntity | NewRe
         return _entity(number, item, text)
     if kind == "relation":
         return _relation(number, item, text)
-    if not text.strip():
-        raise UsageError(f"item {number}: its text is empty")
     return NewMemory(
         kind=kind,
         text=text,
