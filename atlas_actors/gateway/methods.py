@@ -13,6 +13,7 @@ from atlas_actors.gateway import (
     cycle,
     graph,
     handoffs,
+    learn,
     memory,
     outcomes,
     routing,
@@ -56,6 +57,7 @@ GROUPS: Final[dict[str, Answer]] = {
 # Groups whose answer depends on who asks.
 GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
     "memory": memory.answer,
+    "learn": learn.answer,
 }
 _OF_GROUPS: Final = (
     routing.METHODS,
@@ -67,6 +69,7 @@ _OF_GROUPS: Final = (
     graph.METHODS,
     memory.METHODS,
     brief.METHODS,
+    learn.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.

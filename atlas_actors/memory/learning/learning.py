@@ -40,7 +40,7 @@ class Learning:
     def from_transcript(self, order: LearnFromTranscript, now_ms: int) -> Learned:
         """Learn from bytes that follow on what was read. Raises UsageError."""
         place = records.place_of(self._store, order.client, order.session, order.path)
-        if place.head and not order.head.startswith(place.head):
+        if place.head and order.head != place.head:
             place = records.Place()  # another file at the same path
         if order.dry_run:
             place = attrs.evolve(place, read_to=order.begin, carry=json.loads(order.carry or "{}"))

@@ -38,7 +38,8 @@ _KINDS: Final = (
         "checks",
         re.compile(
             r"^(?:\S*/)?(?:ruff|mypy|pyright|eslint|flake8|pylint|shellcheck|golangci-lint"
-            r"|cargo clippy|go vet|(?:npm|yarn|pnpm|bun) run (?:lint|typecheck)|scripts/check)(?:\s|$)"
+            r"|cargo clippy|go vet|(?:npm|yarn|pnpm|bun) run (?:lint|typecheck)|scripts/check)"
+            r"(?:\s|$)"
         ),
     ),
 )
@@ -50,7 +51,7 @@ _AFTER: Final = re.compile(r"(?: +\d?>&?\s?\S+| +&>\s?\S+)+$")
 _HIDDEN: Final = re.compile(r"\||;|&\s*$|\$\(|`|\n|<<")
 _ERROR: Final = re.compile(
     r"(?:^|[\s:(])((?:[A-Za-z_][\w.]*)?(?:Error|Exception|Failure|Panic)|error\[\w+\]|error TS\d+"
-    r"|fatal|panic|FAILED|E\d{3,4})\b(.*)"
+    r"|fatal|panic|FAILED|E\d{3,4})(?!\w)(.*)"
 )
 # A tool's output is whatever somebody put into a file or a page: only what reads like an error.
 _ORDER: Final = re.compile(
@@ -59,6 +60,7 @@ _ORDER: Final = re.compile(
     r"|prefer|from now on)\b|https?:|[<>`$|]|[^\x20-\x7e]",
     re.IGNORECASE,
 )
+_WORDS: Final = re.compile(r"([a-z])([A-Z])")
 _COMMIT: Final = re.compile(
     r"(?:^|&&\s*|;\s*)git commit\b.*?-[a-z]*m\s+(?:\"([^\"$`]+)\"|'([^']+)')", re.DOTALL
 )
@@ -188,7 +190,7 @@ def error_of(output: str) -> str:
         if found is None:
             continue
         kind, rest = found[1], found[2].strip()
-        if _ORDER.search(kind):
+        if _ORDER.search(_WORDS.sub(r"\1 \2", kind)):
             return ""
         said = f"{kind}{rest}" if rest.startswith(":") else f"{kind} {rest}"
         return kind if _ORDER.search(rest) else said.strip()[:ERROR_CHARACTERS]

@@ -44,7 +44,8 @@ _SCOPE: Final = (
     r"|repository|project|codebase)|here|(?:when|whenever|before|after|for|in) [^,]{3,80}),?\s+)?"
 )
 _ORDERED: Final = re.compile(
-    _LEAD + r"(?P<text>" + _SCOPE + r"(?:you (?:should|must|have to|need to) |we (?:should |must )?)?"
+    _LEAD + r"(?P<text>" + _SCOPE
+    + r"(?:you (?:should|must|have to|need to) |we (?:should |must )?)?"
     r"(?:please )?(?:always|never) (?:please )?(?:" + _VERBS + r")\b.+)$",
     re.IGNORECASE,
 )  # fmt: skip
@@ -55,7 +56,7 @@ _FROM_NOW: Final = re.compile(
 )  # fmt: skip
 _FORBIDDEN: Final = re.compile(
     _LEAD + r"(?:no[,.!]\s+)?(?P<text>" + _SCOPE
-    + r"(?:please )?(?:you (?:should not|shouldn'?t|must not|mustn'?t)|don'?t|do not|don’t|stop|avoid)"
+    + r"(?:please )?(?:you (?:should not|shouldn'?t|must not|mustn'?t)|don['’]?t|do not|stop|avoid)"
     r" (?:ever )?(?:" + _VERBS + r"|\w{2,}ing)\b.+)$",
     re.IGNORECASE,
 )  # fmt: skip
@@ -82,7 +83,8 @@ _OURS: Final = re.compile(
 )  # fmt: skip
 _REMEMBERED: Final = re.compile(
     _LEAD + r"(?:remember|don'?t forget|do not forget|keep in mind|make a note|take note"
-    r"|note for (?:later|the future)|for future reference)(?P<to> to)?(?: that|,|:)?\s+(?P<text>.{6,})$",
+    r"|note for (?:later|the future)|for future reference)(?P<to> to)?(?: that|,|:)?\s+"
+    r"(?P<text>.{6,})$",
     re.IGNORECASE,
 )  # fmt: skip
 _DECIDED: Final = re.compile(
@@ -107,8 +109,9 @@ _OTHER: Final = re.compile(
 
 _ONCE: Final = re.compile(
     r"\b(?:yet|right now|for now|this time|today|tonight|tomorrow|for the moment|at the moment"
-    r"|just (?:this )?once|until (?:i|we|you|he|she|they)|while (?:i|we)|this (?:one|pr|commit|message|answer"
-    r"|reply|turn|task|branch|line|file|function|bug)|that (?:one|file|line|function|branch|pr)"
+    r"|just (?:this )?once|until (?:i|we|you|he|she|they)|while (?:i|we)"
+    r"|this (?:one|pr|commit|message|answer|reply|turn"
+    r"|task|branch|line|file|function|bug)|that (?:one|file|line|function|branch|pr)"
     r"|anymore|(?<!from )now)\b",
     re.IGNORECASE,
 )
@@ -120,13 +123,13 @@ _BARE: Final = re.compile(
 )
 _UNMEANT: Final = re.compile(
     r"\blol\b|\bhaha|\brofl\b|(?:^|\s)/s\b|\byeah,? right\b|[😂🤣🙄😅😉😏]|[;:]-?[)P](?:\s|$)"
-    r"|^(?:oh )?(?:great|sure|brilliant|wonderful|perfect|fantastic|nice|lovely)[,!]|\bjust kidding\b"
-    r"|\bjoking\b|\bof course you\b|\bas if\b|\bwhy not just\b",
+    r"|^(?:oh )?(?:great|sure|brilliant|wonderful|perfect|fantastic|nice|lovely)[,!]"
+    r"|\bjust kidding\b|\bjoking\b|\bof course you\b|\bas if\b|\bwhy not just\b",
     re.IGNORECASE,
 )
 _RECALLING: Final = re.compile(
-    r"^(?:when|how|what|where|who|why|last|the (?:time|day|other|last|first)|me\b|us\b|back|our (?:last|talk)"
-    r"|you (?:said|told|did))",
+    r"^(?:when|how|what|where|who|why|last|the (?:time|day|other|last|first)|me\b|us\b|back"
+    r"|our (?:last|talk)|you (?:said|told|did))",
     re.IGNORECASE,
 )
 _HYPOTHESIS: Final = re.compile(

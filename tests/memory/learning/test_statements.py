@@ -1,4 +1,5 @@
 """What a sentence lays down, and the many that lay down nothing."""
+# ruff: noqa: E501
 
 import pytest
 from hypothesis import given
