@@ -14,10 +14,12 @@ from atlas_actors.store import Query
 QUERY_CHARACTERS: Final = 2_000
 QUERY_WORDS: Final = 48
 WORDS_OF_A_NAME: Final = 3
+# Along the facts: of so many entities that the query names, so many facts each way; then of
+# so many of their neighbours, the rarest first.
 STARTS_MAX: Final = 8
-HOPS: Final = 2
-FAN_OUT: Final = (12, 6)
-ENTITIES_MAX: Final = 40
+NEIGHBOURS_MAX: Final = 24
+ONWARD_MAX: Final = 6
+FAN_OUT: Final = (8, 4)
 MENTIONS_MAX: Final = 64  # an entity with as many says nothing by itself
 OF_A_HUB: Final = 8
 OF_A_NEIGHBOUR: Final = 4
@@ -27,7 +29,7 @@ _EDGE: Final = "`()[]{}<>,;:!?\"'“”‘’«»*…|."
 _BY_NAME: Final = (
     "select id, name from entities where norm in (select value from json_each(?1))"
     " and (?2 is null or project in ('', ?2))"
-    " union select entities.id, name from aliases join entities on entities.id = entity"
+    " union all select entities.id, name from aliases join entities on entities.id = entity"
     " where aliases.norm in (select value from json_each(?1))"
     " and (?2 is null or aliases.project in ('', ?2)) limit ?3"
 )
@@ -69,32 +71,49 @@ def related(rows: Query, query: str, project: str | None, at_ms: int) -> list[Re
         kept = numbers[:OF_A_HUB] if len(numbers) >= MENTIONS_MAX else numbers
         for number in kept:
             ways.add(number, 0, weight(len(numbers)), f"mentions {named[id]}")
-    starts = rarest[:STARTS_MAX]
-    steps = walk(rows, starts, HOPS, at_ms, FAN_OUT, ENTITIES_MAX)
-    _follow(rows, steps, {id: weight(len(mentions[id])) for id in starts}, ways)
+    reach = {id: weight(len(mentions[id])) for id in rarest[:STARTS_MAX]}
+    first = walk(rows, reach, 1, at_ms, FAN_OUT, len(reach) + NEIGHBOURS_MAX)
+    onward = _neighbours(rows, first, reach, ways)
+    second = walk(rows, onward, 1, at_ms, FAN_OUT[1:]) if onward else []
+    named |= _names(rows, [*first, *second])
+    _say(first, 1, reach, named, ways)
+    _say(second, 2, reach, named, ways)
     return ways.strongest()
 
 
-def _follow(rows: Query, steps: list[Step], reach: dict[int, float], ways: "_Ways") -> None:
+def _names(rows: Query, steps: list[Step]) -> dict[int, str]:
+    ids = {id for step in steps for id in (step.subject, step.object)}
+    return {row["id"]: row["name"] for row in rows(_NAMES, (json.dumps(list(ids)),))}
+
+
+def _say(
+    steps: list[Step], hops: int, reach: dict[int, float], names: dict[int, str], ways: "_Ways"
+) -> None:
     """A fact leads to the memory that says it, and to some that name what is at its far end."""
-    if not steps:
-        return
-    ids = json.dumps(list({id for step in steps for id in (step.subject, step.object)}))
-    names = {row["id"]: row["name"] for row in rows(_NAMES, (ids,))}
     for step in steps:
-        strength = reach.get(step.near, 0.0) * A_HOP
+        strength = reach[step.near] * A_HOP
         why = f"{names[step.subject]} -{step.relation}-> {names[step.object]}"
         if step.number is not None:
-            ways.add(step.number, step.hop, strength, why)
+            ways.add(step.number, hops, strength, why)
+        for number in ways.beside.pop(step.far, ()):
+            ways.add(number, hops, reach[step.far], why)
+
+
+def _neighbours(
+    rows: Query, steps: list[Step], reach: dict[int, float], ways: "_Ways"
+) -> list[int]:
+    """Those to go on from, the rarest first; from a hub everything is near, so none of them."""
+    counted: list[tuple[int, int]] = []
+    for step in steps:
         if step.far in reach:
             continue
         numbers = _mentions(rows, step.far)
-        if len(numbers) >= MENTIONS_MAX:  # from a hub, everything is near
-            reach[step.far] = 0.0
-            continue
-        reach[step.far] = strength
-        for number in numbers[:OF_A_NEIGHBOUR]:
-            ways.add(number, step.hop, strength * weight(len(numbers)), why)
+        rare = len(numbers) < MENTIONS_MAX
+        reach[step.far] = reach[step.near] * A_HOP * weight(len(numbers)) if rare else 0.0
+        if rare:
+            ways.beside[step.far] = numbers[:OF_A_NEIGHBOUR]
+            counted.append((len(numbers), step.far))
+    return [id for _, id in sorted(counted)[:ONWARD_MAX]]
 
 
 def _mentions(rows: Query, id: int) -> list[int]:
@@ -105,6 +124,7 @@ class _Ways:
     """What leads to each memory: several ways make it stronger, the strongest says why."""
 
     def __init__(self) -> None:
+        self.beside: dict[int, list[int]] = {}  # memories that name a neighbour
         self._found: dict[int, tuple[float, float, int, str]] = {}  # together, best, hops, why
 
     def add(self, number: int, hops: int, strength: float, why: str) -> None:

@@ -12,8 +12,8 @@ FAN_OUT: Final = (50, 20, 10)  # facts of one entity each way, by hop
 ENTITIES_MAX: Final = 500
 SCANNED_MAX: Final = 400  # newest facts of a hub that are looked at
 _SIDE: Final = (
-    "select id, subject, relation, object, from_ms, until_ms, trust, number from"
-    " (select * from facts where {side} = ?1 order by id desc limit ?4)"
+    "select * from (select id, subject, relation, object, from_ms, until_ms, trust, number"
+    " from facts where {side} = ?1 order by id desc limit ?4)"
     " where ?2 is null or (from_ms <= ?2 and (until_ms is null or until_ms > ?2)) limit ?3"
 )
 _OUT: Final = _SIDE.format(side="subject")

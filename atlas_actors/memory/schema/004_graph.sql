@@ -37,8 +37,11 @@ create table facts (
     number       integer references memories (number) on delete cascade  -- that says so
 ) strict;
 create unique index facts_statement on facts (subject, relation, object, from_ms, number);
-create index facts_subject on facts (subject);
-create index facts_object on facts (object);
+-- With all that a walk reads, newest first: each fact elsewhere would be a page of the file.
+create index facts_subject on facts
+    (subject, id, relation, object, from_ms, until_ms, trust, number);
+create index facts_object on facts
+    (object, id, relation, subject, from_ms, until_ms, trust, number);
 create index facts_number on facts (number) where number is not null;
 
 -- What was observed of an entity.
