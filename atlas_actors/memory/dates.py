@@ -9,10 +9,21 @@ import attrs
 DAY_MS: Final = 86_400_000
 _DAYS_MAX: Final = 8
 
-_MONTHS: Final = (
-    "january february march april may june july august september october november december".split()
-)
-_WEEKDAYS: Final = "monday tuesday wednesday thursday friday saturday sunday".split()
+_MONTHS: Final = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
+_WEEKDAYS: Final = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _MONTH: Final = r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
 _YEAR: Final = r"(?P<year>(?:19|20)\d\d)\b"
 _DAY: Final = r"\b(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
@@ -24,12 +35,18 @@ _MONTH_DAY: Final = re.compile(rf"\b{_MONTH} {_DAY}(?!\d)(?:,? {_YEAR})?", _I)
 _MONTH_YEAR: Final = re.compile(rf"\b{_MONTH},?(?: of)? {_YEAR}", _I)
 # "may" and "march" are words too, so that a month alone needs a preposition.
 _MONTH_ALONE: Final = re.compile(
-    rf"\b(?:in|of|during|since|until|by|early|late|mid|last|this|end of|from|around)[ -]{_MONTH}", _I
+    rf"\b(?:in|of|during|since|until|by|early|late|mid|last|this|end of|from|around)[ -]{_MONTH}",
+    _I,
 )
-_YEAR_ALONE: Final = re.compile(rf"\b(?:in|of|during|since|by|early|late|mid|around)[ -]{_YEAR}", _I)
-_AGO: Final = re.compile(r"\b(?P<n>\d{1,3}|a|an|one|two|three|few) (?P<unit>day|week|month|year)s? ago\b", _I)
+_YEAR_ALONE: Final = re.compile(
+    rf"\b(?:in|of|during|since|by|early|late|mid|around)[ -]{_YEAR}", _I
+)
+_AGO: Final = re.compile(
+    r"\b(?P<n>\d{1,3}|a|an|one|two|three|few) (?P<unit>day|week|month|year)s? ago\b", _I
+)
 _LAST: Final = re.compile(
-    r"\b(?P<which>last|this|past) (?P<unit>week|month|year|weekend|" + "|".join(_WEEKDAYS) + r")\b", _I
+    r"\b(?P<which>last|this|past) (?P<unit>week|month|year|weekend|" + "|".join(_WEEKDAYS) + r")\b",
+    _I,
 )
 _NEAR: Final = re.compile(r"\b(?P<which>today|yesterday|this morning|last night|tonight)\b", _I)
 _UNIT_DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}

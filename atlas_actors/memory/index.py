@@ -15,8 +15,8 @@ WORDS_MAX: Final = 4_000  # of one memory; the rest is not searchable
 _MARK: Final = "\u00a4"  # begins a token of scope; no word holds it
 
 _ROW: Final = """
-    select number, spot, words, shape, terms, memories.project, speaker, kind, origin, trust, state,
-        approved_ms, at_ms, until_ms, uses, useful, useless
+    select number, spot, words, shape, terms, memories.project, session, speaker, kind, origin, trust, state,
+        approved_ms, at_ms, until_ms, uses, useful, useless, used_ms, created_ms
     from search_rows join memories using (number)
 """
 _UNNOTED: Final = """
@@ -35,6 +35,7 @@ class Row:
     shape: int
     terms: str
     project: str
+    session_name: str
     speaker: str
     kind: str
     origin: str
@@ -46,11 +47,8 @@ class Row:
     uses: int
     useful: int
     useless: int
-
-    @property
-    def session(self) -> int | None:
-        """A number for its session, None without one."""
-        return None if self.spot is None else self.spot // SPOTS
+    used_ms: int | None
+    created_ms: int
 
 
 @attrs.frozen(kw_only=True)
@@ -75,7 +73,9 @@ class Index:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        tokenizer = store.connection.fts5_tokenizer("porter", ["unicode61", "remove_diacritics", "2"])
+        tokenizer = store.connection.fts5_tokenizer(
+            "porter", ["unicode61", "remove_diacritics", "2"]
+        )
         self.stemmer = Stemmer(tokenizer)
 
     def note(self, number: int) -> None:
@@ -134,7 +134,9 @@ class Index:
 
     def holding(self, scope: Scope, terms: Iterable[str], most: int) -> list[int]:
         """Numbers of the newest rows of the scope that hold one of these stems."""
-        sql = "select rowid from search_index where search_index match ? order by rowid desc limit ?"
+        sql = (
+            "select rowid from search_index where search_index match ? order by rowid desc limit ?"
+        )
         cursor = self._store.connection.execute(sql, (scope.match(*terms), most))
         return [number for (number,) in cursor]
 
@@ -165,6 +167,14 @@ class Index:
         sql += " order by at_ms desc, number desc limit ?"
         cursor = self._store.connection.execute(sql, (*values, most))
         return [number for (number,) in cursor]
+
+    def counts(self) -> dict[str, object]:
+        """How many memories there are, and how many of them are indexed."""
+        (found,) = self._store.rows(
+            "select (select count(*) from memories) as memories,"
+            " (select coalesce(sum(rows), 0) from search_projects) as indexed"
+        )
+        return found
 
     def _project(self, name: str, length: int) -> int:
         sql = """

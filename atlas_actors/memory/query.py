@@ -12,10 +12,14 @@ from atlas_actors.memory.words import compounds, words
 TERMS_MAX: Final = 64  # of a question; what comes later is not looked at
 _READ_MAX: Final = 4_000  # characters
 
-_WHEN: Final = re.compile(r"\bwhen\b|\b(?:what|which) (?:day|date|month|year|time)\b|\bhow long ago\b")
+_WHEN: Final = re.compile(
+    r"\bwhen\b|\b(?:what|which) (?:day|date|month|year|time)\b|\bhow long ago\b"
+)
 _MANY: Final = re.compile(r"\bhow (?:many|much|often|long|old|far|big)\b")
 _WHY: Final = re.compile(r"\bwhy\b|\b(?:what|which) (?:\w+ )?(?:reason|motivat\w+|inspir\w+|cause)")
-_NAMED: Final = re.compile(r"\b(?:who|whom|whose|where|which)\b|\bwhat (?:\w+ )?(?:name|city|country)")
+_NAMED: Final = re.compile(
+    r"\b(?:who|whom|whose|where|which)\b|\bwhat (?:\w+ )?(?:name|city|country)"
+)
 _TITLED: Final = re.compile(
     r"\b(?:book|movie|film|song|game|series|show|title|novel|album|called|name[ds]?|say|said)\b"
 )

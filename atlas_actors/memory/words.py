@@ -62,7 +62,7 @@ class Stemmer:
     def __init__(self, tokenizer: Callable[..., Any]) -> None:
         """Use what `Connection.fts5_tokenizer` returns."""
         self._tokenizer = tokenizer
-        self._known: dict[str, str] = {word: "" for word in STOP}
+        self._known: dict[str, str] = dict.fromkeys(STOP, "")
         self._kin: dict[str, frozenset[str]] = {}
 
     def terms(self, said: Iterable[str]) -> list[str]:
@@ -93,7 +93,7 @@ class Stemmer:
 
     def _learn(self, word: str) -> str:
         if len(self._known) >= _KNOWN_MAX:
-            self._known = {word: "" for word in STOP}
+            self._known = dict.fromkeys(STOP, "")
         base = _BASE.get(word, word)
         tokens = self._tokenizer(base.encode(), _FTS5_DOCUMENT, None, include_offsets=False)
         # A word of a script that unicode61 knows otherwise stands for itself.
