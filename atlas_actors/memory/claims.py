@@ -13,6 +13,7 @@ missed contradiction shows both memories with their dates, while a wrong one hid
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -44,6 +45,11 @@ def _pattern(text: str) -> re2._Regexp:
     return re2.compile(rf"(?i)^{text}[.!]?$")
 
 
+_VERBS: Final = re.compile(
+    r" (?:is|are|=|equals|defaults|lives|listens|runs on|belongs|times out|expires|over|instead"
+    r"|rather|not) ",
+    re.IGNORECASE,
+)
 _SINGLE: Final = _pattern(
     rf"(?:the |our )?(?P<s>[^,;:?!]+?) (?:is|are|=|is set to|is now|equals) "
     rf"(?P<v>{_NUMBER}|{_NAMED})"
@@ -84,12 +90,17 @@ def claim_of(item: NewMemory) -> tuple[bytes, str] | None:
     """(a hash of what it is about in its project and kind, the value), or None."""
     if item.kind == "episode" or len(item.text) > TEXT_CHARACTERS_MAX or "\n" in item.text:
         return None
-    claim = claimed(item.kind, item.text)
+    claim = claimed(item.kind, item.text) if _may_claim(item) else None
     if claim is None:
         return None
     shape, about, value = claim
     key = "\0".join((item.project or "", item.kind, shape, about))
     return hashlib.blake2b(key.encode(), digest_size=16).digest(), value
+
+
+def _may_claim(item: NewMemory) -> bool:
+    """A quick look: has it a verb of the shapes?"""
+    return item.kind == "decision" or item.kind in PINNED_KINDS or bool(_VERBS.search(item.text))
 
 
 def claimed(kind: str, text: str) -> Claim | None:

@@ -10,7 +10,7 @@ import attrs
 from loguru import logger
 
 from atlas_actors.errors import AtlasError, Unavailable, UsageError
-from atlas_actors.memory import proof, records
+from atlas_actors.memory import intake, proof, records
 from atlas_actors.memory.levels import Levels
 from atlas_actors.memory.proof import Needles
 from atlas_actors.messages.memory import ForgetMemories, MemoriesForgotten
@@ -105,6 +105,7 @@ class Forgetting:
             return
         self._store.fold(anew=any(job.anew for job in changed))
         cleared = self._levels.cache.clear()
+        intake.forget_words()
         for job in changed:
             job.cache_cleared = cleared is not False
             threading.Thread(

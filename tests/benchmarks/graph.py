@@ -1,7 +1,8 @@
 """The graph: what a turn costs to take in, and what a question costs, at 50,000 entities.
 
-Options: --entities N, --facts N, --questions N. Times are of the processor, per call, p50 and p95: others on the machine do not count. The peer is one
-recursive SQL statement for the same two hops, without a cap on hubs.
+Options: --entities N, --facts N, --questions N. Times are the processor's, per call, p50 and p95,
+so that others on the machine count for little. The peer is one recursive SQL statement for the
+same two hops, without a cap on hubs.
 """
 
 import argparse

