@@ -3,7 +3,6 @@
 Recall goes L1 (cache) -> L2 (search over the rows) -> L3 (the graph gives search more candidates).
 """
 
-import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -13,21 +12,26 @@ from loguru import logger
 
 from atlas_actors.actor import LATER, Place
 from atlas_actors.clock import Ids
-from atlas_actors.errors import Conflict, NotFound, Unavailable
-from atlas_actors.memory import forgetting, recalling, records
-from atlas_actors.memory.forgetting import Job
+from atlas_actors.errors import AtlasError, Conflict, NotFound
+from atlas_actors.memory import cache_entries, forgetting, recalling, records
+from atlas_actors.memory.forgetting import Forgetting, Job
 from atlas_actors.memory.hits import Hit
+from atlas_actors.memory.learning.learning import Learning
 from atlas_actors.memory.levels import Levels, open_levels
 from atlas_actors.memory.storing import Storing
 from atlas_actors.memory.trust import PERSON
 from atlas_actors.messages.graph import ShowGraph
+from atlas_actors.messages.learning import LearnFromTranscript, LearnFromTurns, LearnFromWork
 from atlas_actors.messages.memory import (
+    TRUST,
     DecideMemory,
     ForgetMemories,
     Level,
     MemoriesStored,
     MemoryStats,
     MemoryStatsWanted,
+    NewMemory,
+    Origin,
     RateMemories,
     Recall,
     Recalled,
@@ -68,6 +72,9 @@ Inbox = (
     | DecideMemory
     | MemoryStatsWanted
     | ShowGraph
+    | LearnFromTranscript
+    | LearnFromTurns
+    | LearnFromWork
     | ForgetOn
     | FilesSearched
     | IndexDue
@@ -86,7 +93,16 @@ class Memory(StoreActor):
 
     inbox = Inbox
     schema = Path(__file__).with_name("schema")
-    durable: ClassVar[frozenset[type]] = frozenset({StoreMemories, ForgetMemories, DecideMemory})
+    durable: ClassVar[frozenset[type]] = frozenset(
+        {
+            StoreMemories,
+            ForgetMemories,
+            DecideMemory,
+            LearnFromTranscript,
+            LearnFromTurns,
+            LearnFromWork,
+        }
+    )
     committed_point = "memory.committed"
 
     def __init__(
@@ -103,7 +119,9 @@ class Memory(StoreActor):
         self._ids = Ids(place.clock)
         self._levels: Levels
         self._storing: Storing
-        self._jobs: list[Job] = []  # not yet deleted, or deleted in the transaction in hand
+        self._learning: Learning
+        self._ranking = cache_entries.ranking_of(settings)
+        self._forgetting: Forgetting
         self._uses: Counter[int] = Counter()
         self._uses_are_due = False
         self._index_is_due = False
@@ -114,6 +132,7 @@ class Memory(StoreActor):
         store_id, _ = records.generation(self.store)
         self._levels = open_levels(self.store, self._settings, store_id)
         self._storing = Storing(self.store, self._levels, self._ids, self._settings.per_session_max)
+        self._learning = Learning(self.store, self._learn, self._settings.per_session_max)
         for index in records.text_indexes(self.store):
             records.delete_securely(self.store, index)
         upkeep = records.upkeep(self.store)
@@ -121,14 +140,25 @@ class Memory(StoreActor):
             records.set_upkeep(self.store, indexed=store_id)
         elif upkeep["indexed"] != store_id:
             logger.warning("memory.indexes_built_anew", path=self.path)
+        self._forgetting = Forgetting(
+            self.store, self._levels, self.database, self._logs, self._on_searched
+        )
         if upkeep["scrub"]:  # we died between a deletion and its proof
-            self._jobs.append(Job(order=ForgetMemories(), reply=None, deleted=True, anew=True))
+            self._forgetting.resume()
             self.after(0.0, ForgetOn())
         self._index_soon()
 
     def on_stop(self) -> None:
         """Write down what was used."""
         self._write_uses()
+
+    def tear_down(self) -> None:
+        """Let go of the cache's server, too."""
+        try:
+            if hasattr(self, "_levels"):
+                self._levels.cache.close()
+        finally:
+            super().tear_down()
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
@@ -147,10 +177,16 @@ class Memory(StoreActor):
                 return self._stats()
             case ShowGraph():
                 return self._levels.graph.show(message)
+            case LearnFromTranscript():
+                return self._learning.from_transcript(message, self.place.clock.now_ms())
+            case LearnFromTurns():
+                return self._learning.from_turns(message, self.place.clock.now_ms())
+            case LearnFromWork():
+                return self._learning.from_work(message, self.place.clock.now_ms())
             case ForgetOn():
                 return self._forget_on()
             case FilesSearched():
-                return self._on_files_searched(message.job)
+                return self._forgetting.prove(message.job)
             case IndexDue():
                 return self._on_index_due()
             case UsesDue():
@@ -167,20 +203,29 @@ class Memory(StoreActor):
             self._index_soon()
         return MemoriesStored(stored=stored)
 
+    def _learn(self, item: NewMemory, origin: Origin, now_ms: int) -> Stored:
+        """Store one thing that Atlas has learned by itself."""
+        stored = self._storing.put(item, origin, now_ms, learned=TRUST[origin] < PERSON)
+        if stored.result in ("created", "merged"):
+            records.bump(self.store)
+            self._index_soon()
+        return stored
+
     def _on_recall(self, wanted: Recall) -> Recalled:
-        wanted = recalling.checked(wanted)
-        now_ms = self.place.clock.now_ms()
-        store_id, generation = records.generation(self.store)
-        key = recalling.key_of(wanted, store_id, generation, now_ms)
+        wanted = cache_entries.normalised(recalling.checked(wanted))
+        now_ms = cache_entries.stepped(self.place.clock.now_ms())
+        _, generation = records.generation(self.store)
+        moment = cache_entries.moment(self.store)
+        key = cache_entries.key_of(moment, wanted, now_ms, self._ranking)
         value = self._levels.cache.get(key)
-        hits = None if value is None else recalling.unpacked(value)
+        hits = None if value is None else cache_entries.unpacked(value)
         cached = hits is not None
         if hits is None:
             hits = self._find(wanted, now_ms)
         rows = records.by_numbers(self.store, [hit.number for hit in hits])
         hits = recalling.picked(wanted, hits, rows)
         if not cached:
-            self._levels.cache.put(key, recalling.packed(hits))
+            self._levels.cache.put(key, cache_entries.packed(hits))
         if wanted.injectable and hits:
             self._note_uses(hits)
         items = tuple(
@@ -188,7 +233,7 @@ class Memory(StoreActor):
             for hit in hits
         )
         level: Level = "l1" if cached else "l3" if any(hit.level == "l3" for hit in hits) else "l2"
-        return Recalled(items=items, level=level, generation=generation)
+        return Recalled(items=items, level=level, generation=generation, asked_for=wanted.asked_for)
 
     def _find(self, wanted: Recall, now_ms: int) -> list[Hit]:
         as_of_ms = now_ms if wanted.at_ms is None else wanted.at_ms
@@ -238,75 +283,36 @@ class Memory(StoreActor):
             embedder=self._levels.search.progress(),
         )
 
-    # Forgetting: rows in steps, then the files between two transactions, then the proof.
-
     def _on_forget(self, order: ForgetMemories) -> Any:
-        job = Job(order=forgetting.checked(order), reply=self.reply_to)
-        forgetting.step(self.store, self._levels, job)
-        self._jobs.append(job)
-        if not job.deleted:
+        """Rows in steps, then the files between two transactions, then the proof and the answer."""
+        if self._forgetting.begin(order, self.reply_to):
             self.after(0.0, ForgetOn())
         return LATER
 
     def _forget_on(self) -> None:
-        for job in [job for job in self._jobs if not job.deleted]:
-            forgetting.step(self.store, self._levels, job)
-        if not all(job.deleted for job in self._jobs):
+        if self._forgetting.go_on():
             self.after(0.0, ForgetOn())
 
     def on_commit(self) -> None:
         """What was deleted is gone from the tables: have it gone from the files."""
-        over = [job for job in self._jobs if job.deleted]
-        self._jobs = [job for job in self._jobs if not job.deleted]
-        for job in over:
-            if job.order.dry_run:
-                job.answer()
-        self._clean([job for job in over if not job.order.dry_run])
+        self._forgetting.clean()
         self._show_trouble()
 
     def on_rollback(self) -> None:
-        """The disk refused: nothing of the batch was forgotten, and its timers are gone."""
-        jobs, self._jobs = self._jobs, []
-        for job in jobs:
-            job.fail(Unavailable("the disk refused: not all of it was forgotten", part="memory"))
+        """The disk refused: nothing of the batch has happened, and its timers are gone."""
+        self._forgetting.give_up()
         self._uses_are_due = self._index_is_due = False
-
-    def _clean(self, jobs: list[Job]) -> None:
-        """Between two transactions: clean the files, and have a thread search them, which takes
-        as long as reading them."""
-        if not jobs:
-            return
-        self.store.fold(anew=any(job.anew for job in jobs))
-        cleared = self._levels.cache.clear()
-        for job in jobs:
-            job.cache_cleared = cleared is not False
-            arguments = (job, self.database, self._logs, self._on_searched)
-            thread = threading.Thread(
-                target=forgetting.search_files, args=arguments, name="memory-proof", daemon=True
-            )
-            thread.start()
 
     def _on_searched(self, job: Job) -> None:
         """On the thread that has searched."""
-        self.place.cell.put(FilesSearched(job=job), None, bounded=False)
-
-    def _on_files_searched(self, job: Job) -> None:
-        """Answer with the proof; what is still found is in free space, so that goes first."""
-        if job.found_again and not job.anew:
-            job.anew = True
-            for index in records.text_indexes(self.store):
-                records.rewrite_index(self.store, index)
-            self._jobs.append(job)
-            return
-        if job.found_again:
-            logger.error("memory.found_again", path=self.path, count=job.found_again)
-        else:
-            records.set_upkeep(self.store, scrub=0)
-        logger.info("memory.forgotten", path=self.path, count=len(job.ids), anew=job.anew)
-        job.answer()
+        try:
+            self.place.cell.put(FilesSearched(job=job), None, bounded=False)
+        except AtlasError as error:  # it ends meanwhile
+            job.fail(error)
 
     def prune(self, before_ms: int) -> bool:
         """Delete old episodes, and learnings that were of no use."""
+        self._learning.prune(before_ms)
         numbers = records.outdated(self.store, before_ms, PRUNE_ROWS)
         rows = list(records.by_numbers(self.store, numbers).values())
         forgetting.delete(self.store, self._levels, rows)
@@ -331,10 +337,12 @@ class Memory(StoreActor):
             self._index_anew(upkeep["indexed_to"], store_id)
             self._index_soon()
         elif self._levels.search.backfill(EMBED_ROWS):
+            records.bump(self.store)  # they rank differently now
             self._index_soon()
 
     def _index_anew(self, after: int, store_id: bytes) -> None:
         numbers = records.numbers_after(self.store, after, INDEX_ROWS)
+        self._levels.search.forget(numbers)  # what was rescued of the index is of no use
         for number in numbers:
             self._levels.search.note(number)
         if numbers:

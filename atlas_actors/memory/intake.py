@@ -7,6 +7,7 @@ in the same order. That is stricter than a share of equal words: "before" and "a
 of them, while a missed one costs a line.
 """
 
+import functools
 import hashlib
 import re
 import unicodedata
@@ -36,6 +37,7 @@ because since as which we our us i my have has currently now here hey ok okay no
 """
 _LIGHT: Final = frozenset(_LIGHT_WORDS.split())
 _SAME: Final = {"are": "is", "can't": "cannot", "don't": "do not", "won't": "will not"}
+KNOWN_CHARACTERS: Final = 32  # longer words are not worth remembering
 _AROUND: Final = "\"'`“”‘’«»()[]{}*"
 _BEHIND: Final = ".,;:!?…"
 _DASHES: Final = frozenset("-–—")
@@ -73,6 +75,8 @@ def cleaned(item: NewMemory) -> Cleaned | None:
 
 def clean(text: str) -> str:
     """A text without private and own parts and what cannot be seen."""
+    if not text:
+        return ""
     if not (text.isascii() and text.isprintable()):
         text = UNSEEN.sub("", text.replace("\r\n", "\n"))
     if "<" in text:
@@ -87,7 +91,7 @@ def without(text: str, tag: str) -> str:
     """
     kept: list[str] = []
     depth, begin = 0, 0
-    for found in re.finditer(rf"<\s*(/?)\s*{tag}(?:[\s/][^<>]*)?>", text, re.IGNORECASE):
+    for found in re.finditer(rf"<\s*(/\s*)?{tag}(?:[\s/][^<>]*)?>", text, re.IGNORECASE):
         if depth == 0:
             kept.append(text[begin : found.start()])
         depth = max(0, depth - 1) if found[1] else depth + 1
@@ -124,7 +128,12 @@ def canonical(text: str) -> list[str]:
     """The words that carry a text's meaning, in order; all of them when all are light."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("’", "'")
-    words = [word for word in map(_bare, text.split()) if word]
+    words = " ".join(
+        [
+            _known_bare(token) if len(token) <= KNOWN_CHARACTERS else _bare(token)
+            for token in text.split()
+        ]
+    ).split()
     carrying = [word for word in words if word not in _LIGHT]
     return carrying or words
 
@@ -145,6 +154,14 @@ def _bare(token: str) -> str:
     if low in _SAME:
         return _SAME[low]
     return low if _is_prose(bare) else bare
+
+
+_known_bare: Final = functools.lru_cache(maxsize=32_768)(_bare)
+
+
+def forget_words() -> None:
+    """Words of what was forgotten are not kept in this process, either."""
+    _known_bare.cache_clear()
 
 
 def _is_prose(word: str) -> bool:

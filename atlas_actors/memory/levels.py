@@ -5,6 +5,7 @@ from typing import Protocol
 
 import attrs
 
+from atlas_actors.memory.cache import Cache, open_cache
 from atlas_actors.memory.graph.graph import Graph as KnowledgeGraph
 from atlas_actors.memory.hits import Hit, Related
 from atlas_actors.memory.plain import PlainSearch
@@ -60,25 +61,6 @@ class Graph(Protocol):
         """An entity and what is around it. Raises NotFound."""
 
 
-class Cache(Protocol):
-    """L1: recalls that were answered before; none of these raises."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """What was put there, if it still is."""
-
-    def put(self, key: bytes, value: bytes) -> None:
-        """Keep it, for as long as there is room."""
-
-    def clear(self) -> bool | None:
-        """Forget all of this store; False: that has to wait for a server."""
-
-    def state(self) -> dict[str, object]:
-        """Kind, how it does, hits and misses."""
-
-    def trouble(self) -> tuple[str, str] | None:
-        """(what is wrong, what helps), or None."""
-
-
 @attrs.frozen(kw_only=True)
 class Levels:
     """What answers a recall."""
@@ -90,27 +72,6 @@ class Levels:
 
 def open_levels(store: Store, settings: MemorySettings, store_id: bytes) -> Levels:
     """The levels over one open store."""
-    return Levels(search=PlainSearch(store), graph=KnowledgeGraph(store), cache=NoCache())
-
-
-class NoCache:
-    """Keeps nothing."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """Nothing."""
-        return None
-
-    def put(self, key: bytes, value: bytes) -> None:
-        """It is not kept."""
-
-    def clear(self) -> bool:
-        """There is nothing to clear."""
-        return True
-
-    def state(self) -> dict[str, object]:
-        """That there is none."""
-        return {"kind": "none", "state": "ready"}
-
-    def trouble(self) -> tuple[str, str] | None:
-        """None."""
-        return None
+    return Levels(
+        search=PlainSearch(store), graph=KnowledgeGraph(store), cache=open_cache(settings, store_id)
+    )

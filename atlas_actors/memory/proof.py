@@ -1,5 +1,6 @@
 """Whether deleted texts are still somewhere in the bytes of files."""
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ from atlas_actors.store import Reader
 
 PIECE_BYTES: Final = 40
 PIECES_OF_A_TEXT: Final = 8
-NEEDLES_MAX: Final = 4_000
+NEEDLES_MAX: Final = 2_000
+WORDS_MAX: Final = 200
 NEEDLE_BYTES_MIN: Final = 6  # shorter ones are everywhere by chance
 CHUNK_BYTES: Final = 4 << 20
 _WORD: Final = re.compile(r"[^\W\d_]{8,40}")
@@ -30,7 +32,7 @@ class Needles:
         for text in texts:
             if len(self.pieces) < NEEDLES_MAX:
                 self.pieces.update(pieces_of(text))
-            if len(self.words) < NEEDLES_MAX:
+            if len(self.words) < WORDS_MAX:
                 for word in _WORD.findall(text.lower()):
                     self.words.add(word[:-_STEM_CUT].encode())
 
@@ -50,20 +52,35 @@ def pieces_of(text: str) -> Iterator[bytes]:
 
 
 def found_in(files: Iterable[Path], needles: Iterable[bytes]) -> dict[bytes, int]:
-    """How often each needle occurs, of those that do; case counts. A file may grow meanwhile."""
-    wanted = sorted(set(needles))
-    if not wanted:
-        return {}
+    """In how many files each needle occurs, of those that do; case counts.
+
+    What is found in a file is not looked for any further there: a common word is everywhere.
+    """
+    wanted = frozenset(needles)
+    found: dict[bytes, int] = {}
+    for file in files:
+        left = set(wanted)
+        for chunk in _chunks(file, max(map(len, wanted), default=1) - 1):
+            for needle in _found_once(chunk, left):
+                found[needle] = found.get(needle, 0) + 1
+    return found
+
+
+def _found_once(chunk: bytes, left: set[bytes]) -> Iterator[bytes]:
+    """The needles that a chunk has, each once; they are taken out of `left`."""
+    place = 0
+    while left and (match := _any_of(frozenset(left)).search(chunk, place)) is not None:
+        place = match.start()  # a longer one may begin at the same place
+        left.discard(match.group())
+        yield match.group()
+
+
+@functools.lru_cache(maxsize=4)
+def _any_of(needles: frozenset[bytes]) -> "re2._Regexp":
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.max_mem = 256 << 20
-    pattern = re2.compile(b"|".join(re2.escape(needle) for needle in wanted), options)
-    found: dict[bytes, int] = {}
-    for file in files:
-        for chunk in _chunks(file, max(map(len, wanted)) - 1):
-            for match in pattern.finditer(chunk):
-                found[match.group()] = found.get(match.group(), 0) + 1
-    return found
+    return re2.compile(b"|".join(map(re2.escape, sorted(needles))), options)
 
 
 def _chunks(file: Path, overlap: int) -> Iterator[bytes]:
@@ -80,7 +97,7 @@ def _chunks(file: Path, overlap: int) -> Iterator[bytes]:
 
 
 def search(database: Path, logs: Path | None, needles: Needles) -> tuple[tuple[str, ...], int]:
-    """(the files that were searched, occurrences there of what no kept memory has, too).
+    """(the files that were searched, how often a piece that no kept memory has is in one of them).
 
     In the database's own files and copies that were set aside; in the logs, whole pieces only,
     since a word of a log is nobody's memory.

@@ -1,14 +1,12 @@
 """From a question to an answer: what is kept of it in the cache, and which rows it comes to."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from atlas_actors.clock import DAY_MS
 from atlas_actors.errors import UsageError
 from atlas_actors.memory.hits import Hit
-from atlas_actors.messages.memory import KINDS, Level, Recall, RecalledItem
+from atlas_actors.messages.memory import KINDS, Recall, RecalledItem
 from atlas_actors.store import Row
 
 K_MAX: Final = 1_000
@@ -27,51 +25,6 @@ def checked(wanted: Recall) -> Recall:
     return wanted
 
 
-def key_of(wanted: Recall, store_id: bytes, generation: int, now_ms: int) -> bytes:
-    """32 bytes: equal for questions that have the same answer.
-
-    Spaces at the ends and runs of them say nothing to search. The day belongs to it: words such as
-    "yesterday", and how much older things count.
-    """
-    asked = [
-        generation,
-        now_ms // DAY_MS,
-        " ".join(wanted.query.split()),
-        wanted.k,
-        wanted.project,
-        sorted(set(wanted.kinds)),
-        wanted.session,
-        wanted.budget_tokens,
-        wanted.at_ms,
-        wanted.injectable,
-    ]
-    text = json.dumps(asked, separators=(",", ":"))
-    return hashlib.sha256(store_id + text.encode()).digest()
-
-
-def packed(hits: Sequence[Hit]) -> bytes:
-    """Hits as the cache keeps them: numbers, scores, levels and reasons, and no texts."""
-    rows = [[hit.number, hit.score, hit.level, hit.signals] for hit in hits]
-    return json.dumps(rows, separators=(",", ":")).encode()
-
-
-def unpacked(value: bytes) -> list[Hit] | None:
-    """Hits from the cache; None for what we cannot have put there."""
-    try:
-        rows = json.loads(value)
-        return [
-            Hit(
-                number=int(number),
-                score=float(score),
-                level=cast("Level", {"l2": "l2", "l3": "l3"}[level]),
-                signals=tuple((str(name), float(share)) for name, share in signals),
-            )
-            for number, score, level, signals in rows
-        ]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-
-
 def picked(wanted: Recall, hits: Sequence[Hit], rows: Mapping[int, Row]) -> list[Hit]:
     """The best k whose rows are there; with a budget, the best that fit whole, best first."""
     left = wanted.budget_tokens
@@ -80,6 +33,8 @@ def picked(wanted: Recall, hits: Sequence[Hit], rows: Mapping[int, Row]) -> list
         row = rows.get(hit.number)
         if row is None or len(found) == wanted.k:
             continue
+        if wanted.injectable and not may_be_injected(row):
+            continue
         if left is not None:
             cost = tokens(row["text"]) + ITEM_TOKENS
             if cost > left:
@@ -87,6 +42,11 @@ def picked(wanted: Recall, hits: Sequence[Hit], rows: Mapping[int, Row]) -> list
             left -= cost
         found.append(hit)
     return found
+
+
+def may_be_injected(row: Row) -> bool:
+    """Whether a memory may stand before a prompt: the last look, whatever a level has found."""
+    return bool(row["state"] == "kept" and row["trust"] > 0)
 
 
 def tokens(text: str) -> int:

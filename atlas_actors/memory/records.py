@@ -276,29 +276,43 @@ def forget_sources(store: Store, session: str, project: str | None) -> None:
     )
 
 
-def with_alternatives(store: Store, projects: Iterable[str]) -> list[tuple[str, str]]:
-    """(id, its JSON list) of decisions that were made against something."""
-    rows = store.rows(
-        "select id, alternatives from memories where kind = 'decision' and alternatives <> '[]'"
+def with_alternatives(store: Store, projects: Iterable[str]) -> list[Row]:
+    """Decisions that were made against something."""
+    return store.rows(
+        "select * from memories where kind = 'decision' and alternatives <> '[]'"
         " and project in (select value from json_each(?))",
         (_listed(projects),),
     )
-    return [(row["id"], row["alternatives"]) for row in rows]
 
 
-def set_alternatives(store: Store, id: str, alternatives: Sequence[str]) -> None:
+def set_alternatives(store: Store, number: int, alternatives: Sequence[str]) -> None:
     """Keep only these."""
-    listed = _listed(alternatives)
     store.run(
-        "update memories set alternatives = ? where id = ? and alternatives <> ?",
-        (listed, id, listed),
+        "update memories set alternatives = ? where number = ?", (_listed(alternatives), number)
+    )
+
+
+def item_of(row: Row) -> NewMemory:
+    """What was stored, from its row."""
+    return NewMemory(
+        kind=row["kind"],
+        text=row["text"],
+        project=row["project"] or None,
+        session=row["session"] or None,
+        speaker=row["speaker"] or None,
+        at_ms=row["at_ms"],
+        tags=tuple(json.loads(row["tags"])),
+        source=row["source"] or None,
+        rationale=row["rationale"] or None,
+        alternatives=tuple(json.loads(row["alternatives"])),
     )
 
 
 def text_indexes(store: Store) -> list[str]:
     """The full-text indexes of this file, whoever has made them."""
     rows = store.rows(
-        "select name from sqlite_schema where type = 'table' and sql like '%using fts5%'"
+        "select name from sqlite_schema where type = 'table'"
+        " and (sql like '%using fts5(%' or sql like '%using fts5 (%')"
     )
     return [row["name"] for row in rows]
 

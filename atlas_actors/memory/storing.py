@@ -6,6 +6,7 @@ from typing import Final
 
 from loguru import logger
 
+from atlas_actors import failpoints
 from atlas_actors.clock import Ids
 from atlas_actors.errors import NotFound, UsageError
 from atlas_actors.memory import claims, intake, records, trust
@@ -87,6 +88,7 @@ class Storing:
         )
         if same is not None:
             self._replace_same(same, id, number, at_ms)
+        failpoints.passing("memory.indexing")
         self._levels.search.note(number)
         self._levels.graph.note(number, item, trusted, at_ms, now_ms)
         gone: list[str] = [] if same is None else [same["id"]]

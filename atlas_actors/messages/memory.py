@@ -108,6 +108,7 @@ class Recall:
     # For a prompt: without what is quarantined, superseded or untrusted.
     injectable: bool = False
     explain: bool = False  # each signal's share of the score in `why`
+    asked_for: str = ""  # comes back in the answer, for who asks for many
 
 
 @attrs.frozen(kw_only=True)
@@ -139,6 +140,7 @@ class Recalled:
     items: tuple[RecalledItem, ...]
     level: Level
     generation: int
+    asked_for: str = ""  # of the Recall
 
 
 @attrs.frozen(kw_only=True)

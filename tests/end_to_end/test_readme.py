@@ -98,6 +98,24 @@ def test_the_commands_of_durable_work_run_as_written(tmp_path):
     assert "standup" in told["atlas schedules list"]
 
 
+def test_the_memory_commands_run_as_written(tmp_path):
+    with daemon_on(tmp_path / "home") as daemon:
+        told = {}
+        for line in commands("Memory"):
+            words, _, file = line.partition(" > ")
+            given = shlex.split(words)[1:]
+            if given[:2] == ["memory", "show"]:
+                given[2] = daemon.call("memory.list")["items"][0]["id"]
+            done = daemon.run(*given, cwd=tmp_path)
+            assert done.returncode == 0, (line, done.stdout, done.stderr)
+            told[words] = done.stdout
+            if file:
+                (tmp_path / file).write_text(done.stdout)
+    assert "running Redis" in told['atlas recall "what do the integration tests need?"']
+    assert "found again 0 times" in told["atlas forget --match Redis --yes"]
+    assert "SQLite" in told["atlas brief --tokens 800"]
+
+
 def test_the_cycles_commands_run_as_written_with_the_readmes_own_settings(tmp_path):
     text = (ROOT / "README.md").read_text("utf-8")
     own = re.search(r"^```toml\n(\[checks\.tests\].*?)^```$", text, re.M | re.S)[1]

@@ -1,6 +1,6 @@
 -- What others may read.
 create view inspect_memories as
-select number, id, nullif(project, '') as project, nullif(session, '') as session, kind,
+select number, id, project as scope, nullif(project, '') as project, nullif(session, '') as session, kind,
        nullif(speaker, '') as speaker, origin, trust, text, nullif(rationale, '') as rationale,
        alternatives, tags, nullif(source, '') as source, lineage, supersedes, state,
        kind in ('rule', 'preference') and state = 'kept' and trust = 3 as pinned,
@@ -51,3 +51,12 @@ select facts.id, s.project as project, s.id as subject, s.norm as subject_norm,
        s.name as subject_name, relation, o.id as object, o.norm as object_norm,
        o.name as object_name, from_ms, until_ms, recorded_ms, ended_by, trust, origin, number
 from facts join entities s on s.id = subject join entities o on o.id = object;
+-- How far sessions were read, and what was learned of each.
+create view inspect_transcripts as
+select client, session, path, read_to, turn as turns, read_ms as read_at_ms from transcripts;
+
+create view inspect_lessons as
+select client, session, rule, count(*) as lessons, max(at_ms) as newest_at_ms
+from lessons group by client, session, rule;
+
+create view inspect_learning_marks as select name, at_ms from learning_marks;
