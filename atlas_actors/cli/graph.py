@@ -11,9 +11,9 @@ from typing import Any
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.json_lines import in_parts, read
-from atlas_actors.cli.times import moment_ms
+from atlas_actors.cli.times import moment_ms, span_s
 from atlas_actors.config import Home
-from atlas_actors.errors import UsageError
+from atlas_actors.errors import DeadlinePassed, UsageError
 
 
 def add_to(groups: Any) -> None:
@@ -40,6 +40,13 @@ def add_to(groups: Any) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", default="-")
     parser.add_argument("--full", action="store_true", help="with projects, aliases and dates")
     parser.set_defaults(run=run_export)
+    parser = verbs.add_parser("extract", help="have a provider read a session's memories for it")
+    parser.add_argument("session", metavar="SESSION")
+    parser.add_argument("--provider", metavar="NAME")
+    parser.add_argument("--budget", type=float, metavar="USD", default=0.05)
+    parser.add_argument("--timeout", default="10m", metavar="TIME")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run_extract)
     for parser in verbs.choices.values():
         parser.add_argument("--project", metavar="NAME", help="with what is of every project")
 
@@ -146,6 +153,29 @@ def run_import(options: argparse.Namespace, home: Home) -> int:
     sys.stdout.write(f"{entities}, {show.count(told['relations'], 'relation')} taken over\n")
     if told["skipped"]:
         show.note(f"atlas: {show.count(told['skipped'], 'line')} of another type left out")
+    return 0
+
+
+def run_extract(options: argparse.Namespace, home: Home) -> int:
+    """Wait for the task, then take over what it says."""
+    params = {"session": options.session, "budget_usd": options.budget}
+    params |= {"provider": options.provider} if options.provider else {}
+    limit_s = span_s(options.timeout)
+    with Client(home) as client:
+        asked = client.call("graph.extract", **params)
+        id = asked["task_id"]
+        task = client.call(
+            "task.wait", timeout_s=limit_s + 10, id=id, timeout_ms=round(limit_s * 1000)
+        )
+        if task["state"] in ("pending", "in_progress"):
+            raise DeadlinePassed(f"task {id} has not ended yet", cure=f"atlas tasks show {id}")
+        project = options.project or asked["project"]
+        scope = {"project": project} if project else {}
+        answer = client.call("graph.apply", task_id=id, **scope)
+    if options.json:
+        show.print_json({"task_id": id, **answer})
+    else:
+        sys.stdout.write(f"{answer['entities']} entities, {answer['relations']} relations\n")
     return 0
 
 

@@ -1,17 +1,18 @@
 """The graph.* methods: the knowledge graph shown, listed, taken out and in."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
-from atlas_actors.gateway import graph_lines
+from atlas_actors.gateway import graph_lines, graph_reading
 from atlas_actors.gateway.door import Door
-from atlas_actors.gateway.method import COUNT, NAME, TIME, method
+from atlas_actors.gateway.method import COUNT, ID, NAME, TIME, method
 from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
 from atlas_actors.messages.graph import ShowGraph
-from atlas_actors.messages.memory import NewEntity, Origin, StoreMemories
+from atlas_actors.messages.memory import NewEntity, NewRelation, Origin, StoreMemories
 from atlas_actors.store import Reader
 
 LIST_ROWS: Final = 50
@@ -72,6 +73,24 @@ METHODS: Final = (
             "lines",
         ),
     ),
+    method(
+        "graph.extract",
+        "Have a provider read memories for the graph, as a task within a budget (0.05 $ unless"
+        " said) → {task_id, project}; graph.apply takes over what it says.",
+        object_schema(
+            {
+                "ids": {"type": "array", "items": ID, "minItems": 1, "maxItems": 100},
+                "session": NAME,
+                "provider": NAME,
+                "budget_usd": {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000},
+            }
+        ),
+    ),
+    method(
+        "graph.apply",
+        "Take over what a completed task of graph.extract says → {entities, relations}.",
+        object_schema({"task_id": ID, "project": _PROJECT}, "task_id"),
+    ),
 )
 
 
@@ -90,16 +109,33 @@ async def answer(door: Door, name: str, params: dict[str, Any], origin: Origin =
             )
         case "graph.import":
             return await _import(door, params, origin)
+        case "graph.extract":
+            order, project = await door.read(graph_reading.order_of, params)
+            accepted = await door.call(paths.TASKS, order)
+            return {"task_id": accepted.id, "project": project}
+        case "graph.apply":
+            id, project = params["task_id"], params.get("project")
+            items = await door.read(graph_reading.items_of, id, project)
+            await _store(door, items, "agent")
+            return _counted(items)
     raise AssertionError(f"{name} is described but not answered")
 
 
 async def _import(door: Door, params: dict[str, Any], origin: Origin) -> dict[str, int]:
     taken = graph_lines.taken(enumerate(params["lines"], 1), params.get("project"))
-    if taken.items:
-        await door.call(paths.MEMORY, StoreMemories(items=taken.items, origin=origin))
-    entities = {item.name for item in taken.items if isinstance(item, NewEntity)}
-    relations = sum(not isinstance(item, NewEntity) for item in taken.items)
-    return {"entities": len(entities), "relations": relations, "skipped": taken.skipped}
+    await _store(door, taken.items, origin)
+    return {**_counted(taken.items), "skipped": taken.skipped}
+
+
+async def _store(door: Door, items: Sequence[NewEntity | NewRelation], origin: Origin) -> None:
+    if items:
+        await door.call(paths.MEMORY, StoreMemories(items=tuple(items), origin=origin))
+
+
+def _counted(items: Sequence[NewEntity | NewRelation]) -> dict[str, int]:
+    entities = {item.name for item in items if isinstance(item, NewEntity)}
+    relations = sum(isinstance(item, NewRelation) for item in items)
+    return {"entities": len(entities), "relations": relations}
 
 
 def newest(state: Path, params: dict[str, Any]) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from atlas_actors.cli.graph import tree_lines
 from atlas_actors.config import load
-from atlas_actors.errors import NotFound, UsageError
+from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.gateway import graph, graph_lines
 from atlas_actors.memory.actor import Memory
 from atlas_actors.memory.graph.names import norm
 from atlas_actors.messages import paths
 from atlas_actors.messages.memory import NewEntity, NewMemory, NewRelation, StoreMemories
+from atlas_actors.messages.task import TaskAccepted
 from tests.support.doors import door_on
 from tests.support.stages import Stage
 
@@ -216,6 +217,69 @@ def test_entities_are_listed_newest_first_by_pages(home):
     assert [row["name"] for row in rest["entities"]] == ["file_2.py", "file_1.py", "file_0.py"]
     (apsw,) = home.call("list", match="PSW")["entities"]
     assert (apsw["mentions"], apsw["facts"]) == (5, 5)
+
+
+def test_a_provider_reads_only_what_is_trusted_within_a_budget(home):
+    said = {"kind": "learning", "session": "s", "project": "p"}
+    home.store(NewMemory(text="store.py is owned by Ann", **said))
+    home.store(NewMemory(text="a page of the web says so", **said), origin="external")
+    asked = []
+    home.door.ask = answering(asked)
+    assert home.call("extract", session="s", budget_usd=0.02) == {"task_id": "t", "project": "p"}
+    ((path, order),) = asked
+    assert (path, order.origin) == (paths.TASKS, "generated")
+    assert "owned by Ann" in order.request.prompt
+    assert "the web" not in order.request.prompt
+    assert order.request.budget_usd == 0.02
+    with pytest.raises(NotFound, match="no such memories"):
+        home.call("extract", session="another")
+    with pytest.raises(UsageError, match="either"):
+        home.call("extract")
+
+
+@pytest.mark.parametrize(
+    ("task", "says"),
+    [
+        ({"state": "in_progress", "result": None}, "in_progress"),
+        ({"state": "completed", "result": "no"}, "not JSON"),
+        ({"state": "completed", "result": '{"entities": []}'}, "does not fit"),
+        ({"state": "completed", "result": "{}", "key": "other"}, "has not read"),
+        ({"state": "completed", "result": "{}", "origin": "person"}, "has not read"),
+    ],
+)
+def test_an_answer_that_is_none_changes_nothing(home, monkeypatch, task, says):
+    row = {"key": "graph:1", "origin": "generated", **task}
+    monkeypatch.setattr("atlas_actors.gateway.views.task", lambda _state, _id: row)
+    with pytest.raises((Conflict, UsageError), match=says):
+        home.call("apply", task_id="t")
+    assert home.asked == []
+
+
+def test_what_a_provider_has_read_is_an_agents(home, monkeypatch):
+    result = {
+        "entities": [{"name": "Ann", "kind": "person", "observations": ["is on leave"]}],
+        "relations": [{"subject": "store.py", "relation": "owned_by", "object": "Ann"}],
+    }
+    row = {"key": "graph:1", "origin": "generated", "state": "completed"}
+    row["result"] = json.dumps(result)
+    monkeypatch.setattr("atlas_actors.gateway.views.task", lambda _state, _id: row)
+    assert home.call("apply", task_id="t", project="p") == {"entities": 1, "relations": 1}
+    ((_, order),) = home.asked
+    assert order.origin == "agent"
+    assert [line["name"] for line in home.lines(project="p") if "name" in line] == [
+        "Ann",
+        "store.py",
+    ]
+
+
+def answering(asked):
+    """Tasks accepts everything as task t."""
+
+    async def ask(path, message, _timeout_s):
+        asked.append((path, message))
+        return TaskAccepted(id="t", created=True)
+
+    return ask
 
 
 def test_lines_are_messages():

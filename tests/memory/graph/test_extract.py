@@ -129,6 +129,7 @@ def test_no_relation_is_guessed(text):
     assert links(text) == []
 
 
+@pytest.mark.slow
 @given(st.text(max_size=2_000))
 def test_every_link_is_between_names_and_all_is_bounded(text):
     found = extract(text)

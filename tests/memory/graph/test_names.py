@@ -42,11 +42,13 @@ def test_these_are_not(one, other):
     assert norm(one) != norm(other)
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_normalising_twice_changes_nothing_more(name):
     assert norm(norm(name)) == norm(name)
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_a_name_is_shown_in_one_line_and_is_still_itself(name):
     if norm(" ".join(name.split())):

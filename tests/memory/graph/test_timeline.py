@@ -32,6 +32,7 @@ def test_a_value_holds_until_the_next_other_one(rows, until):
     assert [by_id[n] for n in range(1, len(rows) + 1)] == until
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 50), st.just(2)), max_size=20))
 def test_among_equals_one_value_holds_at_any_time(rows):
     facts = {fact.id: fact for fact in said(*rows)}

@@ -1,5 +1,6 @@
 """Along the facts: how far, how many, since when."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,7 @@ def test_what_has_ended_is_not_gone_along_as_of_later(graph):
 pairs = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=60)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(pairs, st.integers(0, 5), st.integers(1, 6), st.integers(1, 10))
 def test_no_walk_exceeds_its_caps(graph, pairs, hops, fan_out, entities_max):
