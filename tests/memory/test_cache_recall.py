@@ -10,8 +10,7 @@ from tests.memory.test_cache_server import settle
 from tests.support.memories import Remembering
 from tests.support.valkey import answering, valkey
 
-WORDS = ["port", "test", "store", "queue", "cache", "main"]
-TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
+TEXTS = st.lists(st.sampled_from(["port", "test"]), min_size=1, max_size=2).map(" ".join)
 STEPS = st.one_of(
     st.tuples(st.just("store"), TEXTS, st.sampled_from([None, "/w"])),
     st.tuples(st.just("forget"), st.integers(0, 9), st.none()),
@@ -56,8 +55,8 @@ def take(memory, step):
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
-@given(st.lists(STEPS, max_size=40))
+@settings(max_examples=25)
+@given(st.lists(STEPS, max_size=25))
 def test_a_cached_answer_is_what_would_be_found(tmp_path_factory, steps):
     memory = Remembering(tmp_path_factory.mktemp("m"))
     cached = memory.actor._levels
@@ -130,7 +129,7 @@ def test_another_daemon_with_a_copy_of_the_store_does_not_get_its_later_answers(
         for memory in (one, other):
             settle(memory.actor._levels.cache)
         one.store("the port is 1")
-        other.store("the port is 2")
+        other.store("something else", "the port is 2")  # in one generation
         assert one.generation() == other.generation()
         assert one.texts("port") == ["the port is 1"]
         settle(one.actor._levels.cache)
