@@ -33,7 +33,7 @@ class Weights:
 
     def score(self, row: Sequence[float]) -> float:
         """The weighted sum; only its order means something."""
-        return sum(map(mul, self.values, row))
+        return float(sum(map(mul, self.values, row)))
 
     def share(self, score: float) -> float:
         """How likely it is that a candidate of this score answers, 0 to 1."""
