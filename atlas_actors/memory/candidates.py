@@ -29,6 +29,7 @@ class Found:
     rows: Sequence[Row] = ()
     frequency: Mapping[str, int] = {}
     kin: Mapping[str, frozenset[str]] = {}  # stems of the same matter as each word
+    dense: Mapping[int, float] = {}  # cosines with the question, of those that have a vector
     only_related: frozenset[int] = frozenset()  # none of their words is asked for
 
 
