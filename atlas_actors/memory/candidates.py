@@ -10,8 +10,8 @@ from atlas_actors.memory.hits import Related
 from atlas_actors.memory.index import Index, Row, Scope
 from atlas_actors.memory.query import Query
 
-POOL_MAX: Final = 300  # found by their words
-SEEDS_MAX: Final = 120  # whose neighbours are looked at too
+POOL_MAX: Final = 250  # found by their words
+SEEDS_MAX: Final = 90  # whose neighbours are looked at too
 AROUND: Final = (-2, -1, 1, 2)
 DATED_MAX: Final = 60  # of a span of days that the question names
 # Rows of the index that one question may read: what bounds its time in a large file.
@@ -29,6 +29,7 @@ class Found:
     rows: Sequence[Row] = ()
     frequency: Mapping[str, int] = {}
     kin: Mapping[str, frozenset[str]] = {}  # stems of the same matter as each word
+    dense: Mapping[int, float] = {}  # cosines with the question, of those that have a vector
     only_related: frozenset[int] = frozenset()  # none of their words is asked for
 
 

@@ -9,22 +9,25 @@ import attrs
 DAY_MS: Final = 86_400_000
 _DAYS_MAX: Final = 8
 
-_MONTHS: Final = [
-    "january",
-    "february",
-    "march",
-    "april",
+_MONTHS: Final = (
+    "jan",
+    "feb",
+    "mar",
+    "apr",
     "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
-_WEEKDAYS: Final = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-_MONTH: Final = r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "oct",
+    "nov",
+    "dec",
+)
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MONTH: Final = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+)
 _YEAR: Final = r"(?P<year>(?:19|20)\d\d)\b"
 _DAY: Final = r"\b(?P<day>[0-3]?\d)(?:st|nd|rd|th)?"
 _I: Final = re.IGNORECASE
@@ -44,10 +47,8 @@ _YEAR_ALONE: Final = re.compile(
 _AGO: Final = re.compile(
     r"\b(?P<n>\d{1,3}|a|an|one|two|three|few) (?P<unit>day|week|month|year)s? ago\b", _I
 )
-_LAST: Final = re.compile(
-    r"\b(?P<which>last|this|past) (?P<unit>week|month|year|weekend|" + "|".join(_WEEKDAYS) + r")\b",
-    _I,
-)
+_UNITS: Final = "|".join(("week", "month", "year", "weekend", *_WEEKDAYS))
+_LAST: Final = re.compile(rf"\b(?P<which>last|this|past) (?P<unit>{_UNITS})\b", _I)
 _NEAR: Final = re.compile(r"\b(?P<which>today|yesterday|this morning|last night|tonight)\b", _I)
 _UNIT_DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}
 _SPELT: Final = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "few": 3}
@@ -112,10 +113,9 @@ def _absolute(
     months: list[int],
     days: list[tuple[int, int]],
 ) -> None:
-    year = int(found["year"]) if found.get("year") else None
-    month = _month(found["month"]) if found.get("month") else None
-    day = int(found["day"]) if found.get("day") else None
-    if year is None:
+    year, day = (int(found.get(name) or 0) for name in ("year", "day"))
+    month = _month(found.get("month") or "0")
+    if not year:
         if month and day and _date(2024, month, day):
             days.append((month, day))
         elif month:
@@ -141,9 +141,9 @@ def _relative(text: str, now_ms: int) -> list[tuple[int, int]]:
         back = 1 if match["which"].lower() in ("yesterday", "last night") else 0
         spans.append((today - back * DAY_MS, today - (back - 1) * DAY_MS))
     for match in _AGO.finditer(text):
-        word, unit = match["n"].lower(), _UNIT_DAYS[match["unit"].lower()]
-        back = (_SPELT[word] if word in _SPELT else int(word)) * unit
-        slack = unit // 2 if unit > 1 else 0
+        word, length = match["n"].lower(), _UNIT_DAYS[match["unit"].lower()]
+        back = (_SPELT[word] if word in _SPELT else int(word)) * length
+        slack = length // 2
         spans.append((today - (back + slack) * DAY_MS, today - (back - slack - 1) * DAY_MS))
     weekday = (today // DAY_MS + 3) % 7  # 1970 began on a Thursday
     for match in _LAST.finditer(text):
@@ -160,11 +160,8 @@ def _relative(text: str, now_ms: int) -> list[tuple[int, int]]:
     return spans
 
 
-def _month(text: str | None) -> int | None:
-    assert text is not None
-    if text.isdigit():
-        return int(text)
-    return next(n for n, name in enumerate(_MONTHS, 1) if name.startswith(text.lower()[:3]))
+def _month(text: str) -> int:
+    return int(text) if text.isdigit() else 1 + _MONTHS.index(text.lower()[:3])
 
 
 def _date(year: int, month: int, day: int) -> datetime.date | None:

@@ -15,10 +15,14 @@ WORDS_MAX: Final = 4_000  # of one memory; the rest is not searchable
 _MARK: Final = "\u00a4"  # begins a token of scope; no word holds it
 
 _ROW: Final = """
-    select number, spot, words, shape, terms, memories.project, session, speaker, kind, origin, trust, state,
-        approved_ms, at_ms, until_ms, uses, useful, useless, used_ms, created_ms
+    select number, spot, words, shape, terms, memories.project, session, speaker, kind, origin,
+        trust, state, approved_ms, at_ms, until_ms, uses, useful, useless, used_ms, created_ms
     from search_rows join memories using (number)
+    where %s in (select value from json_each(?)) order by number
 """
+_ROWS: Final = _ROW % "number"
+_ROWS_AT: Final = _ROW % "spot"
+_FTS: Final = "select rowid from search_index where search_index match ?"
 _UNNOTED: Final = """
     select project, session, kind, text, rationale, alternatives, tags, source
     from memories where number = ?
@@ -149,13 +153,13 @@ class Index:
 
     def rows(self, numbers: Iterable[int]) -> list[Row]:
         """These memories, in order of number."""
-        sql = _ROW + "where number in (select value from json_each(?)) order by number"
-        return [Row(*row) for row in self._store.connection.execute(sql, (json.dumps([*numbers]),))]
+        found = self._store.connection.execute(_ROWS, (json.dumps([*numbers]),))
+        return [Row(*row) for row in found]
 
     def at(self, spots: Iterable[int]) -> list[Row]:
         """The memories at these places of sessions."""
-        sql = _ROW + "where spot in (select value from json_each(?)) order by number"
-        return [Row(*row) for row in self._store.connection.execute(sql, (json.dumps([*spots]),))]
+        found = self._store.connection.execute(_ROWS_AT, (json.dumps([*spots]),))
+        return [Row(*row) for row in found]
 
     def during(self, project: str | None, start_ms: int, end_ms: int, most: int) -> list[int]:
         """Numbers of the newest memories of a span."""
@@ -182,8 +186,8 @@ class Index:
             on conflict (name) do update set rows = rows + 1, words = words + excluded.words
             returning number
         """
-        ((number,),) = self._store.connection.execute(sql, (name, length)).fetchall()
-        return int(number)
+        (found,) = self._store.rows(sql, (name, length))
+        return int(found["number"])
 
     def _spot(self, project: int, session: str) -> int:
         sql = """
@@ -191,8 +195,8 @@ class Index:
             on conflict (project, name) do update set places = places + 1
             returning number, places
         """
-        ((number, place),) = self._store.connection.execute(sql, (project, session)).fetchall()
-        return int(number) * SPOTS + int(place) % SPOTS
+        (found,) = self._store.rows(sql, (project, session))
+        return int(found["number"] * SPOTS + found["places"] % SPOTS)
 
     def _sessions(self, projects: Sequence[int], name: str) -> list[int]:
         sql = "select number from search_sessions where project = ? and name = ?"

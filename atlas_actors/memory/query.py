@@ -1,5 +1,6 @@
 """Reads a question: which words, names, days and kind of answer it asks for. It is only data."""
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import Final
@@ -52,9 +53,9 @@ def read(text: str, now_ms: int, stem: Callable[[str], str]) -> Query:
     low = text.lower()
     return Query(
         terms=terms,
-        pairs=tuple(
-            dict.fromkeys(f"{a} {b}" for a, b in zip(stems, stems[1:], strict=False) if a != b)
-        )[:TERMS_MAX],
+        pairs=tuple(dict.fromkeys(f"{a} {b}" for a, b in itertools.pairwise(stems) if a != b))[
+            :TERMS_MAX
+        ],
         exact=tuple(dict.fromkeys(found for found in identifiers if " " in found))[:TERMS_MAX],
         said=frozenset(said),
         stems=tuple({word: stem(word) for word in said}.items()),

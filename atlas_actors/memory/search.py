@@ -10,10 +10,12 @@ from typing import Final
 import attrs
 
 from atlas_actors.memory.candidates import Candidates, Found
+from atlas_actors.memory.embedder import Embedder
 from atlas_actors.memory.features import NAMES, Circumstances, features
 from atlas_actors.memory.hits import Hit, Related
 from atlas_actors.memory.index import Index, Row
 from atlas_actors.memory.query import read
+from atlas_actors.memory.vectors import Vectors
 from atlas_actors.messages.memory import Recall
 from atlas_actors.store import Store
 
@@ -33,7 +35,7 @@ class Weights:
 
     def score(self, row: Sequence[float]) -> float:
         """The weighted sum; only its order means something."""
-        return sum(map(mul, self.values, row))
+        return float(sum(map(mul, self.values, row)))
 
     def share(self, score: float) -> float:
         """How likely it is that a candidate of this score answers, 0 to 1."""
@@ -53,11 +55,14 @@ def weights_of(section: str, file: Path = WEIGHTS_FILE) -> Weights:
 class Search:
     """Full-text search with one linear rescoring; used on the store's thread."""
 
-    def __init__(self, store: Store, *, half_life_days: float = 90.0) -> None:
+    def __init__(
+        self, store: Store, embedder: Embedder | None = None, *, half_life_days: float = 90.0
+    ) -> None:
         self._index = Index(store)
         self._candidates = Candidates(self._index)
         self._half_life_ms = half_life_days * DAY_MS
-        self._weights = weights_of("plain")
+        self._vectors = None if embedder is None else Vectors(store, embedder)
+        self._plain, self._dense = weights_of("plain"), weights_of("dense")
 
     def note(self, number: int) -> None:
         """Index a memory that was just inserted, in the same transaction."""
@@ -68,20 +73,23 @@ class Search:
         self._index.forget(numbers)
 
     def backfill(self, most: int) -> int:
-        """Index at most so many memories that are not in the index; how many were."""
+        """Index, or make vectors of, at most so many memories that lack it; how many did."""
         missing = self._index.missing(most)
         for number in missing:
             self._index.note(number)
-        return len(missing)
+        if missing or self._vectors is None:
+            return len(missing)
+        return self._vectors.backfill(most)
 
     def progress(self) -> dict[str, object]:
-        """How much of memory is indexed."""
-        return self._index.counts()
+        """How many memories there are, are indexed and have vectors."""
+        vectors = 0 if self._vectors is None else self._vectors.filled()
+        return {**self._index.counts(), "vectors": vectors}
 
     def find(self, wanted: Recall, now_ms: int, related: Sequence[Related] = ()) -> list[Hit]:
         """The best answers, best first: k, or more when a budget of tokens may drop some."""
         found, table = self.weigh(wanted, now_ms, related)
-        weights = self._weights
+        weights = self._dense if found.dense else self._plain
         scored = [
             (weights.score(values), row.number, values)
             for row, values in zip(found.rows, table, strict=True)
@@ -105,9 +113,15 @@ class Search:
         scope = self._index.scope(wanted.project, wanted.kinds, wanted.session)
         if scope is None:
             return Found(), []
+        near: dict[int, float] = {}
+        if self._vectors is not None and query.terms:
+            near = self._vectors.near(wanted.query, wanted.project, scope.rows)
         found = self._candidates.gather(
-            query, scope, wanted.project, lambda row: allowed(row, wanted), related
+            query, scope, wanted.project, lambda row: allowed(row, wanted), related, near
         )
+        if self._vectors is not None and query.terms:
+            dense = self._vectors.cosines(wanted.query, (row.number for row in found.rows))
+            found = attrs.evolve(found, dense=dense)
         around = Circumstances(
             now_ms=as_of_ms,
             half_life_ms=self._half_life_ms,
@@ -116,6 +130,7 @@ class Search:
             frequency=found.frequency,
             kin=found.kin,
             related={one.number: one for one in related},
+            dense=found.dense,
         )
         return found, features(query, found.rows, around)
 

@@ -1,8 +1,10 @@
-"""What can be seen of a text without understanding it: does it ask, tell a time, a number, a name?"""
+"""What can be seen of a text without understanding it: a question, a time, a number, a name."""
 
 import re
 from collections.abc import Collection
 from typing import Final
+
+from atlas_actors.memory.words import DATA
 
 ASKS: Final = 1  # a question
 TIME: Final = 2  # says when
@@ -13,107 +15,11 @@ CAUSE: Final = 32  # says why
 FIRST: Final = 64  # its speaker speaks of himself
 CODE: Final = 128  # an identifier, a path or an address
 
-_TIMES: Final = frozenset(
-    [
-        "yesterday",
-        "today",
-        "tonight",
-        "tomorrow",
-        "ago",
-        "last",
-        "next",
-        "recently",
-        "since",
-        "weekend",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "january",
-        "february",
-        "march",
-        "april",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "week",
-        "month",
-        "year",
-        "morning",
-        "summer",
-        "winter",
-        "spring",
-        "autumn",
-    ]
-)
-_NUMBERS: Final = frozenset(
-    [
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "twenty",
-        "thirty",
-        "forty",
-        "fifty",
-        "hundred",
-        "thousand",
-        "once",
-        "twice",
-        "first",
-        "second",
-        "third",
-        "fourth",
-        "couple",
-        "few",
-        "several",
-        "dozen",
-        "half",
-        "years",
-        "months",
-        "weeks",
-        "days",
-        "hours",
-        "daily",
-        "weekly",
-    ]
-)
-_CAUSES: Final = frozenset(
-    [
-        "because",
-        "since",
-        "reason",
-        "due",
-        "thanks",
-        "inspired",
-        "inspire",
-        "help",
-        "helps",
-        "wanted",
-        "motivated",
-        "motivation",
-        "why",
-        "made",
-        "gives",
-        "cause",
-    ]
-)
-_FIRSTS: Final = frozenset(["i", "my", "we", "our", "me", "mine"])
+_SHAPES: Final = DATA["shapes"]
+_TIMES: Final = frozenset(_SHAPES["time"].split())
+_NUMBERS: Final = frozenset(_SHAPES["number"].split())
+_CAUSES: Final = frozenset(_SHAPES["cause"].split())
+_FIRSTS: Final = frozenset(_SHAPES["first"].split())
 _NAME: Final = re.compile(r"[a-z,’'] [A-Z][a-z]{2,}")
 _TITLE: Final = re.compile(r"[\"“«][^\"”»]{2,80}[\"”»]")
 _CODE: Final = re.compile(r"[^\W_][_/][^\W_]|[a-z0-9][A-Z]|\w\(\)|\w\.[a-z]{1,4}\b|`|://")

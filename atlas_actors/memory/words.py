@@ -19,10 +19,10 @@ _UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")
 _COMPOUND: Final = re.compile(r"[^\W_]+(?:[._/\\:-]+[^\W_]+)+|\w*[a-z0-9][A-Z]\w*")
 
 _FILE: Final = Path(__file__).with_name("words.toml")
-_DATA: Final = tomllib.loads(_FILE.read_text("utf-8"))
-STOP: Final = frozenset(_DATA["stop"].split())
-_BASE: Final[dict[str, str]] = _DATA["base"]
-_GROUPS: Final = tuple(tuple(group.split()) for group in _DATA["kin"]["groups"])
+DATA: Final = tomllib.loads(_FILE.read_text("utf-8"))
+STOP: Final = frozenset(DATA["stop"].split())
+_BASE: Final[dict[str, str]] = DATA["base"]
+_GROUPS: Final = tuple(tuple(group.split()) for group in DATA["kin"]["groups"])
 
 
 def fold(text: str) -> str:

@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
     chance = random.Random(7)
     with tempfile.TemporaryDirectory() as name, valkey(Path(name)) as server:
         memory = Remembering(Path(name))
-        for begin in range(0, options.memories, 500):
+        for _ in range(0, options.memories, 500):
             texts = (" ".join(chance.choices(WORDS, k=12)) for _ in range(500))
             memory.store(*(NewMemory(kind="learning", text=text) for text in texts))
         asked = [Recall(query=" ".join(chance.choices(WORDS, k=5))) for _ in range(200)]

@@ -12,6 +12,7 @@ import attrs
 import atlas_actors.memory
 from atlas_actors.cell import Fence
 from atlas_actors.memory.search import Search
+from atlas_actors.memory.words import STOP, words
 from atlas_actors.messages.memory import TRUST, NewMemory, Origin
 from atlas_actors.store import Store
 
@@ -182,3 +183,21 @@ def measured(answers: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Measured
         at_20=share(20),
         reciprocal_rank=sum(1 / (1 + min(found)) for found in ranks) / count,
     )
+
+
+def plain(store: Store, question: str, most: int = 20, project: str | None = None) -> list[int]:
+    """Numbers by plain FTS5: porter, any of the words that are no stop-words, its own BM25."""
+    run = store.connection.execute
+    if not store.rows("select 1 from temp.sqlite_schema where name = 'plain'"):
+        run("create virtual table temp.plain using fts5 (text, tokenize = 'porter unicode61')")
+        run(
+            "insert into temp.plain (rowid, text)"
+            " select number, speaker || ': ' || text from memories"
+        )
+    said = [word for word in dict.fromkeys(words(question)) if word not in STOP]
+    match = " OR ".join(f'"{word}"' for word in said)
+    sql = """
+        select plain.rowid from temp.plain join memories on number = plain.rowid
+        where plain match ? and (?2 is null or project = ?2) order by rank limit ?
+    """
+    return [number for (number,) in run(sql, (match, project, most))] if match else []
