@@ -140,17 +140,17 @@ class Context(StoreActor):
         others = records.touched_since(
             self.store, project_id, session, since, coactivation.TOGETHER_MAX
         )
+        apart = {id: clock - other_clock for id, other_clock in others if id != file_id}
+        if not apart:
+            return set()
         long = self._half_life * coactivation.PAIR_HALF_LIVES
-        learned = set()
-        for other_id, other_clock in others:
-            if other_id == file_id:
-                continue
-            weight = coactivation.pair_weight(clock - other_clock)
-            before = records.pair(self.store, file_id, other_id)
-            kept = score.raised(before, weight, clock, long)
-            records.keep_pair(self.store, file_id, other_id, kept, now_ms)
-            learned |= {file_id, other_id}
-        return learned
+        before = records.pairs_of(self.store, file_id, apart)
+        kept = {
+            id: score.raised(before.get(id), coactivation.pair_weight(turns), clock, long)
+            for id, turns in apart.items()
+        }
+        records.keep_pairs(self.store, file_id, kept, now_ms)
+        return {file_id, *apart}
 
     def _on_turn_ended(self, fact: TurnEnded) -> None:
         """The next access begins a turn; a turn that touched nothing counts too."""

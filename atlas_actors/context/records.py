@@ -145,35 +145,43 @@ def touched_since(
     return [(row["file_id"], row["clock"]) for row in rows]
 
 
-def pair(store: Store, file_id: int, other_id: int) -> float | None:
-    """What is kept of a pair."""
-    row = store.row(
-        "select kept from pairs where file_id = ? and other_id = ?", (file_id, other_id)
+def pairs_of(store: Store, file_id: int, others: Iterable[int]) -> dict[int, float]:
+    """What is kept of a file's pairs with these."""
+    rows = store.rows(
+        "select other_id, kept from pairs where file_id = ?"
+        " and other_id in (select value from json_each(?))",
+        (file_id, json.dumps(list(others))),
     )
-    return None if row is None else float(row["kept"])
+    return {row["other_id"]: row["kept"] for row in rows}
 
 
-def keep_pair(store: Store, file_id: int, other_id: int, kept: float, at_ms: int) -> None:
+def keep_pairs(store: Store, file_id: int, kept: Mapping[int, float], at_ms: int) -> None:
     """Both ways: a file's partners lie together."""
-    for one, other in ((file_id, other_id), (other_id, file_id)):
-        store.run(
-            "insert into pairs (file_id, other_id, kept, at_ms) values (?, ?, ?, ?)"
-            " on conflict do update set kept = excluded.kept, at_ms = excluded.at_ms",
-            (one, other, kept, at_ms),
-        )
+    store.run(
+        "insert into pairs (file_id, other_id, kept, at_ms)"
+        " select ?1, cast(key as integer), value, ?2 from json_each(?3)"
+        " union all select cast(key as integer), ?1, value, ?2 from json_each(?3) where true"
+        " on conflict do update set kept = excluded.kept, at_ms = excluded.at_ms",
+        (file_id, at_ms, json.dumps(kept)),
+    )
 
 
 def trim_pairs(store: Store, file_ids: Iterable[int]) -> None:
     """Let each of these files keep its strongest partners; the others lose it too."""
-    for file_id in file_ids:
+    many = store.rows(
+        "select file_id from pairs where file_id in (select value from json_each(?))"
+        " group by file_id having count(*) > ?",
+        (json.dumps(list(file_ids)), PARTNERS_MAX),
+    )
+    for row in many:
         weakest = store.rows(
             "select other_id from pairs where file_id = ? order by kept desc limit -1 offset ?",
-            (file_id, PARTNERS_MAX),
+            (row["file_id"], PARTNERS_MAX),
         )
-        for row in weakest:
+        for other in weakest:
             store.run(
                 "delete from pairs where (file_id, other_id) in (values (?1, ?2), (?2, ?1))",
-                (file_id, row["other_id"]),
+                (row["file_id"], other["other_id"]),
             )
 
 
@@ -202,8 +210,9 @@ def most_present(store: Store, project_id: int, limit: int) -> list[Row]:
 def files_of(store: Store, project_id: int, ids: Iterable[int]) -> list[Row]:
     """These files, but for those that are gone."""
     return store.rows(
-        f"select {_FILE} from files left join measures on file_id = files.id"  # noqa: S608
-        " where files.id in (select value from json_each(?)) and project_id = ? and gone = 0",
+        f"select {_FILE} from json_each(?) as wanted"  # noqa: S608
+        " cross join files on files.id = wanted.value"  # in this order: else all are looked through
+        " left join measures on file_id = files.id where project_id = ? and gone = 0",
         (json.dumps(list(ids)), project_id),
     )
 
