@@ -137,10 +137,18 @@ def _is_in(cwd: str | None, project: str) -> bool:
 
 
 def _hot_files(state: Path, project: str) -> list[str]:
-    """What context has seen touched most, if there is such a part."""
-    if not project or not (state / "context_router.db").exists():
+    """What context has seen touched most."""
+    if not project:
         return []
-    return []
+    try:
+        rows = Reader(state / "context_router.db").rows(
+            "select path from inspect_files where project = ? and not gone"
+            " order by kept desc, path limit ?",
+            (project, MOST["files"]),
+        )
+    except Unavailable:
+        return []  # there is no such part, or it is among the warnings
+    return [row["path"] for row in rows]
 
 
 def _warnings(state: Path) -> list[str]:
