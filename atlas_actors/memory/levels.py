@@ -8,7 +8,7 @@ import attrs
 from atlas_actors.memory.cache import Cache, open_cache
 from atlas_actors.memory.graph.graph import Graph as KnowledgeGraph
 from atlas_actors.memory.hits import Hit, Related
-from atlas_actors.memory.plain import PlainSearch
+from atlas_actors.memory.search import Search as TextSearch
 from atlas_actors.messages.graph import GraphShown, ShowGraph
 from atlas_actors.messages.memory import NewEntity, NewMemory, NewRelation, Origin, Recall
 from atlas_actors.settings import MemorySettings
@@ -73,5 +73,7 @@ class Levels:
 def open_levels(store: Store, settings: MemorySettings, store_id: bytes) -> Levels:
     """The levels over one open store."""
     return Levels(
-        search=PlainSearch(store), graph=KnowledgeGraph(store), cache=open_cache(settings, store_id)
+        search=TextSearch(store, half_life_days=settings.half_life_days),
+        graph=KnowledgeGraph(store),
+        cache=open_cache(settings, store_id),
     )

@@ -13,6 +13,7 @@ from atlas_actors.cycle.actor import Cycle
 from atlas_actors.executor.actor import Executor
 from atlas_actors.gateway.actor import About, Gateway
 from atlas_actors.handoffs.actor import Handoffs
+from atlas_actors.memory.actor import Memory
 from atlas_actors.messages.supervision import FailNow
 from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
@@ -55,6 +56,7 @@ class House:
             Executor,
             Gateway,
             Handoffs,
+            Memory,
             Orchestrator,
             Outcomes,
             Proposals,
