@@ -1,6 +1,8 @@
 """brief.get: what a new session needs to know, read from the views alone."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import method
 from atlas_actors.gateway.remembered import PROJECT
 from atlas_actors.json_schema import object_schema
+from atlas_actors.messages.memory import TRUST
 from atlas_actors.projects import project_of
 from atlas_actors.store import Query, Reader, Row
 
@@ -29,10 +32,13 @@ METHODS: Final = (
         ),
     ),
 )
-_HELD: Final = "scope in (?1, '') and kind = ?2 and state = 'kept' and trust > 0"
+_HELD: Final = "scope = ?1 and kind = ?2 and state = 'kept' and trust > 0"
+_TOLD: Final = ("id", "at_ms", "origin", "trust", "text", "state", "rationale", "kind")
 _COLUMNS: Final = (
-    "id, at_ms, origin, trust, text, state, coalesce(rationale, '') as rationale, kind"
+    "id, at_ms, origin, trust, text, state, coalesce(rationale, '') as rationale, kind,"
+    " number, uses, useful - useless as worth"
 )
+PERSON: Final = TRUST["person"]
 _QUIET: Final = ("running", "absent", "starting", "stopping")
 
 
@@ -74,37 +80,47 @@ def facts_of(state: Path, project: str) -> Facts:
 
 def _memories(state: Path, project: str) -> dict[str, list[Told]]:
     with Reader(state / "memory.db").snapshot() as rows:
-        rules = [
-            one
-            for kind in ("rule", "preference")
-            for one in _newest(rows, project, kind, "trust desc, number desc", MOST["rules"])
-        ]
+        newest = partial(_best, rows, project, order="number desc", key=lambda row: row["number"])
+        rules = newest("rule", MOST["rules"]) + newest("preference", MOST["rules"])
+        used = _best(
+            rows,
+            project,
+            "learning",
+            MOST["learnings"],
+            order="useful - useless desc, uses desc, number desc",
+            key=lambda row: (row["worth"], row["uses"], row["number"]),
+            condition=" and uses > 0",
+        )
+        fresh = newest("learning", MOST["learnings"])
+        known = {one.id for one in used}
         return {
-            "rules": rules,
-            "decisions": _newest(rows, project, "decision", "number desc", MOST["decisions"]),
-            "learnings": _learnings(rows, project),
+            "rules": [one for one in rules if one.trust >= PERSON],
+            "decisions": newest("decision", MOST["decisions"]),
+            "learnings": used + [one for one in fresh if one.id not in known],
         }
 
 
-def _newest(rows: Query, project: str, kind: str, order: str, most: int) -> list[Told]:
-    found = rows(
-        f"select {_COLUMNS} from inspect_memories where {_HELD} order by {order} limit ?3",  # noqa: S608
-        (project, kind, most),
-    )
-    return [Told(**row) for row in found]
-
-
-def _learnings(rows: Query, project: str) -> list[Told]:
-    """Those of use here first, then the newest."""
-    used = rows(
-        f"select {_COLUMNS} from inspect_memories where {_HELD} and uses > 0"  # noqa: S608
-        " order by useful - useless desc, uses desc, number desc limit ?3",
-        (project, "learning", MOST["learnings"]),
-    )
-    found = {row["id"]: Told(**row) for row in used}
-    for one in _newest(rows, project, "learning", "number desc", MOST["learnings"]):
-        found.setdefault(one.id, one)
-    return list(found.values())
+def _best(
+    rows: Query,
+    project: str,
+    kind: str,
+    most: int,
+    *,
+    order: str,
+    key: Callable[[Row], Any],
+    condition: str = "",
+) -> list[Told]:
+    """The first of this project and of every project together. Each is asked for by itself, so
+    that an index gives the order, however many there are."""
+    found: list[Row] = []
+    for scope in dict.fromkeys((project, "")):
+        found += rows(
+            f"select {_COLUMNS} from inspect_memories where {_HELD}{condition}"  # noqa: S608
+            f" order by {order} limit ?3",
+            (scope, kind, most),
+        )
+    found.sort(key=key, reverse=True)
+    return [Told(**{name: row[name] for name in _TOLD}) for row in found[:most]]
 
 
 def _handoffs(state: Path, project: str) -> list[Interrupted]:
@@ -137,10 +153,18 @@ def _is_in(cwd: str | None, project: str) -> bool:
 
 
 def _hot_files(state: Path, project: str) -> list[str]:
-    """What context has seen touched most, if there is such a part."""
-    if not project or not (state / "context_router.db").exists():
+    """What context has seen touched most."""
+    if not project:
         return []
-    return []
+    try:
+        rows = Reader(state / "context_router.db").rows(
+            "select path from inspect_files where project = ? and not gone"
+            " order by kept desc, path limit ?",
+            (project, MOST["files"]),
+        )
+    except Unavailable:
+        return []  # there is no such part, or it is among the warnings
+    return [row["path"] for row in rows]
 
 
 def _warnings(state: Path) -> list[str]:

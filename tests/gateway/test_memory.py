@@ -1,6 +1,7 @@
 """memory.* on the socket: whose words they are, what is refused, what the lists show."""
 
 import anyio
+import apsw
 import pytest
 
 from atlas_actors.errors import Conflict, NotFound, UsageError
@@ -266,3 +267,18 @@ def test_the_brief_is_the_same_bytes_when_nothing_has_changed(door):
     recalled = door.call("memory.recall", query="fact", project="/p")
     assert recalled["items"]
     assert door.brief("/p") == door.brief("/p")
+
+
+def test_the_brief_names_the_files_that_context_has_seen_most(door):
+    connection = apsw.Connection(str(door.door.home.state / "context_router.db"))
+    with connection:
+        connection.execute(
+            "create table inspect_files (project, path, kept, gone);"
+            " insert into inspect_files values ('/p', 'a.py', 1.0, 0), ('/p', 'b.py', 2.0, 0),"
+            " ('/p', 'gone.py', 3.0, 1), ('/q', 'other.py', 4.0, 0)"
+        ).fetchall()
+    connection.close()
+    text = door.brief("/p")
+    assert text.index("- b.py") < text.index("- a.py")
+    assert "gone.py" not in text
+    assert "other.py" not in text
