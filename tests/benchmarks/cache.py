@@ -7,6 +7,7 @@ look-up in SQLite does; it pays where the recall that it saves costs more than i
 import argparse
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,12 +34,12 @@ def main(words: list[str]) -> int:
     with tempfile.TemporaryDirectory() as name, valkey(Path(name)) as server:
         memory = Remembering(Path(name))
         for _ in range(0, options.memories, 500):
-            texts = (" ".join(chance.choices(WORDS, k=12)) for _ in range(500))
+            texts = (" ".join(chance.choices(WORDS, k=12)) for _n in range(500))
             memory.store(*(NewMemory(kind="learning", text=text) for text in texts))
-        asked = [Recall(query=" ".join(chance.choices(WORDS, k=5))) for _ in range(200)]
+        asked = [Recall(query=" ".join(chance.choices(WORDS, k=5))) for _ in range(50)]
         levels = memory.actor._levels
         now_ms = memory.clock.now_ms()
-        row("L2 without L1", lambda n: levels.search.find(asked[n % 200], now_ms), 200)
+        row("L2 without L1", lambda n: levels.search.find(asked[n % 50], now_ms), 50)
         hits = [levels.search.find(one, now_ms) for one in asked]
         at = moment(memory.actor.store)
         keys = [key_of(at, one, 0, "") for one in asked]
@@ -50,7 +51,7 @@ def main(words: list[str]) -> int:
             for key, found in zip(keys, hits, strict=True):
                 cache.put(key, packed(found[:10]))
                 cache.get(key)  # a server takes it in its own time: no more wait than there is room
-            row(label, lambda n, cache=cache: hit(cache, keys[n % 200]), options.gets)
+            row(label, lambda n, cache=cache: hit(cache, keys[n % 50]), options.gets)
         row(
             "SQLite get by key",
             lambda _: memory.rows("select * from generation"),
@@ -58,7 +59,7 @@ def main(words: list[str]) -> int:
         )
         server.kill()
         shared.get(keys[0])
-        row("L1, server away", lambda n: shared.get(keys[n % 200]), options.gets)
+        row("L1, server away", lambda n: shared.get(keys[n % 50]), options.gets)
         shared.close()
         memory.stop()
     return 0
@@ -84,4 +85,4 @@ def row(label: str, work: Callable[[int], object], times: int) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main([]))
+    raise SystemExit(main(sys.argv[1:]))
