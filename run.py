@@ -30,15 +30,19 @@ def serve(log_level: str | None, beat_fd: int | None) -> int:
     """Run the daemon in the foreground. Raises AtlasError."""
     try:
         from atlas_actors import __version__, config  # noqa: PLC0415
-        from supervisors import daemon  # noqa: PLC0415
+        from supervisors import daemon, logs, tree  # noqa: PLC0415
     except ModuleNotFoundError as error:
         sys.stderr.write(MISSING.format(error.name) + "\n")
         return 2
     settings = config.load(os.environ)
     daemon.make_home(settings.home)
     level = log_level or settings.daemon.log_level
-    daemon.set_up_logging(
-        settings.home, level, settings.daemon.log_files, settings.daemon.log_bytes_max
+    logs.set_up_logging(
+        settings.home,
+        level,
+        settings.daemon.log_files,
+        settings.daemon.log_bytes_max,
+        tree.redactor_of(settings),
     )
     code = daemon.serve(settings, __version__, beat_fd)
     if code != daemon.EXIT_OK:

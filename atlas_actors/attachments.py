@@ -26,8 +26,9 @@ _OURS: Final = re.compile(r"[0-9a-f]{64}(\.\d+\.\d+)?")  # a text, or a part of 
 _AGES: Final = threading.Lock()
 
 
-def file_at(folder: Path, name: str, path: str) -> File:
-    """The text of a file on disk, as it is now. Raises UsageError for what is no such thing."""
+def file_at(folder: Path, name: str, path: str, redact: Callable[[str], str] = str) -> File:
+    """The text of a file on disk, as it is now, without its secrets. Raises UsageError for what
+    is no such thing."""
     try:
         # Whatever waits for a writer (a pipe) must not hold us up.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -43,6 +44,11 @@ def file_at(folder: Path, name: str, path: str) -> File:
             data = opened.read(BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
+    if len(data) <= BYTES_MAX:
+        try:
+            data = redact(data.decode("utf-8")).encode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{name} is not UTF-8 text") from error
     return file_of(folder, name, data)
 
 

@@ -26,6 +26,7 @@ from atlas_actors.settings import (
     HandoffSettings,
     IntentSettings,
     MemorySettings,
+    PrivacySettings,
     ProposalSettings,
     ProviderSettings,
     RetentionSettings,
@@ -72,6 +73,11 @@ class Home:
         return self.root / "log"
 
     @property
+    def redaction_key(self) -> Path:
+        """What the marks of secrets are keyed with."""
+        return self.root / "redaction.key"
+
+    @property
     def files(self) -> Path:
         """Long texts of tasks, by the hash of their content."""
         return self.root / "files"
@@ -101,6 +107,7 @@ class Config:
 
     home: Home
     daemon: DaemonSettings
+    privacy: PrivacySettings
     socket: SocketSettings
     tasks: TaskSettings
     handoffs: HandoffSettings

@@ -26,6 +26,13 @@ class DaemonSettings:
 
 
 @attrs.frozen(kw_only=True)
+class PrivacySettings:
+    """[privacy]"""
+
+    redact: bool
+
+
+@attrs.frozen(kw_only=True)
 class SocketSettings:
     """[socket]"""
 

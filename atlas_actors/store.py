@@ -154,6 +154,22 @@ class Store:
         if self.connection.in_transaction:
             self.connection.execute("rollback")
 
+    def fold(self, *, anew: bool) -> bool:
+        """Between transactions: bring all commits into the file and cut the WAL to nothing.
+
+        `anew` writes the whole file again first, without what its free space holds of deleted
+        rows. False: a reader or the disk was in the way.
+        """
+        try:
+            if anew:
+                self.connection.execute("vacuum").fetchall()
+            ((busy, _, _),) = self.connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+        except _OUTSIDE_FAULTS:
+            return False
+        finally:
+            self._opened = store_health.identity(self.path)  # it may be shorter now
+        return not busy
+
     def savepoint(self) -> "_Savepoint":
         """Undo only what is done inside when it raises; for `with`, not nested."""
         return self._savepoint

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import Any, Final
+from typing import Final
 
 from loguru import logger
 
@@ -165,6 +165,8 @@ class _Program:
         signal.signal(signal.SIGUSR1, lambda *_: self._events.put("stacks"))
         signal.signal(signal.SIGHUP, lambda *_: self._events.put("reload"))
         about = self._daemon.about
+        if not self._config.privacy.redact:
+            logger.warning("privacy.off", why="[privacy] redact = false: secrets are kept as given")
         logger.info("daemon.starting", pid=about.pid, home=str(about.home.root))
         cell = self._directory.cell(self._root_path)
         cell.incarnation = 1
@@ -257,7 +259,7 @@ class _Program:
         snapshot = {
             "pid": self._daemon.about.pid,
             "at_ms": self._clock.now_ms(),
-            "tree": tree_view(self._directory, self._clock),
+            "tree": self._daemon.redactor.value(tree_view(self._directory, self._clock)),
         }
         try:
             write_whole(self._config.home.state / "tree.json", json.dumps(snapshot))
@@ -279,7 +281,7 @@ class _Program:
             if file.exists() and file.stat().st_size > FAILURES_BYTES_MAX:
                 file.replace(file.with_suffix(".jsonl.1"))
             with file.open("a", encoding="utf-8") as log:
-                log.write(json.dumps(row) + "\n")
+                log.write(json.dumps(self._daemon.redactor.value(row)) + "\n")
         except OSError as error:
             logger.warning("daemon.failure_not_kept", error=str(error))
 
@@ -304,25 +306,3 @@ def _log_stacks() -> None:
     for ident, frame in sys._current_frames().items():
         stack = "".join(traceback.format_stack(frame))
         logger.warning("daemon.stack", thread=names.get(ident, str(ident)), stack=stack)
-
-
-def set_up_logging(home: Home, level: str, files: int, bytes_max: int) -> None:
-    """Lines to stderr and to a rotating file; never a prompt, an answer or a key."""
-    logger.remove()
-    logger.add(sys.stderr, level=level, format=_format, backtrace=False, diagnose=False)
-    logger.add(
-        str(home.log / "atlas.log"),
-        level=level,
-        format=_format,
-        rotation=bytes_max,
-        retention=files,
-        backtrace=False,
-        diagnose=False,
-    )
-
-
-def _format(record: Any) -> str:
-    """time level event key=value…; loguru fills the fields in braces."""
-    extra = "".join(f" {key}={value}" for key, value in record["extra"].items())
-    literal = extra.replace("{", "{{").replace("}", "}}").replace("<", "\\<")
-    return "{time:YYYY-MM-DD HH:mm:ss.SSS} {level:<7} {message}" + literal + "\n{exception}"

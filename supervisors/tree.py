@@ -15,9 +15,11 @@ from atlas_actors.cycle.actor import Cycle
 from atlas_actors.executor.actor import Executor
 from atlas_actors.gateway.actor import About, Gateway
 from atlas_actors.handoffs.actor import Handoffs
+from atlas_actors.memory.actor import Memory
 from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
 from atlas_actors.proposals.actor import Proposals
+from atlas_actors.redaction import Redactor, load_key
 from atlas_actors.router.actor import Router
 from atlas_actors.scheduler.actor import Scheduler
 from atlas_actors.settings import ProviderSettings
@@ -36,6 +38,14 @@ class Daemon:
 
     config: Config
     about: About
+    redactor: Redactor = attrs.field(
+        default=attrs.Factory(lambda self: redactor_of(self.config), takes_self=True)
+    )
+
+
+def redactor_of(config: Config) -> Redactor:
+    """What takes secrets out of texts in this home; its key is made when there is none."""
+    return Redactor(load_key(config.home.redaction_key), enabled=config.privacy.redact)
 
 
 def root(daemon: Daemon) -> SupervisorSpec:
@@ -56,7 +66,7 @@ def learning(daemon: Daemon) -> SupervisorSpec:
     config = daemon.config
     return SupervisorSpec(
         children=(
-            _absent("memory", "remembers across sessions"),
+            _room(config, "memory", Memory, "park", settings=config.memory, logs=config.home.log),
             _absent("context", "tiers files HOT, WARM, COLD"),
             _room(config, "outcomes", Outcomes, "park", settings=config.outcomes),
             _absent("strategies", "lets approaches evolve by their outcomes"),
@@ -104,6 +114,7 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 interruptions_max=config.tasks.interruptions_max,
                 settings=config.routing,
                 files=config.home.files,
+                recall_tokens=config.memory.recall_tokens,
             ),
             _room(config, "handoffs", Handoffs, "park", settings=config.handoffs),
             _room(
@@ -126,6 +137,7 @@ def work(daemon: Daemon) -> SupervisorSpec:
                 settings=config.cycle,
                 detectors=config.detectors,
                 checks=config.checks,
+                redactor=daemon.redactor,
             ),
         ),
         budget=BUDGET,
@@ -147,6 +159,8 @@ def door(daemon: Daemon) -> SupervisorSpec:
                 prices=config.prices,
                 budget=config.budget,
                 tiers=config.routing.tiers,
+                brief_tokens=config.memory.brief_tokens,
+                redactor=daemon.redactor,
             ),
             _absent("mcp", "checks and warms MCP servers"),
         ),
@@ -163,6 +177,7 @@ def executor(daemon: Daemon, settings: ProviderSettings) -> ChildSpec:
         home=daemon.config.home,
         settings=settings,
         prices=daemon.config.prices,
+        redactor=daemon.redactor,
     )
 
 

@@ -117,6 +117,7 @@ def run_status(options: argparse.Namespace, home: Home) -> int:
         f"cost      {_cost(status)}",
         f"waiting   {_or_unknown(status['handoffs_open'], 'handoff')},"
         f" {_or_unknown(status['proposals_open'], 'proposal')}",
+        f"memory    {_memory(status['memories'])}",
         f"cycle     {_cycle(status['last_cycle'])}",
         "providers",
     ]
@@ -148,6 +149,14 @@ def _cost(status: dict[str, Any]) -> str:
 
 def _or_unknown(count: int | None, noun: str) -> str:
     return f"unknown {noun}s" if count is None else show.count(count, noun)
+
+
+def _memory(numbers: dict[str, int] | None) -> str:
+    if numbers is None:
+        return "unknown"
+    waiting = numbers["waiting"]
+    more = f", {waiting:,} waiting: atlas memory list --global --state quarantined"
+    return f"{numbers['kept']:,} kept{more if waiting else ''}"
 
 
 def _cycle(last: dict[str, Any] | None) -> str:

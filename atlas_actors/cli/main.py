@@ -7,11 +7,16 @@ from collections.abc import Callable, Sequence
 
 from atlas_actors import __version__
 from atlas_actors.cli import (
+    brief,
     costs,
     cycle,
     daemon,
+    graph,
     handoffs,
+    learn,
+    memory,
     model,
+    remember,
     routing,
     schedules,
     submit,
@@ -58,7 +63,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"atlas {__version__}")
     groups = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for group in (submit, tasks, schedules, handoffs, cycle, routing, costs, daemon, model):
+    for group in (
+        submit,
+        tasks,
+        schedules,
+        handoffs,
+        remember,
+        memory,
+        brief,
+        learn,
+        cycle,
+        routing,
+        costs,
+        daemon,
+        model,
+        graph,
+    ):
         group.add_to(groups)
     return parser
 

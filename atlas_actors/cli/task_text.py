@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from atlas_actors.cli import changes, show
+from atlas_actors.notes import short
 
 
 def task_lines(task: dict[str, Any], states: Mapping[str, str]) -> list[str]:
@@ -72,6 +73,9 @@ def _attempt_lines(attempt: dict[str, Any]) -> list[str]:
         f"{' (estimated)' if attempt['estimated'] else ''},"
         f" cost {show.usd(attempt['cost_usd'])}, took {show.duration(took)}",
     ]
+    if attempt["memories"]:
+        known = ", ".join(short(id) for id in attempt["memories"])
+        lines.append(f"          told from memory: {known}")
     if attempt["check"]:
         lines.append(f"          check {attempt['check']}")
     if attempt["error"]:

@@ -20,6 +20,7 @@ from atlas_actors.mailbox import Reply
 from atlas_actors.messages import paths
 from atlas_actors.messages.cycle import CycleDue, CycleEnded, RunCycle, StepEnded
 from atlas_actors.orphans import end_orphans
+from atlas_actors.redaction import Redactor
 from atlas_actors.settings import CheckSettings, CycleSettings, DetectorSettings
 
 Inbox = RunCycle | CycleDue
@@ -39,12 +40,13 @@ class Cycle(AsyncActor):
         settings: CycleSettings,
         detectors: DetectorSettings,
         checks: Mapping[str, CheckSettings],
+        redactor: Redactor | None = None,
         first_s: float = FIRST_S,
     ) -> None:
         super().__init__(place)
         self._settings = settings
         self._first_s = first_s
-        self._detectors = Detectors(self, home, detectors, checks)
+        self._detectors = Detectors(self, home, detectors, checks, redactor or Redactor())
         self._steps = Steps(self, home.state, settings.step_s, self._detectors)
         self._waiting: list[Reply] = []
         self._runs = False

@@ -19,6 +19,7 @@ from atlas_actors.messages.handoff import StaleHandoff
 from atlas_actors.messages.proposal import Propose, Proposed, SubjectSettled
 from atlas_actors.process import run_command, without_secrets
 from atlas_actors.providers.cli import MARKER
+from atlas_actors.redaction import Redactor
 from atlas_actors.settings import CheckSettings, DetectorSettings
 
 ASK_S: Final = 30.0
@@ -43,6 +44,7 @@ class Detectors:
         home: Home,
         settings: DetectorSettings,
         commands: Mapping[str, CheckSettings],
+        redactor: Redactor,
     ) -> None:
         self._desk = desk
         self._state = home.state
@@ -50,6 +52,7 @@ class Detectors:
         self.scratch = home.state / "checks"  # where a check without a directory runs
         self._every_s = {f"checks.{name}": check.every_s for name, check in commands.items()}
         self._commands = commands
+        self._redactor = redactor
         if settings.todo:
             self._every_s["todo"] = settings.every_s
         if settings.handoffs:
@@ -183,8 +186,25 @@ class Detectors:
                 return
 
     async def _propose(self, proposal: Propose) -> Proposed:
-        proposed: Proposed = await self._desk.call(paths.PROPOSALS, proposal, ASK_S)
+        """The cycle's door of redaction: what was read in files and output."""
+        clean = await anyio.to_thread.run_sync(_redacted, self._redactor, proposal)
+        proposed: Proposed = await self._desk.call(paths.PROPOSALS, clean, ASK_S)
         return proposed
+
+
+def _redacted(redactor: Redactor, proposal: Propose) -> Propose:
+    """Without secrets. Raises UsageError for one in the command that proves the work."""
+    if proposal.check is not None and redactor.value(proposal.check) != proposal.check:
+        raise UsageError(
+            f"{proposal.title}: its command holds what looks like a secret",
+            cure="put it in an environment variable and refer to it",
+        )
+    return attrs.evolve(
+        proposal,
+        title=redactor.text(proposal.title),
+        prompt=redactor.text(proposal.prompt),
+        evidence=redactor.value(proposal.evidence),
+    )
 
 
 @attrs.define

@@ -13,6 +13,7 @@ from atlas_actors.cycle.detectors import Detectors
 from atlas_actors.messages import paths
 from atlas_actors.messages.cycle import StepResult
 from atlas_actors.messages.handoff import HandoffsReviewed, ReviewHandoffs, StaleHandoff
+from atlas_actors.messages.learning import Learned, LearnFromWork
 from atlas_actors.messages.proposal import LookAtProposals, ProposalsLooked, ProposedWorkEnded
 from atlas_actors.messages.schedule import LookAtSchedules, SchedulesLooked
 from atlas_actors.messages.supervision import Ping
@@ -137,8 +138,14 @@ class Steps:
         return Done(did=said)
 
     async def _learnings(self) -> Done:
+        """Each piece of ended work is learned from once, however often it is given."""
         await self._ask(paths.MEMORY, Ping())
-        return Done(did="memory is there")
+        now_ms = self._desk.place.clock.now_ms()
+        ended, until_ms = await self._read(views.work_to_learn_from, now_ms)
+        order = LearnFromWork(ended=ended, until_ms=until_ms)
+        learned: Learned = await self._ask(paths.MEMORY, order)
+        new = sum(lesson.result == "created" for lesson in learned.lessons)
+        return Done(did=f"{views.plural(new, 'learning')} from work that has ended")
 
     async def _ask(self, path: str, message: Any) -> Any:
         return await self._desk.call(path, message, self._step_s)

@@ -5,12 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from atlas_actors.messages.learning import EndedAttempt, EndedWork
 from atlas_actors.messages.task import ENDED
 from atlas_actors.store import Reader, Row
 
 ROWS_MAX: Final = 10_000
 OUTCOMES_MAX: Final = 200  # as many as that view shows
 SHOWN: Final = 5
+WORK_MAX: Final = 1_000
+# Tasks and memory commit for themselves; what is given twice is learned once.
+WORK_MARGIN_MS: Final = 60_000
+GOAL_CHARACTERS: Final = 500
 
 
 def task_states(state: Path, ids: Sequence[str]) -> dict[str, Row]:
@@ -70,6 +75,56 @@ def outcomes_since(state: Path, since_ms: int) -> str:
     more = " or more" if count >= OUTCOMES_MAX else ""
     said = ", ".join(f"{row['n']} {row['result']}" for row in rows)
     return f"{count}{more} recorded since the last cycle: {said}"
+
+
+def work_to_learn_from(state: Path, now_ms: int) -> tuple[tuple[EndedWork, ...], int]:
+    """(ended tasks with a rejected attempt that memory has not learned from, how far that goes)."""
+    marks = Reader(state / "memory.db").rows(
+        "select at_ms from inspect_learning_marks where name = 'work'"
+    )
+    since_ms = max(0, marks[0]["at_ms"] - WORK_MARGIN_MS) if marks else 0
+    with Reader(state / "tasks.db").snapshot() as query:
+        tasks = query(
+            "select id, state, substr(prompt, 1, ?) as prompt, cwd, origin, ended_at_ms,"
+            " verified_by from inspect_tasks where ended_at_ms > ?"
+            " order by ended_at_ms, id limit ?",
+            (GOAL_CHARACTERS, since_ms, WORK_MAX),
+        )
+        attempts = query(
+            'select task_id, number, provider, model, "end", "check" from inspect_attempts'
+            " where task_id in (select value from json_each(?)) order by task_id, number",
+            (json.dumps([row["id"] for row in tasks]),),
+        )
+    until_ms = tasks[-1]["ended_at_ms"] if len(tasks) == WORK_MAX else now_ms
+    of_task: dict[str, list[EndedAttempt]] = {}
+    for row in attempts:
+        of_task.setdefault(row["task_id"], []).append(_attempt_of(row))
+    ended = (_work_of(row, tuple(of_task.get(row["id"], ()))) for row in tasks)
+    return tuple(one for one in ended if any(a.end == "rejected" for a in one.attempts)), until_ms
+
+
+def _attempt_of(row: Row) -> EndedAttempt:
+    return EndedAttempt(
+        number=row["number"],
+        provider=row["provider"],
+        model=row["model"] or "",
+        end=row["end"] or "",
+        check=row["check"],
+        infrastructure=row["end"] not in ("answered", "rejected"),
+    )
+
+
+def _work_of(row: Row, attempts: tuple[EndedAttempt, ...]) -> EndedWork:
+    return EndedWork(
+        task_id=row["id"],
+        state=row["state"],
+        goal=row["prompt"].strip().split("\n")[0],
+        project=row["cwd"],
+        by_person=row["origin"] == "person",
+        ended_ms=row["ended_at_ms"],
+        verified_by=row["verified_by"] or "",
+        attempts=attempts,
+    )
 
 
 def plural(count: int, word: str) -> str:

@@ -23,6 +23,7 @@ from atlas_actors.executor.backend import (
 from atlas_actors.executor.check import run_check
 from atlas_actors.executor.handoff import GOAL_CHARACTERS
 from atlas_actors.executor.keys import hide
+from atlas_actors.executor.privacy import redacted_check, redacted_checkpoint, redacted_end
 from atlas_actors.executor.work import Work, with_estimate
 from atlas_actors.executor.workspaces import Site, Workspaces
 from atlas_actors.messages import paths
@@ -45,6 +46,7 @@ from atlas_actors.messages.workspace import Workspace
 from atlas_actors.model.file import is_verified, verify
 from atlas_actors.providers.prices import PriceTable, shipped
 from atlas_actors.providers.wire import Ask, CallEnd, WireError, failed
+from atlas_actors.redaction import Redactor
 from atlas_actors.settings import ProviderSettings
 
 Inbox = RunAttempt | CancelAttempt | ReportExecutor | RetireExecutor
@@ -66,9 +68,11 @@ class Executor(AsyncActor):
         home: Home,
         settings: ProviderSettings,
         prices: PriceTable | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         super().__init__(place)
         self._prices = prices or shipped()
+        self._redactor = redactor or Redactor()
         self._home = home
         self._settings = settings
         self._backend: Backend
@@ -192,6 +196,10 @@ class Executor(AsyncActor):
             async with self._slots:
                 began_s = self.place.clock.monotonic_s()
                 ended, workspace, check = await self._work(order)
+        # Beside the loop: an answer may be long. It is over, and is not cancelled any more.
+        with anyio.CancelScope(shield=True):
+            ended = await anyio.to_thread.run_sync(redacted_end, self._redactor, ended)
+            check = await anyio.to_thread.run_sync(redacted_check, self._redactor, check)
         self._scopes.pop(key, None)
         unwanted = key in self._unwanted
         self._unwanted.discard(key)
@@ -335,7 +343,7 @@ class Executor(AsyncActor):
                 attempt=started.attempt,
                 provider=self._settings.name,
                 cwd=started.request.cwd,
-                checkpoint=attrs.evolve(checkpoint, goal=goal),
+                checkpoint=redacted_checkpoint(self._redactor, attrs.evolve(checkpoint, goal=goal)),
             ),
         )
         self._flush()
@@ -346,6 +354,7 @@ class Executor(AsyncActor):
         self._flush()
 
     def _report(self) -> None:
+        note = self._note if self._checked else "the model file is being checked"
         report = ExecutorReported(
             provider=self._settings.name,
             incarnation=self.place.incarnation,
@@ -354,7 +363,7 @@ class Executor(AsyncActor):
             model=self._backend.model,
             slots=self._settings.slots,
             in_flight=tuple(self._scopes),
-            note=self._note if self._checked else "the model file is being checked",
+            note=self._redactor.text(note),
         )
         self.tell(paths.ORCHESTRATOR, report)
         self.tell(paths.GATEWAY, report)

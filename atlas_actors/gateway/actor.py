@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -14,13 +15,15 @@ from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
 from atlas_actors.config import Home
 from atlas_actors.errors import Busy, Conflict, NotFound, Unavailable
-from atlas_actors.gateway import proposals, views, workspaces
+from atlas_actors.gateway import memories, proposals, views, workspaces
+from atlas_actors.gateway.caller import Caller
 from atlas_actors.gateway.connection import Connection, Notify
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.follow import Follower, Followers
 from atlas_actors.gateway.listener import listen
-from atlas_actors.gateway.methods import GROUPS, describe, method_for
-from atlas_actors.gateway.peer import uid_of
+from atlas_actors.gateway.methods import answer_of_group, describe, method_for
+from atlas_actors.gateway.peer import pid_of, uid_of
+from atlas_actors.gateway.privacy import redacted
 from atlas_actors.gateway.rpc import INVALID_REQUEST, Call, RpcError, error_line
 from atlas_actors.messages import paths
 from atlas_actors.messages.cycle import CycleEnded
@@ -37,6 +40,7 @@ from atlas_actors.messages.task import ENDED, SettleWorkspace, TaskChanged
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.providers.prices import PriceTable
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
+from atlas_actors.redaction import Redactor
 from atlas_actors.settings import BudgetSettings, ProviderSettings, SocketSettings
 
 Inbox = TaskChanged | AnswerGrew | ExecutorReported | ProvidersChanged | BreakerChanged | CycleEnded
@@ -68,11 +72,15 @@ class Gateway(AsyncActor):
         prices: PriceTable,
         budget: BudgetSettings,
         tiers: Sequence[str],
+        brief_tokens: int,
+        redactor: Redactor | None = None,
     ) -> None:
         super().__init__(place)
+        self._brief_tokens = brief_tokens
         self._prices = prices
         self._budget = budget
         self._tiers = tiers
+        self._redactor = redactor or Redactor()
         self._breakers: dict[str, BreakerChanged] = {}
         self._settling: set[str] = set()  # tasks whose changes are being applied or discarded
         self._about = about
@@ -93,6 +101,8 @@ class Gateway(AsyncActor):
             tiers=self._tiers,
             prices=self._prices,
             answer_s=self._settings.answer_s,
+            brief_tokens=self._brief_tokens,
+            redactor=self._redactor,
             ask=self.call,
         )
         socket = self._about.home.socket()
@@ -141,12 +151,12 @@ class Gateway(AsyncActor):
         async with stream:
             try:
                 raw = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - not Django
-                uid = uid_of(raw)
+                caller = Caller(uid=uid_of(raw), pid=pid_of(raw))
             except OSError:
                 return  # it has gone already
             refusal: RpcError | Busy | None = None
-            if uid != os.getuid():
-                logger.warning("gateway.stranger_refused", uid=uid)
+            if caller.uid != os.getuid():
+                logger.warning("gateway.stranger_refused", uid=caller.uid)
                 refusal = RpcError(INVALID_REQUEST, "this daemon serves another user")
             elif self._connections >= self._settings.connections_max:
                 refusal = Busy(
@@ -159,16 +169,16 @@ class Gateway(AsyncActor):
                 return
             self._connections += 1
             try:
-                await Connection(stream, self._settings, self._answer).serve()
+                await Connection(stream, self._settings, partial(self._answer, caller)).serve()
             except Exception:  # one client never costs another its connection
                 logger.exception("gateway.connection_failed")
             finally:
                 self._connections -= 1
 
-    async def _answer(self, call: Call, notify: Notify) -> Any:
+    async def _answer(self, caller: Caller, call: Call, notify: Notify) -> Any:
         """One call to its result. Raises AtlasError."""
         method_for(call.method, call.params)
-        params = call.params
+        params = await redacted(self._redactor, call)
         match call.method:
             case "system.ping":
                 about = self._about
@@ -192,8 +202,7 @@ class Gateway(AsyncActor):
             case "task.discard":
                 return await self._settle(params["id"], workspaces.discard)
             case _:
-                group = call.method.partition(".")[0]
-                return await GROUPS[group](self._door, call.method, params)
+                return await answer_of_group(self._door, attrs.evolve(call, params=params), caller)
 
     async def _follow(self, params: dict[str, Any], notify: Notify | None) -> Any:
         """Wait until a task has ended or the time is over, passing on what happens."""
@@ -282,6 +291,7 @@ class Gateway(AsyncActor):
             "tasks": await self._read_or_none(views.counts),
             "handoffs_open": await self._read_or_none(views.handoffs_open),
             "proposals_open": await self._read_or_none(proposals.open_count),
+            "memories": await self._read_or_none(memories.numbers),
             "last_cycle": None if self._last_cycle is None else attrs.asdict(self._last_cycle),
             "cost_today_usd": await self._read_or_none(views.cost_today_usd),
             "counted_today_usd": await self._read_or_none(views.counted_today_usd),

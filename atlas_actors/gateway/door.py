@@ -9,6 +9,7 @@ import attrs
 from atlas_actors.config import Home
 from atlas_actors.errors import DeadlinePassed
 from atlas_actors.providers.prices import PriceTable
+from atlas_actors.redaction import Redactor
 from atlas_actors.settings import ProviderSettings
 
 # Views are read on threads, so that a slow disk does not hold up the loop.
@@ -26,7 +27,9 @@ class Door:
     tiers: Sequence[str]
     prices: PriceTable
     answer_s: float
+    brief_tokens: int
     ask: Callable[[str, Any, float], Awaitable[Any]]
+    redactor: Redactor = attrs.field(factory=Redactor)
     _readers: anyio.CapacityLimiter = attrs.field(
         init=False, factory=lambda: anyio.CapacityLimiter(READERS_MAX)
     )

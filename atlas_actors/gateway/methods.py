@@ -8,14 +8,27 @@ from itertools import chain
 from typing import Any, Final
 
 from atlas_actors.errors import Unavailable
-from atlas_actors.gateway import cycle, handoffs, outcomes, routing, schedules, tasks
+from atlas_actors.gateway import (
+    brief,
+    cycle,
+    graph,
+    handoffs,
+    learn,
+    memory,
+    outcomes,
+    routing,
+    schedules,
+    tasks,
+)
+from atlas_actors.gateway.caller import Caller
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import NAME, Method, method
-from atlas_actors.gateway.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
+from atlas_actors.gateway.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, Call, RpcError
 from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
 
 Answer = Callable[[Door, str, dict[str, Any]], Awaitable[Any]]
+AnswerTo = Callable[[Door, str, dict[str, Any], Caller], Awaitable[Any]]
 
 SYSTEM: Final = (
     method("system.ping", "Is the daemon there? → {pid, version, epoch}", object_schema({})),
@@ -38,6 +51,13 @@ GROUPS: Final[dict[str, Answer]] = {
     "cost": outcomes.answer,
     "proposal": cycle.answer,
     "cycle": cycle.answer,
+    "graph": graph.answer,
+    "brief": brief.answer,
+}
+# Groups whose answer depends on who asks.
+GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
+    "memory": memory.answer,
+    "learn": learn.answer,
 }
 _OF_GROUPS: Final = (
     routing.METHODS,
@@ -46,11 +66,14 @@ _OF_GROUPS: Final = (
     handoffs.METHODS,
     outcomes.METHODS,
     cycle.METHODS,
+    graph.METHODS,
+    memory.METHODS,
+    brief.METHODS,
+    learn.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.
 ABSENT: Final = {
-    "memory.": paths.MEMORY,
     "context.": paths.CONTEXT,
     "strategy.": paths.STRATEGIES,
     "hook.": paths.GATEWAY,
@@ -69,6 +92,15 @@ def method_for(name: str, params: dict[str, Any]) -> Method:
     if problem:
         raise RpcError(INVALID_PARAMS, problem[:300])
     return method
+
+
+async def answer_of_group(door: Door, call: Call, caller: Caller) -> Any:
+    """A call of any group but system, its parameters checked, to its result. Raises AtlasError."""
+    group = call.method.partition(".")[0]
+    answer_to = GROUPS_OF_CALLERS.get(group)
+    if answer_to is not None:
+        return await answer_to(door, call.method, call.params, caller)
+    return await GROUPS[group](door, call.method, call.params)
 
 
 def describe() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Final
 _CREDENTIALS: Final = struct.Struct("iII")  # Linux: pid, uid, gid
 _XUCRED: Final = struct.Struct("IIh2x16I")  # macOS: version, uid, number of groups, groups
 _LOCAL_PEERCRED: Final = 1
+_LOCAL_PEERPID: Final = 2
 
 
 def uid_of(connection: socket.socket) -> int:
@@ -17,3 +18,11 @@ def uid_of(connection: socket.socket) -> int:
         return int(_XUCRED.unpack(data)[1])
     data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return int(_CREDENTIALS.unpack(data)[1])
+
+
+def pid_of(connection: socket.socket) -> int | None:
+    """The pid of the process that has connected; None: the system does not say."""
+    if sys.platform == "darwin":
+        return connection.getsockopt(0, _LOCAL_PEERPID) or None
+    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(data)[0]) or None  # 0: of another namespace

@@ -1,7 +1,7 @@
 """The parameters of a call as the message that they mean; schemas were checked before."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,8 +72,11 @@ SUBMISSION: Final = object_schema(
 )
 
 
-def files_of(files: Iterable[Mapping[str, str]], folder: Path) -> tuple[File, ...]:
-    """The files of a submission, given as text or as a path; long ones are kept in `folder`.
+def files_of(
+    files: Iterable[Mapping[str, str]], folder: Path, redact: Callable[[str], str] = str
+) -> tuple[File, ...]:
+    """The files of a submission, given as text (redacted before, as all parameters are) or as a
+    path (redacted here); long ones are kept in `folder`.
 
     Raises UsageError.
     """
@@ -82,7 +85,7 @@ def files_of(files: Iterable[Mapping[str, str]], folder: Path) -> tuple[File, ..
         if "path" in file:
             if not Path(file["path"]).is_absolute():
                 raise UsageError(f"{file['path']} is not an absolute path")
-            found.append(attachments.file_at(folder, file["name"], file["path"]))
+            found.append(attachments.file_at(folder, file["name"], file["path"], redact))
         else:
             data = file["text"].encode("utf-8", "surrogatepass")
             found.append(attachments.file_of(folder, file["name"], data))

@@ -173,8 +173,8 @@ async def answer(door: Door, name: str, params: dict[str, Any]) -> Any:
 async def submission(door: Door, params: dict[str, Any]) -> SubmitTask:
     """The message of a task.submit, its files read and kept. Raises UsageError."""
     given = params.get("files")
-    kept = door.home.files
-    files = await door.on_client_files(lambda: files_of(given, kept)) if given else ()
+    kept, redact = door.home.files, door.redactor.text
+    files = await door.on_client_files(lambda: files_of(given, kept, redact)) if given else ()
     return submission_of(params, door.providers, files)
 
 

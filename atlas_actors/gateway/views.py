@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from atlas_actors.cell import Cell, Directory
 from atlas_actors.clock import Clock
-from atlas_actors.errors import NotFound
+from atlas_actors.errors import NotFound, Unavailable
 from atlas_actors.messages.execution import BreakerChanged, ExecutorReported
 from atlas_actors.store import Reader, Row
 
@@ -140,13 +140,25 @@ def task(state: Path, id: str) -> dict[str, Any]:
     if not rows:
         raise NotFound(f"there is no task {id}", cure="atlas tasks lists them")
     found = _task(rows[0])
+    told = _told_from_memory(state, found["id"])
     found["attempts"] = [
-        _attempt(row)
+        {**_attempt(row), "memories": told.get(row["number"], [])}
         for row in reader.rows(
             "select * from inspect_attempts where task_id = ? order by number", (found["id"],)
         )
     ]
     return found
+
+
+def _told_from_memory(state: Path, id: str) -> dict[int, list[str]]:
+    """The ids of what was put before each attempt's prompt, where that is known still."""
+    try:
+        rows = Reader(state / "orchestrator.db").rows(
+            "select attempt, ids from inspect_recalled where task_id = ?", (id,)
+        )
+    except Unavailable:  # the task itself is tasks' to tell
+        return {}
+    return {row["attempt"]: json.loads(row["ids"]) for row in rows}
 
 
 def tasks(state: Path, wanted: str | None, limit: int, before: str | None) -> list[dict[str, Any]]:

@@ -72,6 +72,7 @@ class StoreMemories:
 
     items: tuple[NewMemory | NewEntity | NewRelation, ...]
     origin: Origin
+    learned: bool = False  # by Atlas itself: the limit of a session holds
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +108,7 @@ class Recall:
     # For a prompt: without what is quarantined, superseded or untrusted.
     injectable: bool = False
     explain: bool = False  # each signal's share of the score in `why`
+    asked_for: str = ""  # comes back in the answer, for who asks for many
 
 
 @attrs.frozen(kw_only=True)
@@ -138,6 +140,7 @@ class Recalled:
     items: tuple[RecalledItem, ...]
     level: Level
     generation: int
+    asked_for: str = ""  # of the Recall
 
 
 @attrs.frozen(kw_only=True)

@@ -24,6 +24,7 @@ from atlas_actors.messages.execution import (
     RunAttempt,
 )
 from atlas_actors.messages.handoff import HandoffTaken, TakeHandoff
+from atlas_actors.messages.memory import Recall, Recalled
 from atlas_actors.messages.routing import Classified, Classify, DecideRoute, Route, RouteChosen
 from atlas_actors.messages.supervision import ActorDown, ActorStarted, Ending, RequestFailed
 from atlas_actors.messages.task import (
@@ -41,6 +42,13 @@ from atlas_actors.orchestrator.answers import Answers, key_of
 from atlas_actors.orchestrator.asked import Asked, Questions
 from atlas_actors.orchestrator.attempts import CACHE_LANE, CACHE_SLOTS, Attempts
 from atlas_actors.orchestrator.chain import lane_of, route_without_router
+from atlas_actors.orchestrator.dues import (
+    BreakerDue,
+    DayBegan,
+    LeasesDue,
+    MoneyCameBack,
+    RecallDue,
+)
 from atlas_actors.orchestrator.money import Money, day_of, seconds_to_midnight
 from atlas_actors.orchestrator.prompt import characters
 from atlas_actors.orchestrator.roster import Roster
@@ -51,28 +59,6 @@ from atlas_actors.store_actor import StoreActor
 
 LOOK_S: Final = 300.0
 MONEY_S: Final = 2.0  # those who wait for money are not routed anew after each call
-
-
-@attrs.frozen(kw_only=True)
-class BreakerDue:
-    """What we tell ourselves when a breaker's wait is over."""
-
-    provider: str
-
-
-@attrs.frozen(kw_only=True)
-class LeasesDue:
-    """What we tell ourselves every few seconds: is every executor with attempts still there?"""
-
-
-@attrs.frozen(kw_only=True)
-class DayBegan:
-    """What we tell ourselves at midnight: there is money again."""
-
-
-@attrs.frozen(kw_only=True)
-class MoneyCameBack:
-    """What we tell ourselves a moment after a call has ended for which others wait."""
 
 
 Inbox = (
@@ -93,6 +79,8 @@ Inbox = (
     | HandoffTaken
     | BreakerDue
     | LeasesDue
+    | Recalled
+    | RecallDue
     | DayBegan
     | MoneyCameBack
     | ResetBreaker
@@ -117,6 +105,7 @@ class Orchestrator(StoreActor):
         interruptions_max: int,
         settings: RoutingSettings,
         files: Path,
+        recall_tokens: int = 0,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
@@ -132,6 +121,7 @@ class Orchestrator(StoreActor):
             tiers=settings.tiers,
             interruptions_max=interruptions_max,
             files=files,
+            recall_tokens=recall_tokens,
             jitter=jitter,
             on_breaker=self._on_breaker,
             on_money=self._on_money,
@@ -204,6 +194,8 @@ class Orchestrator(StoreActor):
                 return self.request(paths.HANDOFFS, message)
             case HandoffTaken():
                 return self._attempts.handoff_taken(message)
+            case Recalled() | RecallDue():
+                return self._attempts.recalled(message)
             case LeasesDue():
                 return self._on_leases_due()
             case BreakerDue():
@@ -251,6 +243,8 @@ class Orchestrator(StoreActor):
                 self._attempts.not_taken(started, failed.error)
             case TakeHandoff():
                 self._attempts.handoff_refused(failed.request)
+            case Recall():
+                self._attempts.recalled(failed.request)
 
     def _on_classified(self, classified: Classified) -> None:
         question = self._questions.pop(classified.request_id)

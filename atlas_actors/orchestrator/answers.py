@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from atlas_actors.messages.execution import AttemptEnded, AttemptStarted, End, Request
+from atlas_actors.messages.execution import AttemptEnded, AttemptStarted, End, Fault, Request
 from atlas_actors.messages.routing import Route
 from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.check import Verdict
@@ -88,6 +88,23 @@ def ended_by(given: Given, started: AttemptStarted, provider: str, transport: st
         model=given.model,
         transport=transport,
         cost_usd=0.0,
+    )
+
+
+def kept(store: Store, started: AttemptStarted, now_ms: int) -> Given | None:
+    """The answer that was kept for the same request, if it may still be given."""
+    same = key_of(started.request)
+    row = records.kept_answer(store, same, now_ms) if same else None
+    if row is None:
+        return None
+    return Given(answer=row["answer"], verified_by=row["verified_by"], at_ms=now_ms)
+
+
+def not_kept(started: AttemptStarted, provider: str) -> AttemptEnded:
+    """The end of an attempt that came for an answer which has expired on the way."""
+    error = "the kept answer has expired"
+    return AttemptEnded(
+        started=started, provider=provider, end=End.BUSY, fault=Fault.RATE, error=error
     )
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 
 import attrs
 
-from atlas_actors.actor import Place
 from atlas_actors.attachments import filled
 from atlas_actors.errors import NotFound
 from atlas_actors.messages import paths
@@ -23,41 +22,28 @@ from atlas_actors.messages.execution import (
     Usage,
 )
 from atlas_actors.messages.handoff import Checkpoint, HandoffTaken, TakeHandoff, WorkEnded
+from atlas_actors.messages.memory import Recall, Recalled
 from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.supervision import ActorDown
 from atlas_actors.messages.task import AttemptCancelled, AttemptLost, TaskState
-from atlas_actors.orchestrator import records
-from atlas_actors.orchestrator.answers import Answers, Given, key_of
+from atlas_actors.orchestrator.answers import Answers, kept, key_of, not_kept
 from atlas_actors.orchestrator.chain import IN, chain_of, lane_of, wanted_of
 from atlas_actors.orchestrator.check import Verdict, check_answer
+from atlas_actors.orchestrator.desk import Desk
+from atlas_actors.orchestrator.dues import RecallDue
 from atlas_actors.orchestrator.flights import Flight, Flights, Key
 from atlas_actors.orchestrator.going_on import GoingOn
 from atlas_actors.orchestrator.leases import LOOKS_MAX, Leases
 from atlas_actors.orchestrator.money import Money
 from atlas_actors.orchestrator.overs import Overs
 from atlas_actors.orchestrator.prompt import build_prompt
+from atlas_actors.orchestrator.recollection import Recollection, with_notes
 from atlas_actors.orchestrator.roster import Roster
 from atlas_actors.orchestrator.steps import Next, attempt_deadline_s, next_step
-from atlas_actors.store import Store
 
 # The lane of tasks whose answer is kept already.
 CACHE_LANE: Final = "answer cache"
 CACHE_SLOTS: Final = 64
-
-
-class Desk(Protocol):
-    """What of the actor is needed here."""
-
-    store: Store
-    place: Place
-
-    def tell(self, path: str, message: Any) -> None: ...
-
-    def entrust(self, path: str, message: Any) -> None: ...
-
-    def request(self, path: str, message: Any) -> None: ...
-
-    def after(self, delay_s: float, message: Any) -> None: ...
 
 
 class Attempts:
@@ -73,6 +59,7 @@ class Attempts:
         tiers: Sequence[str],
         interruptions_max: int,
         files: Path,
+        recall_tokens: int,
         jitter: Callable[[], float],
         on_breaker: Callable[[str], None],
         on_money: Callable[[], None],
@@ -91,14 +78,17 @@ class Attempts:
         self._overs = Overs(desk, roster.is_client)
         self._leases = Leases()
         self._going_on = GoingOn(desk, self._flights)
+        self._recollection = Recollection(desk, self._flights, recall_tokens)
 
     def keep(self) -> None:
         """The batch is on disk."""
         self._flights.keep()
+        self._recollection.keep()
 
     def take_back(self) -> None:
         """The batch was refused, and its mail comes again."""
         self._flights.take_back()
+        self._recollection.take_back()
         self._answers.leaders.clear()
 
     def start(self, started: AttemptStarted) -> None:
@@ -136,6 +126,12 @@ class Attempts:
             return
         self._run(flight.started, flight.same, taken.checkpoint)
 
+    def recalled(self, answer: Recalled | RecallDue | Recall) -> None:
+        """Memory has answered, has not taken the question, or has had its time."""
+        waiting = self._recollection.answered(answer)
+        if waiting is not None:
+            self._set_off(waiting.started, waiting.same, waiting.handoff, waiting.notes)
+
     def accepted(self, accepted: AttemptAccepted) -> None:
         """An executor has it in hand."""
         flight = self._flights.get((accepted.task_id, accepted.attempt))
@@ -160,6 +156,7 @@ class Attempts:
         verdict = None
         if ended.end is End.ANSWERED:
             verdict = check_answer(ended, started.route.needs)
+            self._recollection.rate(started, verdict.passed)
         step = self._next(ended, verdict, counted_usd)
         self._overs.tell(ended, verdict, step, cost_usd, counted_usd)
         if flight is not None:
@@ -240,12 +237,8 @@ class Attempts:
 
     def chain(self, route: Route, request: Request, spent_usd: float = 0.0) -> tuple[Link, ...]:
         """Who could do it now, with what the task has spent in account."""
-        over = self._money.over(
-            self._roster.settings,
-            request,
-            self._desk.place.clock.now_ms(),
-            spent_usd,
-        )
+        now_ms = self._desk.place.clock.now_ms()
+        over = self._money.over(self._roster.settings, request, now_ms, spent_usd)
         return chain_of(
             wanted_of(route, request, over),
             self._roster.providers,
@@ -261,10 +254,29 @@ class Attempts:
     def _run(
         self, started: AttemptStarted, same: str | None, handoff: Checkpoint | None = None
     ) -> None:
+        """Ask memory what it knows, where it is to be asked; then set off."""
+        if self._recollection.ask(started, same, handoff):
+            self._fly(started, same)
+        else:
+            self._set_off(started, same, handoff, "")
+
+    def _fly(self, started: AttemptStarted, same: str | None) -> None:
+        key = self._flights.begin(started, same)
+        if same is not None:
+            self._answers.leaders[same] = key
+
+    def _set_off(
+        self, started: AttemptStarted, same: str | None, handoff: Checkpoint | None, noted: str
+    ) -> None:
         """Reserve its worst case, then give it to its executor."""
+        key = (started.task_id, started.attempt)
+        if started.lane not in self._roster.providers:  # meanwhile
+            self.not_taken(started, f"{started.lane} was removed")
+            return
         settings = self._roster.settings[started.lane]
+        request = with_notes(started.request, noted)
         try:
-            prompt = build_prompt(filled(self._files, started.request), started.last_error)
+            prompt = build_prompt(filled(self._files, request), started.last_error)
         except NotFound as gone:
             self._end_early(started, End.REFUSED, Fault.TASK, gone.message)
             return
@@ -279,24 +291,14 @@ class Attempts:
             fresh = [link for link in chain if link.verdict == IN]
             more = min(len(fresh) - 1, started.attempts_max - started.answers_asked)
             deadline_s = attempt_deadline_s(deadline_s, left_s, more)
-        key = (started.task_id, started.attempt)
-        why = self._money.reserve(
-            self._desk.store,
-            key,
-            settings,
-            started.request,
-            self._desk.place.clock.now_ms(),
-            started.spent_usd,
-        )
+        store, now_ms = self._desk.store, self._desk.place.clock.now_ms()
+        why = self._money.reserve(store, key, settings, request, now_ms, started.spent_usd)
         if why:
             self._end_early(started, End.OVER_BUDGET, Fault.BUDGET, why)
             return
-        if key not in self._flights:
-            self._flights.add(key, Flight(started=started, same=same))
+        self._fly(started, same)
         if self._roster.started(started.lane):
             self._on_breaker(started.lane)
-        if same is not None:
-            self._answers.leaders[same] = key
         client = self._roster.is_client(started.lane)
         order = RunAttempt(
             started=started,
@@ -386,15 +388,10 @@ class Attempts:
             self.start(follower)
 
     def _answer_from_cache(self, started: AttemptStarted) -> None:
-        same = key_of(started.request)
         now_ms = self._desk.place.clock.now_ms()
-        row = records.kept_answer(self._desk.store, same, now_ms) if same else None
-        if row is None:
-            error = "the kept answer has expired"
-            ended = AttemptEnded(
-                started=started, provider=CACHE_LANE, end=End.BUSY, fault=Fault.RATE, error=error
-            )
+        given = kept(self._desk.store, started, now_ms)
+        if given is None:
+            ended = not_kept(started, CACHE_LANE)
             self._overs.tell(ended, None, self._next(ended, None), 0.0)
             return
-        given = Given(answer=row["answer"], verified_by=row["verified_by"], at_ms=now_ms)
         self._overs.without_call(started, given, provider=CACHE_LANE, transport="cache")

@@ -72,6 +72,13 @@ class Flights:
         self._flights[key] = flight
         self._begun.append(key)
 
+    def begin(self, started: AttemptStarted, same: str | None) -> Key:
+        """An attempt is under way, if it was not before; its key."""
+        key = (started.task_id, started.attempt)
+        if key not in self._flights:
+            self.add(key, Flight(started=started, same=same))
+        return key
+
     def follow(self, flight: Flight, started: AttemptStarted, leader: Key | None) -> None:
         """An attempt waits for the answer of another."""
         if started not in flight.followers:  # told again after a refused batch

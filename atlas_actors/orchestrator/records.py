@@ -33,6 +33,7 @@ def add_plan(
 def prune(store: Store, before_ms: int) -> None:
     """Delete plans older than that."""
     store.run("delete from plans where at_ms < ?", (before_ms,))
+    store.run("delete from recalled where at_ms < ?", (before_ms,))
 
 
 def spent_on(store: Store, day: str) -> list[Row]:
@@ -86,3 +87,19 @@ def kept_answer(store: Store, key: str, now_ms: int) -> Row | None:
 def prune_answers(store: Store, now_ms: int) -> None:
     """Delete answers whose time is over."""
     store.run("delete from answers where until_ms <= ?", (now_ms,))
+
+
+def keep_recalled(store: Store, task_id: str, attempt: int, ids: list[str], at_ms: int) -> None:
+    """Which memories were put before an attempt's prompt."""
+    store.run(
+        "insert or replace into recalled values (?, ?, ?, ?)",
+        (task_id, attempt, json.dumps(ids), at_ms),
+    )
+
+
+def recalled_ids(store: Store, task_id: str, attempt: int) -> list[str]:
+    """The memories that an attempt was given."""
+    row = store.row(
+        "select ids from recalled where task_id = ? and attempt = ?", (task_id, attempt)
+    )
+    return [] if row is None else list(json.loads(row["ids"]))

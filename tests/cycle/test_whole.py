@@ -152,8 +152,8 @@ def test_the_steps_say_what_waits_and_what_came_of_what_was_done(server, tmp_pat
         assert did["route"]["did"] == "waiting: 1 for their time"
         assert did["execute"]["did"] == "nothing runs"
         assert did["outcomes"]["did"] == "2 recorded since the last cycle: 2 success"
-        assert did["learnings"]["result"] == "absent"
-        assert "not built yet" in did["learnings"]["did"]
+        assert did["learnings"]["result"] == "ok"
+        assert did["learnings"]["did"] == "0 learnings from work that has ended"
 
 
 def test_without_proposals_the_daemon_works_and_the_cycle_says_so(server, tmp_path):

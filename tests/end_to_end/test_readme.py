@@ -98,6 +98,24 @@ def test_the_commands_of_durable_work_run_as_written(tmp_path):
     assert "standup" in told["atlas schedules list"]
 
 
+def test_the_memory_commands_run_as_written(tmp_path):
+    with daemon_on(tmp_path / "home") as daemon:
+        told = {}
+        for line in commands("Memory"):
+            words, _, file = line.partition(" > ")
+            given = shlex.split(words)[1:]
+            if given[:2] == ["memory", "show"]:
+                given[2] = daemon.call("memory.list")["items"][0]["id"]
+            done = daemon.run(*given, cwd=tmp_path)
+            assert done.returncode == 0, (line, done.stdout, done.stderr)
+            told[words] = done.stdout
+            if file:
+                (tmp_path / file).write_text(done.stdout)
+    assert "running Redis" in told['atlas recall "what do the integration tests need?"']
+    assert "found again 0 times" in told["atlas forget --match Redis --yes"]
+    assert "SQLite" in told["atlas brief --tokens 800"]
+
+
 def test_the_cycles_commands_run_as_written_with_the_readmes_own_settings(tmp_path):
     text = (ROOT / "README.md").read_text("utf-8")
     own = re.search(r"^```toml\n(\[checks\.tests\].*?)^```$", text, re.M | re.S)[1]
@@ -110,6 +128,25 @@ def test_the_cycles_commands_run_as_written_with_the_readmes_own_settings(tmp_pa
             assert done.returncode == 0, (line, done.stdout, done.stderr)
         status = daemon.run("status").stdout
     assert "cycle     2" in status
+
+
+def test_the_graphs_commands_run_as_written_on_the_readmes_own_file(tmp_path):
+    text = (ROOT / "README.md").read_text("utf-8")
+    lines = re.search(r"^```json\n(\{\"type\": \"entity\".*?)^```$", text, re.M | re.S)[1]
+    (tmp_path / "graph.jsonl").write_text(lines)
+    with daemon_on(tmp_path / "home") as daemon:
+        told = []
+        for line in commands("The graph"):
+            done = daemon.run(*shlex.split(line, comments=True)[1:], cwd=tmp_path)
+            assert done.returncode == 0, (line, done.stdout, done.stderr)
+            told.append(done.stdout)
+    assert told[0] == "2 entities, 1 relation taken over\n"
+    assert "-owned_by-> Ann  (person)  since " in told[1]
+    assert "owned_by" not in told[2]
+    assert json.loads(told[-1].splitlines()[0])["observedMs"]
+    assert [json.loads(line) for line in (tmp_path / "copy.jsonl").read_text().splitlines()] == [
+        json.loads(line) for line in lines.splitlines()
+    ]
 
 
 def test_the_tree_in_the_readme_is_the_tree_that_runs(tmp_path):

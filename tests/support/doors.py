@@ -24,5 +24,6 @@ def door_on(
         tiers=config.routing.tiers,
         prices=config.prices,
         answer_s=5.0,
+        brief_tokens=config.memory.brief_tokens,
         ask=ask,
     )

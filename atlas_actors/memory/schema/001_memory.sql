@@ -16,6 +16,7 @@ create table memories (
     tags          text not null,               -- JSON list
     source        text not null,               -- '' is none
     lineage       text not null,               -- JSON list of ids
+    supersedes    text not null default '[]',  -- JSON list of ids, which it does once it is kept
     state         text not null default 'kept' check (state in
                       ('kept', 'quarantined', 'superseded', 'rejected')),
     approved_ms   integer,                     -- by a person
@@ -27,9 +28,12 @@ create table memories (
     useful        integer not null default 0,
     useless       integer not null default 0,
     used_ms       integer,
-    fingerprint   blob not null                -- of kind and normalised text
+    fingerprint   blob not null,               -- of project, kind and what the text comes to
+    subject       blob,                        -- of what it claims one value for, if it does
+    value         text                         -- which it claims; '' with a subject is "not"
 ) strict;
-create unique index memories_fingerprint on memories (project, kind, fingerprint, session, speaker);
+create index memories_fingerprint on memories (fingerprint);
+create index memories_subject on memories (subject) where subject is not null;
 create index memories_session on memories (project, session, number);
 create index memories_kind on memories (project, kind, state, number);
 create index memories_created on memories (created_ms);
@@ -46,6 +50,8 @@ create table sources (
     primary key (number, session, speaker, source, at_ms)
 ) strict, without rowid;
 
+create index sources_session on sources (session);
+
 -- One row: moves with every store and forget, in their transaction.
 create table generation (
     only  integer primary key check (only = 1),
@@ -53,3 +59,12 @@ create table generation (
     n     integer not null
 ) strict;
 insert into generation values (1, randomblob(16), 0);
+
+-- One row: what has to be done to the file as a whole.
+create table upkeep (
+    only       integer primary key check (only = 1),
+    indexed    blob,                           -- generation.store that the indexes were built for
+    indexed_to integer not null,               -- up to this number, while they are built anew
+    scrub      integer not null                -- 1: deleted texts may still be in free pages
+) strict;
+insert into upkeep values (1, null, 0, 0);

@@ -7,3 +7,5 @@ select day, provider, usd, tokens from spent order by day desc, provider;
 
 create view inspect_reservations as
 select task_id, attempt, provider, usd, tokens, at_ms from reservations;
+
+create view inspect_recalled as select task_id, attempt, ids, at_ms from recalled;

@@ -1,0 +1,92 @@
+"""atlas learn: what a session's transcript teaches, shown and kept."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from atlas_actors.cli import show
+from atlas_actors.cli.client import Client
+from atlas_actors.cli.here import add_project, project
+from atlas_actors.config import Home
+from atlas_actors.errors import UsageError
+
+HEAD_BYTES: Final = 4_096
+_RESULTS: Final = {
+    "created": "",
+    "shown": "",
+    "known": " (known)",
+    "merged": " (known in other words)",
+    "full": " (not kept: the session has reached its limit)",
+    "private": " (not kept: it is private)",
+}
+
+
+def add_to(groups: Any) -> None:
+    """Add the command."""
+    learn = groups.add_parser(
+        "learn", help="learn from a session's transcript (Claude Code, Codex)"
+    )
+    learn.add_argument("file", metavar="FILE", help="its .jsonl")
+    add_project(learn, "it holds in every project")
+    learn.add_argument("--client", choices=("claude", "codex"), help="default: as the file looks")
+    learn.add_argument("--session", metavar="ID", help="default: from the file's name")
+    learn.add_argument("--mine", action="store_true",
+                       help="it is your own session though it lies elsewhere: what its user says"
+                       " counts as said by you")  # fmt: skip
+    learn.add_argument("--dry-run", action="store_true", help="only show; from its beginning")
+    learn.add_argument("--json", action="store_true")
+    learn.set_defaults(run=run_learn)
+
+
+def run_learn(options: argparse.Namespace, home: Home) -> int:
+    """One line for each lesson."""
+    file = Path(options.file).expanduser().absolute()
+    params: dict[str, Any] = {
+        "client": options.client or _client_of(file),
+        "session": options.session or file.stem[-36:],
+        "transcript_path": str(file),
+        "dry_run": options.dry_run,
+        "mine": options.mine,
+    }
+    root = project(options)
+    if root is not None:
+        params["project"] = root
+    lessons: list[dict[str, Any]] = []
+    turns, more = 0, True
+    with Client(home) as client:
+        while more:
+            answer = client.call("learn.turns", **params)
+            lessons += answer["lessons"]
+            turns += answer["turns"]
+            more = answer["more"]
+            if options.dry_run:
+                params |= {"begin": answer["read_to"], "carry": answer["carry"]}
+    if options.json:
+        show.print_json({"lessons": lessons, "turns": turns})
+        return 0
+    for lesson in lessons:
+        sys.stdout.write(_line(lesson) + "\n")
+    kept = sum(lesson["result"] in ("created", "shown") for lesson in lessons)
+    verb = "would be learned" if options.dry_run else "learned"
+    sys.stdout.write(f"{kept} {verb} from {turns} new turns\n")
+    return 0
+
+
+def _line(lesson: dict[str, Any]) -> str:
+    text = show.one_line(lesson["text"], 300)
+    why = f" because {show.one_line(lesson['rationale'], 200)}" if lesson["rationale"] else ""
+    return (
+        f"{lesson['kind']:<10} {text}{why}"
+        f"  [{lesson['origin']}, {show.one_line(lesson['source'], 80)}]{_RESULTS[lesson['result']]}"
+    )
+
+
+def _client_of(file: Path) -> str:
+    """Codex begins with a line about the session. Raises UsageError."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(HEAD_BYTES)
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+    return "codex" if b'"session_meta"' in head else "claude"

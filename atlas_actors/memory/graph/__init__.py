@@ -1,0 +1,1 @@
+"""What memories name, how that hangs together, and since when."""

@@ -1,0 +1,1 @@
+"""What sessions and work have shown becomes learnings and decisions, by rules."""

@@ -1,0 +1,89 @@
+"""The SQL of learning: how far sessions were read, and what was learned from each turn."""
+
+import json
+from typing import Any
+
+import attrs
+
+from atlas_actors.store import Store
+
+
+@attrs.frozen(kw_only=True)
+class Place:
+    """How far one transcript was read."""
+
+    head: bytes = b""
+    read_to: int = 0
+    turn: int = 0
+    carry: dict[str, Any] = attrs.field(factory=dict)
+
+
+def place_of(store: Store, client: str, session: str, path: str) -> Place:
+    """Of a session's transcript; the beginning of one that is new."""
+    row = store.row(
+        "select head, read_to, turn, carry from transcripts"
+        " where client = ? and session = ? and path = ?",
+        (client, session, path),
+    )
+    if row is None:
+        return Place()
+    return Place(**{**row, "carry": json.loads(row["carry"])})
+
+
+def read(store: Store, client: str, session: str, path: str, place: Place, now_ms: int) -> None:
+    """Note how far it was read."""
+    store.run(
+        "insert into transcripts (client, session, path, head, read_to, turn, carry, read_ms)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set head = excluded.head,"
+        " read_to = excluded.read_to, turn = excluded.turn, carry = excluded.carry,"
+        " read_ms = excluded.read_ms",
+        (
+            client,
+            session,
+            path,
+            place.head,
+            place.read_to,
+            place.turn,
+            json.dumps(place.carry),
+            now_ms,
+        ),
+    )
+
+
+def is_learned(store: Store, key: bytes) -> str | None:
+    """The memory that this became; None: it was not learned yet."""
+    row = store.row("select memory from lessons where key = ?", (key,))
+    return None if row is None else str(row["memory"])
+
+
+def learned(
+    store: Store, key: bytes, client: str, session: str, rule: str, memory: str, now_ms: int
+) -> None:
+    """Note it, so that it is not learned again."""
+    store.run(
+        "insert into lessons (key, client, session, rule, memory, at_ms) values (?, ?, ?, ?, ?, ?)",
+        (key, client, session, rule, memory, now_ms),
+    )
+
+
+def count(store: Store, client: str, session: str) -> int:
+    """How much was learned from a session."""
+    row = store.row(
+        "select count(*) as n from lessons where client = ? and session = ?", (client, session)
+    )
+    return 0 if row is None else int(row["n"])
+
+
+def set_mark(store: Store, name: str, at_ms: int) -> None:
+    """Note how far something was learned from."""
+    store.run(
+        "insert into learning_marks (name, at_ms) values (?, ?)"
+        " on conflict do update set at_ms = max(at_ms, excluded.at_ms)",
+        (name, at_ms),
+    )
+
+
+def prune(store: Store, before_ms: int) -> None:
+    """Forget how far was read in what nobody has written to since."""
+    store.run("delete from transcripts where read_ms < ?", (before_ms,))
+    store.run("delete from lessons where at_ms < ?", (before_ms,))

@@ -1,0 +1,92 @@
+"""From a question to an answer: what is kept of it in the cache, and which rows it comes to."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from atlas_actors.errors import UsageError
+from atlas_actors.memory.hits import Hit
+from atlas_actors.messages.memory import KINDS, Recall, RecalledItem
+from atlas_actors.store import Row
+
+K_MAX: Final = 1_000
+SIGNALS_NAMED: Final = 3
+# About what a line of an answer costs besides its text: kind, date, origin, id.
+ITEM_TOKENS: Final = 16
+
+
+def checked(wanted: Recall) -> Recall:
+    """The question when it can be answered. Raises UsageError."""
+    if not 1 <= wanted.k <= K_MAX:
+        raise UsageError(f"k is {wanted.k}, and must be from 1 to {K_MAX}")
+    strange = [kind for kind in wanted.kinds if kind not in KINDS]
+    if strange:
+        raise UsageError(f"{strange[0]!r} is no kind of memory", cure=f"one of {', '.join(KINDS)}")
+    return wanted
+
+
+def picked(wanted: Recall, hits: Sequence[Hit], rows: Mapping[int, Row]) -> list[Hit]:
+    """The best k whose rows are there; with a budget, the best that fit whole, best first."""
+    left = wanted.budget_tokens
+    found: list[Hit] = []
+    for hit in hits:
+        row = rows.get(hit.number)
+        if row is None or len(found) == wanted.k:
+            continue
+        if wanted.injectable and not may_be_injected(row):
+            continue
+        if left is not None:
+            cost = tokens(row["text"]) + ITEM_TOKENS
+            if cost > left:
+                continue
+            left -= cost
+        found.append(hit)
+    return found
+
+
+def may_be_injected(row: Row) -> bool:
+    """Whether a memory may stand before a prompt: the last look, whatever a level has found."""
+    return bool(row["state"] == "kept" and row["trust"] > 0)
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text costs: one for four bytes."""
+    return (len(text.encode()) + 3) // 4
+
+
+def item_of(hit: Hit, row: Row, *, cached: bool, explain: bool) -> RecalledItem:
+    """One answer."""
+    return RecalledItem(
+        id=row["id"],
+        kind=row["kind"],
+        text=row["text"],
+        score=hit.score,
+        at_ms=row["at_ms"],
+        project=row["project"] or None,
+        session=row["session"] or None,
+        speaker=row["speaker"] or None,
+        source=row["source"] or None,
+        tags=tuple(json.loads(row["tags"])),
+        origin=row["origin"],
+        trust=row["trust"],
+        level="l1" if cached else hit.level,
+        why=why_of(hit, row, cached=cached, explain=explain),
+        quarantined=row["state"] == "quarantined",
+        superseded_by=row["superseded_by"],
+    )
+
+
+def why_of(hit: Hit, row: Row, *, cached: bool, explain: bool) -> str:
+    """The reasons in words: what counted most, or with `explain` each with its share."""
+    if explain:
+        said = ", ".join(f"{name} {share:.2f}" for name, share in hit.signals)
+    else:
+        said = ", ".join(name for name, _ in hit.signals[:SIGNALS_NAMED])
+    parts: list[Any] = [f"{hit.level}: {said}" if said else hit.level]
+    if cached:
+        parts.append("answered before")
+    if row["state"] == "quarantined":
+        parts.append("waits for a person's approval")
+    if row["superseded_by"]:
+        parts.append("holds no longer")
+    return "; ".join(parts)
