@@ -109,23 +109,26 @@ def _table(title: str, wanted: RecallSet, numbers: dict[str, int], answer: Answe
 
 def _through_a_socket(wanted: RecallSet) -> None:
     """memory.store in batches and memory.recall one by one of a real daemon."""
-    with tempfile.TemporaryDirectory() as name, daemon_on(Path(name) / "home") as daemon:
-        with Client(daemon.home) as client:
-            ids: dict[str, str] = {}
-            begun = time.perf_counter()
-            for keys in _batches(list(wanted.memories), BATCH):
-                items = [_item(wanted.memories[key][0]) for key in keys]
-                ids.update(zip(keys, client.call("memory.store", items=items)["ids"], strict=True))
-            print(f"\nsocket: stored at {len(ids) / (time.perf_counter() - begun):,.0f}/s")
-            order = {id: number for number, id in enumerate(dict.fromkeys(ids.values()))}
+    with (
+        tempfile.TemporaryDirectory() as name,
+        daemon_on(Path(name) / "home") as daemon,
+        Client(daemon.home) as client,
+    ):
+        ids: dict[str, str] = {}
+        begun = time.perf_counter()
+        for keys in _batches(list(wanted.memories), BATCH):
+            items = [_item(wanted.memories[key][0]) for key in keys]
+            ids.update(zip(keys, client.call("memory.store", items=items)["ids"], strict=True))
+        print(f"\nsocket: stored at {len(ids) / (time.perf_counter() - begun):,.0f}/s")
+        order = {id: number for number, id in enumerate(dict.fromkeys(ids.values()))}
 
-            def answer(asked: Question) -> list[int]:
-                found = client.call("memory.recall", query=asked.text, project=asked.project, k=20)
-                return [order[item["id"]] for item in found["items"]]
+        def answer(asked: Question) -> list[int]:
+            found = client.call("memory.recall", query=asked.text, project=asked.project, k=20)
+            return [order[item["id"]] for item in found["items"]]
 
-            known = {key: order[id] for key, id in ids.items()}
-            _table("Atlas through the socket (in sample)", wanted, known, answer)
-            _table("the same questions again: L1", wanted, known, answer)
+        known = {key: order[id] for key, id in ids.items()}
+        _table("Atlas through the socket (in sample)", wanted, known, answer)
+        _table("the same questions again: L1", wanted, known, answer)
 
 
 def _item(memory: NewMemory) -> dict[str, object]:
