@@ -15,7 +15,7 @@ SEEDS_MAX: Final = 90  # whose neighbours are looked at too
 AROUND: Final = (-2, -1, 1, 2)
 DATED_MAX: Final = 60  # of a span of days that the question names
 # Rows of the index that one question may read: what bounds its time in a large file.
-READ_MAX: Final = 30_000
+READ_MAX: Final = 12_000
 KIN_MAX: Final = 80  # with words of the same matter only
 KIN_ROWS_MAX: Final = 100_000  # in a larger scope such words are everywhere
 TERMS_MAX: Final = 12  # the rarest
@@ -51,7 +51,7 @@ class Candidates:
     ) -> Found:
         """Those with the question's rarest words, of its days, related ones, and what is around."""
         weights, frequency = self._by_words(query.terms, scope)
-        best = heapq.nsmallest(POOL_MAX, weights, key=lambda number: (-weights[number], -number))
+        best = _heaviest(weights)
         kin = {term: self._index.stemmer.kin(term) for term in frequency}
         akin = sorted(frozenset[str]().union(*kin.values()))
         if akin and scope.rows <= KIN_ROWS_MAX:
@@ -108,6 +108,12 @@ class Candidates:
         count = self._index.frequency(term)
         self._frequencies[term] = (rows, count)
         return count
+
+
+def _heaviest(weights: Mapping[int, float]) -> list[int]:
+    """Those with most of the words, the newest of equals first."""
+    pairs = heapq.nlargest(POOL_MAX, zip(weights.values(), weights.keys(), strict=True))
+    return [number for _, number in pairs]
 
 
 def _spots_around(seeds: Iterable[Row], known: Iterable[Row]) -> set[int]:

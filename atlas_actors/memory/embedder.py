@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from atlas_actors.errors import Unavailable
+from loguru import logger as log
 
 _NEEDED: Final = ("wordllama", "numpy", "safetensors", "tokenizers")
 _TEXT_MAX: Final = 4_000  # characters that are read
@@ -26,19 +26,15 @@ class Embedder(Protocol):
 def open_embedder(wanted: str) -> Embedder | None:
     """The embedder that a setting names: "auto" takes what is installed, "none" is None.
 
-    Raises Unavailable when a named one is not installed.
+    So is one that is not installed: words find most without it.
     """
     if wanted == "none":
         return None
-    if all(importlib.util.find_spec(name) for name in _NEEDED):
+    if wanted in ("auto", "wordllama") and all(map(importlib.util.find_spec, _NEEDED)):
         return WordLlama()
-    if wanted == "auto":
-        return None
-    raise Unavailable(
-        f"the embedder {wanted} is not installed",
-        cure='pip install "atlas-actors[semantic]", or set memory.embedder to "auto"',
-        part="memory",
-    )
+    if wanted != "auto":
+        log.warning("memory.embedder_missing", embedder=wanted)
+    return None
 
 
 class WordLlama:

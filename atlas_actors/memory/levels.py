@@ -6,6 +6,7 @@ from typing import Protocol
 import attrs
 
 from atlas_actors.memory.cache import Cache, open_cache
+from atlas_actors.memory.embedder import open_embedder
 from atlas_actors.memory.graph.graph import Graph as KnowledgeGraph
 from atlas_actors.memory.hits import Hit, Related
 from atlas_actors.memory.search import Search as TextSearch
@@ -73,7 +74,9 @@ class Levels:
 def open_levels(store: Store, settings: MemorySettings, store_id: bytes) -> Levels:
     """The levels over one open store."""
     return Levels(
-        search=TextSearch(store, half_life_days=settings.half_life_days),
+        search=TextSearch(
+            store, open_embedder(settings.embedder), half_life_days=settings.half_life_days
+        ),
         graph=KnowledgeGraph(store),
         cache=open_cache(settings, store_id),
     )
