@@ -15,7 +15,7 @@ SEEDS_MAX: Final = 90  # whose neighbours are looked at too
 AROUND: Final = (-2, -1, 1, 2)
 DATED_MAX: Final = 60  # of a span of days that the question names
 # Rows of the index that one question may read: what bounds its time in a large file.
-READ_MAX: Final = 12_000
+READ_MAX: Final = 8_000
 KIN_MAX: Final = 80  # with words of the same matter only
 KIN_ROWS_MAX: Final = 100_000  # in a larger scope such words are everywhere
 TERMS_MAX: Final = 12  # the rarest
