@@ -103,7 +103,7 @@ class _Table:
     def __init__(self, query: Query, rows: Sequence[Row], around: Circumstances) -> None:
         self._query = query
         self._in = around
-        speakers = {row.speaker: frozenset(words(row.speaker)) for row in rows}
+        speakers = {name: frozenset(words(name)) for name in {row.speaker for row in rows}}
         self._named = {name for name, parts in speakers.items() if parts & query.said}
         people = _people(query, frozenset().union(*speakers.values()))
         # The name of a speaker says who, not what.
@@ -178,10 +178,11 @@ class _Table:
     def prior(self, row: Row) -> tuple[float, ...]:
         """What it is worth whatever the question."""
         age_ms = max(0, self._in.now_ms - max(row.at_ms, row.used_ms or 0))
+        rated = row.useful + row.useless
         return (
             0.5 ** (age_ms / self._in.half_life_ms),
-            (row.useful - row.useless) / (row.useful + row.useless + 2.0),
-            min(1.0, math.log1p(row.uses) / 5.0),
+            (row.useful - row.useless) / (rated + 2.0) if rated else 0.0,
+            min(1.0, math.log1p(row.uses) / 5.0) if row.uses else 0.0,
             row.trust / 3.0,
             1.0 if _superseded(row, self._in.now_ms) else 0.0,
             0.0 if row.kind == "episode" else 1.0,
