@@ -131,4 +131,4 @@ def test_time_grows_with_length_and_no_faster(part):
     took_s(1_000)
     small = min(took_s(10_000) for _ in range(3)) + 0.001
     # 8 times the text: a quadratic search would take 64 times as long
-    assert took_s(80_000) < small * 30
+    assert min(took_s(80_000) for _ in range(3)) < small * 30

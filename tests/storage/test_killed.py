@@ -76,9 +76,11 @@ def test_q20_a_migration_that_is_killed_half_way_resumes_and_keeps_the_rows(
     tmp_path, schema, version
 ):
     path = tmp_path / "room.db"
-    tables = sorted(tables_at(schema, version))
     with Store(path, prefix(schema, version, tmp_path / "old"), Fence()) as store:
         store.run("pragma foreign_keys=off")
+        # An index that SQLite keeps for us (FTS5) has tables of its own.
+        kept = store.rows("select name from pragma_table_list where type = 'table'")
+        tables = sorted(tables_at(schema, version) & {row["name"] for row in kept})
         for table in tables:
             add_a_row(store, table)
         before = {table: store.rows(f"select * from {table}") for table in tables}
