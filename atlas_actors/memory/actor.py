@@ -194,10 +194,11 @@ class Memory(StoreActor):
 
     def _on_store(self, order: StoreMemories) -> MemoriesStored:
         now_ms = self.place.clock.now_ms()
-        stored = tuple(
-            self._storing.put(item, order.origin, now_ms, learned=order.learned)
-            for item in order.items
-        )
+        with self._levels.noting():
+            stored = tuple(
+                self._storing.put(item, order.origin, now_ms, learned=order.learned)
+                for item in order.items
+            )
         if any(one.result in ("created", "merged") for one in stored):
             records.bump(self.store)
             self._index_soon()
@@ -343,8 +344,9 @@ class Memory(StoreActor):
     def _index_anew(self, after: int, store_id: bytes) -> None:
         numbers = records.numbers_after(self.store, after, INDEX_ROWS)
         self._levels.search.forget(numbers)  # what was rescued of the index is of no use
-        for number in numbers:
-            self._levels.search.note(number)
+        with self._levels.search.noting():
+            for number in numbers:
+                self._levels.search.note(number)
         if numbers:
             records.set_upkeep(self.store, indexed_to=numbers[-1])
         else:

@@ -1,18 +1,19 @@
 """Reads and writes the full-text index of memories: the SQL of search."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import attrs
 
+from atlas_actors.memory.noted import MARK, Noted
+from atlas_actors.memory.noted import SPOTS as SPOTS
 from atlas_actors.memory.shape import shape_of
 from atlas_actors.memory.words import Stemmer, words
 from atlas_actors.store import Store
 
-SPOTS: Final = 1 << 24  # places of one session
 WORDS_MAX: Final = 4_000  # of one memory; the rest is not searchable
-_MARK: Final = "\u00a4"  # begins a token of scope; no word holds it
 
 _ROW: Final = """
     select number, spot, words, shape, terms, memories.project, session, speaker, kind, origin,
@@ -81,24 +82,34 @@ class Index:
             "porter", ["unicode61", "remove_diacritics", "2"]
         )
         self.stemmer = Stemmer(tokenizer)
+        self._noted: Noted | None = None
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Within it, what is noted is written at its end, together; nothing of it when it raises.
+
+        Not to be asked for anything meanwhile.
+        """
+        noted = self._noted = Noted(self._store)
+        try:
+            yield
+        finally:
+            self._noted = None
+        noted.write()
 
     def note(self, number: int) -> None:
         """Index a row of `memories` that is not in the index."""
-        run = self._store.connection.execute
-        for row in run(_UNNOTED, (number,)):
+        if self._noted is None:
+            with self.noting():
+                return self.note(number)
+        for row in self._store.connection.execute(_UNNOTED, (number,)):
             project, session, kind, text, rationale, alternatives, tags, source = row
             whole = _searchable(text, rationale, alternatives, tags, source)
             said = words(whole)[:WORDS_MAX]
             terms = self.stemmer.terms(said)
-            project_number = self._project(project, len(terms))
-            scope = f"{_MARK}p{project_number} {_MARK}k{kind}"
-            spot = None
-            if session:
-                spot = self._spot(project_number, session)
-                scope += f" {_MARK}s{spot // SPOTS}"
             shape, stems = shape_of(text, said), " ".join(terms)
-            values = (number, spot, project_number, scope, len(terms), shape, stems)
-            run("insert into search_rows values (?, ?, ?, ?, ?, ?, ?)", values)
+            self._noted.add(number, project, session, kind, len(terms), shape, stems)
+        return None
 
     def forget(self, numbers: Iterable[int]) -> None:
         """Take them out of the index; those that are gone from `memories` are out already."""
@@ -125,12 +136,12 @@ class Index:
             return None
         groups: list[tuple[str, ...]] = []
         if project is not None:
-            groups.append(tuple(f"{_MARK}p{row['number']}" for row in found))
+            groups.append(tuple(f"{MARK}p{row['number']}" for row in found))
         if kinds:
-            groups.append(tuple(f"{_MARK}k{kind}" for kind in kinds if kind.isalpha()))
+            groups.append(tuple(f"{MARK}k{kind}" for kind in kinds if kind.isalpha()))
         if session:
             sessions = self._sessions([row["number"] for row in found], session)
-            groups.append(tuple(f"{_MARK}s{number}" for number in sessions))
+            groups.append(tuple(f"{MARK}s{number}" for number in sessions))
         if not all(groups):
             return None
         rows, length = (sum(row[name] for row in found) for name in ("rows", "words"))
@@ -179,24 +190,6 @@ class Index:
             " (select coalesce(sum(rows), 0) from search_projects) as indexed"
         )
         return found
-
-    def _project(self, name: str, length: int) -> int:
-        sql = """
-            insert into search_projects (name, rows, words) values (?, 1, ?)
-            on conflict (name) do update set rows = rows + 1, words = words + excluded.words
-            returning number
-        """
-        (found,) = self._store.rows(sql, (name, length))
-        return int(found["number"])
-
-    def _spot(self, project: int, session: str) -> int:
-        sql = """
-            insert into search_sessions (project, name, places) values (?, ?, 1)
-            on conflict (project, name) do update set places = places + 1
-            returning number, places
-        """
-        (found,) = self._store.rows(sql, (project, session))
-        return int(found["number"] * SPOTS + found["places"] % SPOTS)
 
     def _sessions(self, projects: Sequence[int], name: str) -> list[int]:
         sql = "select number from search_sessions where project = ? and name = ?"

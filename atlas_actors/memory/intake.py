@@ -61,16 +61,17 @@ def cleaned(item: NewMemory) -> Cleaned | None:
     text, rationale, source, speaker = (clean(field) for field in fields)
     if not text:
         return None
-    kept = attrs.evolve(
-        item,
-        text=text,
-        rationale=rationale or None,
-        source=source or None,
-        speaker=speaker or None,
-        tags=_clean_all(item.tags),
-        alternatives=_clean_all(item.alternatives),
-    )
-    return Cleaned(item=kept, hid=_hides(item.text))
+    kept = {
+        "text": text,
+        "rationale": rationale or None,
+        "source": source or None,
+        "speaker": speaker or None,
+        "tags": _clean_all(item.tags),
+        "alternatives": _clean_all(item.alternatives),
+    }
+    if any(getattr(item, name) != value for name, value in kept.items()):
+        return Cleaned(item=attrs.evolve(item, **kept), hid=_hides(item.text))
+    return Cleaned(item=item, hid=False)  # most
 
 
 def clean(text: str) -> str:

@@ -1,6 +1,7 @@
 """What the room needs of its levels, and which ones it gets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import attrs
@@ -18,6 +19,9 @@ from atlas_actors.store import Store
 
 class Search(Protocol):
     """L2: finds and ranks rows of `memories`."""
+
+    def noting(self) -> AbstractContextManager[None]:
+        """Around the notes of a batch: they are written together, at its end."""
 
     def note(self, number: int) -> None:
         """Index a row that was just inserted, or index it anew; in the same transaction."""
@@ -37,6 +41,9 @@ class Search(Protocol):
 
 class Graph(Protocol):
     """L3: entities and what connects them."""
+
+    def noting(self) -> AbstractContextManager[None]:
+        """Around the notes of a batch: they are written together, at its end."""
 
     def note(
         self, number: int, item: NewMemory, trust: int, at_ms: int, recorded_ms: int | None = None
@@ -69,6 +76,12 @@ class Levels:
     search: Search
     graph: Graph
     cache: Cache
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Around the notes of a batch: they are written together, at its end."""
+        with self.search.noting(), self.graph.noting():
+            yield
 
 
 def open_levels(store: Store, settings: MemorySettings, store_id: bytes) -> Levels:

@@ -3,6 +3,7 @@
 import math
 import tomllib
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from operator import mul
 from pathlib import Path
 from typing import Final
@@ -63,6 +64,10 @@ class Search:
         self._half_life_ms = half_life_days * DAY_MS
         self._vectors = None if embedder is None else Vectors(store, embedder)
         self._plain, self._dense = weights_of("plain"), weights_of("dense")
+
+    def noting(self) -> AbstractContextManager[None]:
+        """Around the notes of a batch: they are written together, at its end."""
+        return self._index.noting()
 
     def note(self, number: int) -> None:
         """Index a memory that was just inserted, in the same transaction."""

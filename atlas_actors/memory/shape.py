@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection
 from typing import Final
 
+import re2
+
 from atlas_actors.memory.words import DATA
 
 ASKS: Final = 1  # a question
@@ -20,9 +22,12 @@ _TIMES: Final = frozenset(_SHAPES["time"].split())
 _NUMBERS: Final = frozenset(_SHAPES["number"].split())
 _CAUSES: Final = frozenset(_SHAPES["cause"].split())
 _FIRSTS: Final = frozenset(_SHAPES["first"].split())
-_NAME: Final = re.compile(r"[a-z,’'] [A-Z][a-z]{2,}")
-_TITLE: Final = re.compile(r"[\"“«][^\"”»]{2,80}[\"”»]")
-_CODE: Final = re.compile(r"[^\W_][_/][^\W_]|[a-z0-9][A-Z]|\w\(\)|\w\.[a-z]{1,4}\b|`|://")
+_PATTERNS: Final = (
+    (NAME, r"[a-z,’'] [A-Z][a-z]{2,}"),
+    (TITLE, r"[\"“«][^\"”»]{2,80}[\"”»]"),
+    (CODE, r"[^\W_][_/][^\W_]|[a-z0-9][A-Z]|\w\(\)|\w\.[a-z]{1,4}\b|`|://"),
+)
+_COMPILED: Final = tuple((bit, re.compile(pattern)) for bit, pattern in _PATTERNS)
 _SEEN_MAX: Final = 4_000  # characters: shape is for short texts
 
 
@@ -40,7 +45,23 @@ def shape_of(text: str, said: Collection[str]) -> int:
         shape |= CAUSE
     if not _FIRSTS.isdisjoint(found):
         shape |= FIRST
-    for bit, pattern in ((NAME, _NAME), (TITLE, _TITLE), (CODE, _CODE)):
+    if seen.isascii():
+        for n in _TOGETHER.Match(seen) or ():
+            shape |= _PATTERNS[n][0]
+        return shape
+    for bit, pattern in _COMPILED:
         if pattern.search(seen):
             shape |= bit
     return shape
+
+
+def _together() -> re2.Set:
+    """All patterns in one pass; RE2 knows letters of ASCII only, for which it comes to the same."""
+    together = re2.Set.SearchSet()
+    for _, pattern in _PATTERNS:
+        together.Add(pattern)
+    together.Compile()
+    return together
+
+
+_TOGETHER: Final = _together()

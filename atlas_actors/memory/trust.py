@@ -17,6 +17,7 @@ ORDERS_FILE: Final = Path(__file__).with_name("orders.toml")
 PERSON: Final = TRUST["person"]
 # Their authors are unknown: any "must" of theirs is looked at twice.
 WARY_OF: Final = frozenset({"program", "file", "external"})
+BLOB_CHARACTERS: Final = 120
 
 
 def trust_of(origin: Origin, lineage: Iterable[int]) -> int:
@@ -40,7 +41,7 @@ def reads_as_order(text: str, *, wary: bool = False) -> bool:
         text = unicodedata.normalize("NFKC", text)
     low = text.lower()
     found = _ORDERS.search(low) or (wary and _WARY.search(low))
-    return found or _BLOB.search(text) is not None
+    return found or (len(text) >= BLOB_CHARACTERS and _BLOB.search(text) is not None)
 
 
 class _Together:
@@ -74,4 +75,4 @@ def _read() -> tuple[_Together, _Together]:
 
 _ORDERS, _WARY = _read()
 # A run of base64 (or hex) that is longer than any hash; a path has other characters between.
-_BLOB: Final = re2.compile(r"[A-Za-z0-9+/_-]{120,}={0,2}")
+_BLOB: Final = re2.compile(rf"[A-Za-z0-9+/_-]{{{BLOB_CHARACTERS},}}={{0,2}}")

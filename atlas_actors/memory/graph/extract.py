@@ -117,10 +117,15 @@ def _shapes(
     words: Sequence[str], quoted: Iterable[int], spans: list[Span], found: Extracted
 ) -> None:
     """Each word for itself, and capitalised ones by the words beside them."""
+    perhaps = found.perhaps.append
     for n, raw in enumerate(words):
         if n in quoted:
             continue
         if raw.isalpha():
+            if raw.islower():  # most words
+                if len(raw) > 2 and raw not in COMMON:
+                    perhaps(raw)
+                continue
             word = raw
         else:
             word = raw.lstrip(_EDGE).rstrip(_EDGE_AFTER)
@@ -133,7 +138,7 @@ def _shapes(
         if word.isalpha():
             if word.islower():
                 if len(word) > 2 and word not in COMMON:
-                    found.perhaps.append(word)
+                    perhaps(word)
                 continue
             if word.istitle():
                 if len(word) > 1 and word.lower() not in NO_PERSON:

@@ -1,12 +1,14 @@
 """The graph of one memory.db: what is put in, what is forgotten, what is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.memory.graph import records, show
 from atlas_actors.memory.graph.extract import extract
 from atlas_actors.memory.graph.names import checked, norm
+from atlas_actors.memory.graph.noted import Noted
 from atlas_actors.memory.graph.related import related
 from atlas_actors.memory.hits import Related
 from atlas_actors.messages.graph import GraphShown, ShowGraph
@@ -22,11 +24,29 @@ class Graph:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._noted: Noted | None = None
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Within it, what is noted is written at its end, together; nothing of it when it raises.
+
+        Not to be asked for anything meanwhile.
+        """
+        self._noted = Noted(self._store)
+        try:
+            yield
+            self._noted.write()
+        finally:
+            self._noted = None
 
     def note(
         self, number: int, item: NewMemory, trust: int, at_ms: int, recorded_ms: int | None = None
     ) -> None:
         """Note what a memory that was just kept names and says; `at_ms` is when it was said."""
+        noted = self._noted
+        if noted is None:
+            with self.noting():
+                return self.note(number, item, trust, at_ms, recorded_ms)
         now_ms = at_ms if recorded_ms is None else recorded_ms
         project = item.project or ""
         text = item.text if item.rationale is None else f"{item.text}\n{item.rationale}"
@@ -38,16 +58,11 @@ class Graph:
             known[2] += 1
         counted.pop("", None)
         ids = {
-            key: self._named(project, kind, name, key, now_ms)
+            key: noted.entity(project, kind, checked(name), key, now_ms)
             for key, (kind, name, _) in counted.items()
         }
         times = {ids[key]: count for key, (_, _, count) in counted.items()}
-        words = {
-            word if word.isascii() and word.islower() else norm(word) for word in found.perhaps
-        }
-        for id in records.known(self._store, words, project):
-            times.setdefault(id, 1)
-        records.mention(self._store, number, times)
+        noted.mention(number, project, times, set(map(norm, found.perhaps)))
         for subject, relation, thing in found.links:
             fact = records.NewFact(
                 subject=ids[norm(subject)], relation=relation, object=ids[norm(thing)],
@@ -55,6 +70,7 @@ class Graph:
             )  # fmt: skip
             if fact.subject != fact.object:
                 records.add_fact(self._store, fact)
+        return None
 
     def forget(self, numbers: Sequence[int]) -> int:
         """Delete all that only these memories named or said; how many entities are gone.
@@ -70,6 +86,7 @@ class Graph:
 
         Raises UsageError, and Conflict when an alias is the name of something else.
         """
+        self._settle()
         now_ms = at_ms if recorded_ms is None else recorded_ms
         project = item.project or ""
         kind = " ".join(item.kind.split()) or UNKNOWN_KIND
@@ -88,6 +105,7 @@ class Graph:
         self, item: NewRelation, origin: Origin, at_ms: int, recorded_ms: int | None = None
     ) -> str:
         """Keep a fact between entities that are made when missing; its id. Raises UsageError."""
+        self._settle()
         now_ms = at_ms if recorded_ms is None else recorded_ms
         project = item.project or ""
         relation = " ".join(item.relation.split())[:RELATION_CHARACTERS]
@@ -128,13 +146,11 @@ class Graph:
             )
         return shown
 
-    def _named(self, project: str, kind: str, name: str, key: str, now_ms: int) -> int:
-        id = records.find(self._store, key, project)
-        if id is not None:
-            return id
-        return records.add_entity(
-            self._store, project, kind, checked(name), key, stated=False, now_ms=now_ms
-        )
+    def _settle(self) -> None:
+        """Write what is noted so far: the graph changes by another way now."""
+        if self._noted is not None:
+            self._noted.write()
+            self._noted = Noted(self._store)
 
     def _stated(self, project: str, name: str, kind: str | None, now_ms: int) -> int:
         shown = checked(name)

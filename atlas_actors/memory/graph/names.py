@@ -15,6 +15,8 @@ def norm(name: str) -> str:
     Digits and punctuation within do: SR-2023-052 is not SR-2023-053, v1.2 is not 1.2.
     Idempotent. May be empty.
     """
+    if name.isalnum() and name.isascii():
+        return name.lower()
     text = name
     while True:
         again = _once(text)

@@ -1,7 +1,7 @@
 """The SQL of the graph's tables in memory.db."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import attrs
@@ -24,18 +24,29 @@ def find(store: Store, norm: str, project: str) -> int | None:
     return None
 
 
-def known(store: Store, norms: Collection[str], project: str) -> list[int]:
-    """The entities of exactly that project that have one of these names or aliases."""
+def known(store: Store, norms: Collection[str], project: str) -> dict[str, list[int]]:
+    """The entities of exactly that project that have one of these names or aliases, by that."""
     if not norms:
-        return []
+        return {}
     # Not `union`: to have its order SQLite would go through all entities of the project.
-    found = store.connection.execute(
-        "select id from entities where norm in (select value from json_each(?1)) and project = ?2"
-        " union all select entity from aliases where norm in (select value from json_each(?1))"
-        " and project = ?2",
+    rows = store.connection.execute(
+        "select norm, id from entities where norm in (select value from json_each(?1))"
+        " and project = ?2"
+        " union all select norm, entity from aliases"
+        " where norm in (select value from json_each(?1)) and project = ?2",
         (json.dumps(list(norms)), project),
     )
-    return [id for (id,) in found]
+    found: dict[str, list[int]] = {}
+    for norm, id in rows:
+        found.setdefault(norm, []).append(id)
+    return found
+
+
+def newest(store: Store) -> int:
+    """The entity that was made last, 0 for none."""
+    for (id,) in store.connection.execute("select max(id) from entities"):
+        return id or 0
+    return 0
 
 
 def named(store: Store, norm: str, project: str | None) -> list[int]:
@@ -107,12 +118,12 @@ def merge(store: Store, id: int, other: int) -> None:
         put_in_order(store, subject, pair["relation"])
 
 
-def mention(store: Store, number: int, times: Mapping[int, int]) -> None:
-    """That memory names these entities, each so often."""
+def mention(store: Store, mentions: Iterable[tuple[int, int, int]]) -> None:
+    """(entity, number of the memory that names it, how often)."""
     store.connection.executemany(
         "insert into mentions (entity, number, count) values (?, ?, ?)"
         " on conflict do update set count = excluded.count",
-        [(id, number, count) for id, count in times.items()],
+        mentions,
     )
 
 
