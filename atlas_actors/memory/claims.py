@@ -34,6 +34,17 @@ _QUALIFIES: Final = frozenset(
     | {"some", "any", "each", "every", "other", "another", "one", "before", "after", "will", "on"}
     | {"than", "per", "with", "without", "during", "locally", "today", "where", "what", "how"}
 )
+# What a text calls so is another thing in the next text.
+_VAGUE: Final = frozenset(
+    {"it", "he", "she", "they", "there", "what", "this", "that", "these", "those", "here", "now"}
+    | {"result", "results", "answer", "error", "code", "status", "file", "folder", "directory"}
+    | {"path", "module", "function", "line", "problem", "issue", "bug", "cause", "reason", "time"}
+    | {"date", "number", "value", "count", "total", "size", "output", "thing", "test", "task"}
+    | {"name", "id", "commit", "message", "response", "meeting", "main", "first", "last", "same"}
+    | {"current", "exit", "final", "new", "old", "next", "previous", "only", "real", "root"}
+)
+# With one of these behind the value, it is the value of a part.
+_PLACED: Final = frozenset({"in", "at", "for", "from", "under", "as", "via", "of", "by"})
 _NUMBER: Final = r"[~$€£]?-?\d[\d_.,:/-]*(?:\s?[a-zA-Z%°µ]{1,12})?(?:/[a-z]{1,3})?"
 _NAMED: Final = (
     r"v?\d+(?:\.\d+)+\S*|https?://\S+|[~.]?/?[\w.-]+(?:/[\w.-]+)+/?|`[^`\s]+`"
@@ -174,6 +185,8 @@ def _made(
         return shape, " ".join(subject), value
     said = {word.lower() for word in subject}
     said.update(word.lower() for word in words if len(words) > 1)
-    if _QUALIFIES & said or said <= {"it", "he", "she", "they", "there", "what", "that"}:
+    if _QUALIFIES & said or _PLACED.intersection(words[1:]):
+        return None
+    if {word.lower() for word in subject} <= _VAGUE:
         return None
     return shape, " ".join(subject), " ".join(words)

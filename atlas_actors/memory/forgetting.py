@@ -11,6 +11,8 @@ from loguru import logger
 
 from atlas_actors.errors import AtlasError, Unavailable, UsageError
 from atlas_actors.memory import intake, proof, records
+from atlas_actors.memory.graph.names import named_in
+from atlas_actors.memory.learning import records as learning
 from atlas_actors.memory.levels import Levels
 from atlas_actors.memory.proof import Needles
 from atlas_actors.messages.memory import ForgetMemories, MemoriesForgotten
@@ -158,24 +160,41 @@ def checked(order: ForgetMemories) -> ForgetMemories:
 def step(store: Store, levels: Levels, job: Job) -> None:
     """Delete (or with dry_run only find) the next ones, and note whether those were the last."""
     order = job.order
-    rows, job.after, more = _next(store, order, job.after)
+    rows, job.after, more = _next(store, levels, order, job.after)
     job.ids += [row["id"] for row in rows]
     if not order.dry_run:
         for row in rows:
-            job.needles.add(row["text"], row["rationale"], *json.loads(row["alternatives"]))
+            job.needles.add(row["text"], row["rationale"], row["source"], row["speaker"])
+            job.needles.add(*json.loads(row["alternatives"]), *json.loads(row["tags"]))
         job.entities += delete(store, levels, rows)
     if more:
         return
     job.deleted = True
-    if order.dry_run:
+    if not order.dry_run:
+        _beside_memories(store, levels, job)
+        records.set_upkeep(store, scrub=1)
+        records.bump(store)
+
+
+def _beside_memories(store: Store, levels: Levels, job: Job) -> None:
+    """Delete what fits the order and is no memory: of the graph, of sources, of sessions' rests."""
+    order = job.order
+    if order.ids:
         return
-    if order.entity is not None:
+    if order.entity is not None and order.match is None and order.session is None:
+        names = levels.graph.names_of(order.entity, order.project)
         job.entities += levels.graph.forget_entity(order.entity, order.project)
-        job.needles.add(order.entity)
-    if order.session is not None and order.match is None and not order.ids:
+        job.needles.add(order.entity, *names)
+    if order.session is not None and (order.match, order.entity) == (None, None):
         records.forget_sources(store, order.session, order.project)
-    records.set_upkeep(store, scrub=1)
-    records.bump(store)
+        learning.drop_rests(store, [order.session])
+    if order.match is not None and order.entity is None:
+        records.forget_matching_sources(store, order.match, order.session, order.project)
+        learning.drop_matching_rests(store, order.match)
+        if order.session is None:
+            gone = levels.graph.forget_matching(order.match, order.project)
+            job.entities += gone.entities
+            job.needles.add(*gone.texts)
 
 
 def delete(store: Store, levels: Levels, rows: Sequence[Row]) -> int:
@@ -186,6 +205,7 @@ def delete(store: Store, levels: Levels, rows: Sequence[Row]) -> int:
     levels.search.forget(numbers)
     entities = levels.graph.forget(numbers)
     _drop_alternatives(store, levels, rows)
+    learning.drop_rests(store, {row["session"] for row in rows} - {""})
     records.delete(store, numbers)
     return entities
 
@@ -208,10 +228,15 @@ def _drop_alternatives(store: Store, levels: Levels, rows: Sequence[Row]) -> Non
         levels.graph.note(number, item, decision["trust"], decision["at_ms"])
 
 
-def _next(store: Store, order: ForgetMemories, after: int) -> tuple[list[Row], int, bool]:
+def _next(
+    store: Store, levels: Levels, order: ForgetMemories, after: int
+) -> tuple[list[Row], int, bool]:
     """(those of the next rows that fit, the last number looked at, whether there are more)."""
-    if not order.ids and (order.match, order.project, order.session) == (None, None, None):
-        return [], after, False  # an entity only
+    names: list[str] = []
+    if order.entity is not None:
+        names = levels.graph.names_of(order.entity, order.project)
+        if not names:
+            return [], after, False
     rows = records.after(
         store, after, STEP_ROWS, ids=order.ids, project=order.project, session=order.session
     )
@@ -219,11 +244,16 @@ def _next(store: Store, order: ForgetMemories, after: int) -> tuple[list[Row], i
     last = rows[-1]["number"] if rows else after
     if order.match is not None:
         sought = order.match.casefold()
-        rows = [row for row in rows if _has(row, sought)]
+        rows = [row for row in rows if any(sought in text.casefold() for text in _texts(row))]
+    if names:
+        assert order.entity is not None
+        linked = set(levels.graph.memories_of(order.entity, order.project))
+        names_it = named_in(names)
+        rows = [row for row in rows if row["number"] in linked or any(map(names_it, _texts(row)))]
     return rows, last, more
 
 
-def _has(row: Row, sought: str) -> bool:
+def _texts(row: Row) -> list[str]:
+    """All that a memory says, and of what."""
     texts = [row["text"], row["rationale"], row["source"], row["speaker"]]
-    texts += json.loads(row["alternatives"]) + json.loads(row["tags"])
-    return any(sought in text.casefold() for text in texts)
+    return [*texts, *json.loads(row["alternatives"]), *json.loads(row["tags"])]

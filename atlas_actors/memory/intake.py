@@ -2,9 +2,9 @@
 
 Two texts say the same when nothing but case, punctuation at the ends of words, spacing, Unicode
 form and light words ("the", "just", "because" for "since") tells them apart, and their words come
-in the same order. That is stricter than a share of equal words: "before" and "after", 30 s and
-60 s, "use X" and "do not use X" are one word apart and mean two things, and a wrong merge loses one
-of them, while a missed one costs a line.
+in the same order. A question is never the same as a statement. That is stricter than a share of
+equal words: "before" and "after", 30 s and 60 s, "use X" and "do not use X" are one word apart and
+mean two things, and a wrong merge loses one of them, while a missed one costs a line.
 """
 
 import functools
@@ -37,6 +37,10 @@ because since as which we our us i my have has currently now here hey ok okay no
 """
 _LIGHT: Final = frozenset(_LIGHT_WORDS.split())
 _SAME: Final = {"are": "is", "can't": "cannot", "don't": "do not", "won't": "will not"}
+_CAPITALS: Final = frozenset({"US", "IT"})  # in small letters these are other words
+# Else 10² would be 102.
+_RAISED: Final = ("<super>", "<sub>", "<circle>", "<fraction>")
+_BEHIND_A_QUESTION: Final = " \n.!…\"'`”’)]*"
 KNOWN_CHARACTERS: Final = 32  # longer words are not worth remembering
 _AROUND: Final = "\"'`“”‘’«»()[]{}*"
 _BEHIND: Final = ".,;:!?…"
@@ -128,15 +132,17 @@ def fingerprint(item: NewMemory) -> bytes:
 def canonical(text: str) -> list[str]:
     """The words that carry a text's meaning, in order; all of them when all are light."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text).replace("’", "'")
+        raised = any(unicodedata.decomposition(one).startswith(_RAISED) for one in set(text))
+        text = unicodedata.normalize("NFC" if raised else "NFKC", text).replace("’", "'")
     words = " ".join(
         [
             _known_bare(token) if len(token) <= KNOWN_CHARACTERS else _bare(token)
             for token in text.split()
         ]
     ).split()
-    carrying = [word for word in words if word not in _LIGHT]
-    return carrying or words
+    carrying = [word for word in words if word not in _LIGHT] or words
+    asks = text.rstrip(_BEHIND_A_QUESTION).endswith("?")
+    return [*carrying, "?"] if asks else carrying
 
 
 def _bare(token: str) -> str:
@@ -148,7 +154,7 @@ def _bare(token: str) -> str:
         bare = bare.rstrip(_BEHIND)
     if bare.isalpha():  # the first letter does not make it another word: Redis, redis
         low = bare.lower()
-        if bare[1:] == low[1:] or bare.isupper():
+        if (bare[1:] == low[1:] or bare.isupper()) and bare not in _CAPITALS:
             bare = low
         return _SAME.get(bare, bare)
     low = bare.lower()
@@ -171,13 +177,19 @@ def _is_prose(word: str) -> bool:
 
 
 def _hides(text: str) -> bool:
-    """Whether unseen characters stand inside of words or turn the direction, as nobody types."""
+    """Whether a text holds what nobody types: unseen characters inside of words, turned
+    directions, words of two scripts."""
     if text.isascii():
         return False
     return _HIDING.search(text) is not None
 
 
+_ALIKE: Final = (  # Cyrillic, and of Greek those without a meaning of their own in formulas
+    "\u0400-\u04ff\u0391\u0392\u0395-\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf"
+)
 _HIDING: Final = re.compile(
+    # Letters of another script that look like Latin ones, in a Latin word.
+    f"[A-Za-z][{_ALIKE}]|[{_ALIKE}][A-Za-z]|"
     "[A-Za-z][\xad\u200b-\u200f\u2060\ufeff]+[A-Za-z]|[\u202a-\u202e\u2066-\u2069]"
     "|[\U000e0020-\U000e007f]{3}"
 )

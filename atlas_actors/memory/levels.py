@@ -9,6 +9,7 @@ import attrs
 from atlas_actors.memory.cache import Cache, open_cache
 from atlas_actors.memory.embedder import open_embedder
 from atlas_actors.memory.graph.graph import Graph as KnowledgeGraph
+from atlas_actors.memory.graph.records import Gone
 from atlas_actors.memory.hits import Hit, Related
 from atlas_actors.memory.search import Search as TextSearch
 from atlas_actors.messages.graph import GraphShown, ShowGraph
@@ -61,6 +62,15 @@ class Graph(Protocol):
 
     def forget_entity(self, name: str, project: str | None) -> int:
         """Delete an entity with all that is said of it; how many."""
+
+    def forget_matching(self, match: str, project: str | None) -> Gone:
+        """Delete what was said by itself and has this text."""
+
+    def names_of(self, name: str, project: str | None) -> list[str]:
+        """All names of an entity; none: there is no such entity."""
+
+    def memories_of(self, name: str, project: str | None) -> list[int]:
+        """The numbers of the memories that name an entity."""
 
     def related(self, query: str, project: str | None, at_ms: int) -> list[Related]:
         """Memories that what the query names leads to."""

@@ -19,6 +19,25 @@ CHUNK_BYTES: Final = 4 << 20
 _WORD: Final = re.compile(r"[^\W\d_]{8,40}")
 _STEM_CUT: Final = 3  # what a stemmer may take off the end of a word
 
+# Where what is kept has its texts.
+_KEPT: Final = " union all ".join(
+    f"select 1 as kept from {view} where "  # noqa: S608
+    + " or ".join(f"instr(lower(coalesce({column}, '')), lower(?1))" for column in columns.split())
+    for view, columns in (
+        (
+            "inspect_memories",
+            "text rationale alternatives tags source speaker session project kind state origin",
+        ),
+        ("inspect_sources", "source speaker session project"),
+        ("inspect_entities", "name kind project"),
+        ("inspect_aliases", "alias"),
+        ("inspect_observations", "text"),
+        ("inspect_facts", "relation"),
+        ("inspect_transcripts", "session path"),
+        ("sqlite_schema", "sql"),
+    )
+)
+
 
 class Needles:
     """Pieces of deleted texts, as many as can be looked for; evenly from the first ones on."""
@@ -116,15 +135,7 @@ def search(database: Path, logs: Path | None, needles: Needles) -> tuple[tuple[s
 
 
 def _is_kept(database: Path, needle: bytes) -> bool:
-    """Whether a memory that was not deleted has it, too."""
+    """Whether something that was not deleted has it, too."""
     text = needle.decode(errors="ignore")
-    rows = Reader(database).rows(
-        "select 1 as kept from inspect_memories where instr(lower(text), lower(?1))"
-        " or instr(lower(coalesce(rationale, '')), lower(?1)) or instr(lower(alternatives),"
-        " lower(?1)) or instr(lower(tags), lower(?1)) or instr(lower(coalesce(source, '')),"
-        " lower(?1)) or instr(lower(coalesce(speaker, '')), lower(?1))"
-        " or instr(lower(coalesce(session, '')), lower(?1))"
-        " or instr(lower(coalesce(project, '')), lower(?1)) limit 1",
-        (text,),
-    )
+    rows = Reader(database).rows(f"{_KEPT} limit 1", (text,))
     return bool(rows)

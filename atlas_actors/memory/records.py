@@ -263,7 +263,7 @@ def after(
     if ids:
         wanted.append("id in (select value from json_each(?))")
         bindings.append(_listed(ids))
-    columns = "number, id, project, text, rationale, alternatives, tags, source, speaker"
+    columns = "number, id, project, session, text, rationale, alternatives, tags, source, speaker"
     sql = f"select {columns} from memories where {' and '.join(wanted)} order by number limit ?"  # noqa: S608
     return store.rows(sql, (*bindings, most))
 
@@ -273,6 +273,27 @@ def forget_sources(store: Store, session: str, project: str | None) -> None:
     store.run(
         "delete from sources where session = ? and (? is null or project = ?)",
         (session, project, project),
+    )
+
+
+def forget_matching_sources(
+    store: Store, match: str, session: str | None, project: str | None
+) -> None:
+    """Delete where memories were met again that name this text, in any case."""
+    rows = store.rows(
+        "select number, session, speaker, source, at_ms from sources"
+        " where (?1 is null or session = ?1) and (?2 is null or project = ?2)"
+        " and (speaker <> '' or source <> '')",
+        (session, project),
+    )
+    sought = match.casefold()
+    store.connection.executemany(
+        "delete from sources where (number, session, speaker, source, at_ms) = (?, ?, ?, ?, ?)",
+        [
+            tuple(row.values())
+            for row in rows
+            if sought in row["speaker"].casefold() or sought in row["source"].casefold()
+        ],
     )
 
 

@@ -4,10 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+import attrs
 from loguru import logger
 
 from atlas_actors import failpoints
-from atlas_actors.clock import Ids
+from atlas_actors.clock import DAY_MS, Ids
 from atlas_actors.errors import NotFound, UsageError
 from atlas_actors.memory import claims, intake, records, trust
 from atlas_actors.memory.levels import Levels
@@ -21,6 +22,9 @@ from atlas_actors.messages.memory import (
 )
 from atlas_actors.store import Row, Store
 
+# What was said or happened did so before now, give or take a clock; a memory of the future would be
+# the newest for ever.
+AHEAD_MS: Final = DAY_MS
 UNKNOWN_LINEAGE: Final = 0  # of a memory that is gone nobody knows whose words it had
 
 
@@ -42,6 +46,8 @@ class Storing:
         learned: bool = False,
     ) -> Stored:
         """Keep one item. Raises UsageError, NotFound."""
+        if item.at_ms is not None and item.at_ms > now_ms + AHEAD_MS:
+            item = attrs.evolve(item, at_ms=now_ms)
         if isinstance(item, NewEntity):
             id = self._levels.graph.put_entity(item, origin, now_ms)
             return Stored(id=id, result="created")

@@ -16,7 +16,10 @@ _RUN: Final = re.compile(r"[^\W_]+")
 _CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 # Written without spaces: pairs of letters stand for words.
 _UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")
-_COMPOUND: Final = re.compile(r"[^\W_]+(?:[._/\\:-]+[^\W_]+)+|\w*[a-z0-9][A-Z]\w*")
+# Each begins where a word does: else one long word is gone through again from each of its letters.
+_COMPOUND: Final = re.compile(
+    r"(?<![^\W_])[^\W_]+(?:[._/\\:-]+[^\W_]+)+|(?<!\w)\w*?[a-z0-9][A-Z]\w*"
+)
 
 _FILE: Final = Path(__file__).with_name("words.toml")
 DATA: Final = tomllib.loads(_FILE.read_text("utf-8"))

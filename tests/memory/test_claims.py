@@ -51,6 +51,14 @@ BOTH_HOLD = [
     ("learning", "The port is 8000 or 9000", "The port is 9000 and 9001"),
     ("learning", "The server is in Berlin", "The server is down"),
     ("learning", "The build takes 3 minutes", "The build takes 5 minutes"),
+    ("learning", "This is 5", "This is 6"),
+    ("learning", "The answer is 42", "The answer is 43"),
+    ("learning", "The error code is 404", "The error code is 500"),
+    ("learning", "The main reason is cost", "The main reason is speed"),
+    ("learning", "The current time is 10:00", "The current time is 11:00"),
+    ("learning", "The file is /a/b.py", "The file is /c/d.py"),
+    ("learning", "The port is 8000 in dev", "The port is 8001"),
+    ("learning", "The module is written in C", "The module is written in Rust"),
     ("learning", "Maria is happy", "Maria is tired"),
 ]
 

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from atlas_actors.errors import UsageError
 from atlas_actors.memory import proof
 from atlas_actors.memory.proof import CHUNK_BYTES, Needles, found_in, pieces_of
-from atlas_actors.messages.memory import ForgetMemories, NewMemory, Recall, StoreMemories
+from atlas_actors.messages.learning import LearnFromTurns, Turn
+from atlas_actors.messages.memory import (
+    ForgetMemories,
+    NewEntity,
+    NewMemory,
+    NewRelation,
+    Recall,
+    StoreMemories,
+)
 from atlas_actors.store import Store
 from tests.support.memories import running
 
@@ -170,6 +178,86 @@ def test_of_any_texts_the_forgotten_ones_are_gone_and_the_others_stay(tmp_path_f
         for text, goes in texts:
             if goes and len(text.strip().encode()) > 12 and text.strip() not in left:
                 assert occurrences(folder, text.strip()) == 0
+
+
+@pytest.mark.slow
+def test_with_an_entity_go_the_memories_that_name_it(tmp_path):
+    with running(tmp_path) as memory:
+        memory.store("src/zanzibarine.py imports apsw", "we read other/src/zanzibarine.py.bak")
+        memory.store("see Src/Zanzibarine.py.", project="/p")
+        memory.store("nothing of that", speaker="src/zanzibarine.py")
+        few = memory.ask(ForgetMemories(entity="src/zanzibarine.py", project="/p", dry_run=True))
+        gone = memory.ask(ForgetMemories(entity="src/zanzibarine.py"))
+        assert (len(few.ids), len(gone.ids), gone.found_again) == (1, 3, 0)
+        left = memory.ask(Recall(query="zanzibarine")).items
+        assert [item.text for item in left] == ["we read other/src/zanzibarine.py.bak"]
+        assert memory.ask(ForgetMemories(entity="we")).ids == ()  # no such entity
+
+
+@pytest.mark.slow
+def test_an_entity_with_a_session_narrows_to_its_memories_and_stays(tmp_path):
+    with running(tmp_path) as memory:
+        memory.store("zanz.py is slow", session="s")
+        memory.store("zanz.py is old", session="t")
+        gone = memory.ask(ForgetMemories(entity="zanz.py", session="s"))
+        assert (len(gone.ids), gone.entities) == (1, 0)
+        assert len(memory.ask(Recall(query="zanz.py")).items) == 1
+
+
+@pytest.mark.slow
+def test_a_matching_text_goes_from_the_graph_too(tmp_path):
+    with running(tmp_path) as memory:
+        items = (
+            NewEntity(name="Billing", kind="service", observations=(SECRET, "its observation"),
+                      aliases=("zanzibarine thing",)),
+            NewRelation(subject="Zanzibarine hall", relation="is near", object="Billing"),
+            NewRelation(subject="Billing", relation="zanzibarines", object="Nothing"),
+        )  # fmt: skip
+        memory.ask(StoreMemories(items=items, origin="person"))
+        memory.ask(ForgetMemories(match="ZANZIBARINE", project="/other"))
+        assert occurrences(tmp_path, SECRET) > 0
+        gone = memory.ask(ForgetMemories(match="ZANZIBARINE"))
+        assert (gone.entities, gone.found_again) == (1, 0)
+        assert occurrences(tmp_path, "anzibarine") == 0
+        assert occurrences(tmp_path, "its observation") > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", [
+    ForgetMemories(match="Zanzibarine"), ForgetMemories(session="s"),
+])  # fmt: skip
+def test_what_a_session_left_half_done_goes_with_it_and_is_not_learned_again(tmp_path, order):
+    said = f"We decided to use Frobnicator because {SECRET}."
+    turns = (
+        Turn(number=1, who="user", said=said),
+        Turn(number=2, who="tool", tool="shell", command=f"make '{SECRET}'", failed=True),
+    )
+    learn = LearnFromTurns(
+        client="claude", session="s", project=None, turns=turns, channel="person"
+    )
+    with running(tmp_path) as memory:
+        assert len(memory.ask(learn).lessons) == 1
+        assert occurrences(tmp_path, "zanzibarine") > 0
+        assert memory.ask(order).found_again == 0
+        assert occurrences(tmp_path, "zanzibarine") == 0
+        assert memory.ask(learn).lessons == ()
+
+
+@pytest.mark.slow
+def test_where_a_memory_was_met_again_is_matched_too(tmp_path):
+    with running(tmp_path) as memory:
+        memory.store("The port is 5432")
+        memory.store("the port is 5432", speaker="Zanzibarine Ophelia", session="s")
+        memory.ask(ForgetMemories(match="zanzibarine"))
+        assert occurrences(tmp_path, "anzibarine") == 0
+        assert len(memory.ask(Recall(query="port")).items) == 1
+
+
+@pytest.mark.slow
+def test_words_of_the_schema_are_no_failure(tmp_path):
+    with running(tmp_path) as memory:
+        (stored,) = memory.store("superseded memories and observations")
+        assert memory.ask(ForgetMemories(ids=(stored.id,))).found_again == 0
 
 
 @pytest.mark.parametrize("length", [6, 40, 41, 500, 60_000])

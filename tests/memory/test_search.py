@@ -1,5 +1,7 @@
 """Recall's second level: what is found, in which order, and what never is."""
 
+import time
+
 import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from atlas_actors.memory.hits import Related
 from atlas_actors.memory.search import Search
+from atlas_actors.memory.words import compounds
 from atlas_actors.messages.memory import NewMemory, Recall
 from tests.support import recalls
 
@@ -156,6 +159,14 @@ def test_sessions_that_arrive_interleaved_keep_their_neighbours(store, search):
 def test_words_meet_in_any_of_their_forms(store, search, query, text):
     number = put(store, search, text)
     assert numbers(search, query) == [number]
+
+
+@pytest.mark.parametrize("text", ["x" * 4_000, "_" * 4_000, "X" * 4_000, "é" * 4_000, "a_" * 2_000])
+def test_one_long_word_costs_what_its_letters_cost(text):
+    compounds(text[:100])
+    begun_s = time.process_time()
+    compounds(text)
+    assert time.process_time() - begun_s < 0.1  # 1.2 s when each letter began another search
 
 
 def test_an_identifier_as_a_whole_beats_its_parts(store, search):

@@ -13,6 +13,7 @@ from atlas_actors.messages.memory import (
     TRUST,
     DecideMemory,
     NewMemory,
+    NewRelation,
     RateMemories,
     Recall,
     StoreMemories,
@@ -51,6 +52,11 @@ DIFFERENT = [
     ("only admins may log in", "admins may log in"),
     ("x = -1 is right", "x = 1 is right"),
     ("$HOME is set", "HOME is set"),
+    ("is this safe?", "this is safe"),
+    ("It works?", "It works!"),
+    ("the US team owns it", "the team owns it"),
+    ("IT pays for it", "it pays for it"),
+    ("10² rows", "102 rows"),
 ]
 
 
@@ -115,6 +121,19 @@ def test_a_rejected_memory_does_not_come_back(memory):
     again = memory.one("always run rm", kind="rule", origin="agent", session="b")
     assert (again.id, again.quarantined) == (bad.id, True)
     assert memory.row(bad.id)["state"] == "rejected"
+
+
+@pytest.mark.parametrize("origin", ["agent", "person"])
+def test_nothing_is_said_in_the_future(memory, origin):
+    now_ms = memory.actor.place.clock.now_ms()
+    item = NewMemory(kind="learning", text="The timeout is 5 s", at_ms=2**53)
+    (early,) = memory.store(item, origin=origin)
+    late = memory.one("The timeout is 6 s", origin=origin)
+    assert late.superseded == (early.id,)
+    assert memory.row(early.id)["at_ms"] == now_ms
+    relation = NewRelation(subject="a.py", relation="uses", object="b.py", at_ms=2**53)
+    memory.store(relation)
+    assert memory.rows("select max(from_ms) as ms from facts") == [{"ms": now_ms}]
 
 
 def test_a_newer_value_supersedes_the_older_and_both_are_kept_with_dates(memory):

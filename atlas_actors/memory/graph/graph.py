@@ -128,6 +128,15 @@ class Graph:
         found = records.named(self._store, norm(name), project)
         return sum(records.remove(self._store, id) for id in found)
 
+    def forget_matching(self, match: str, project: str | None) -> records.Gone:
+        """Delete what was said by itself (by no memory) and has this text, in any case."""
+        return records.forget_matching(self._store, match, project)
+
+    def names_of(self, name: str, project: str | None) -> list[str]:
+        """All names of the entities that have this one; None: in every project."""
+        found = records.named(self._store, norm(name), project)
+        return [shown for id in found for shown in records.names_of(self._store, id)]
+
     def memories_of(self, name: str, project: str | None) -> list[int]:
         """The numbers of the memories that name an entity; None: in every project."""
         found = records.named(self._store, norm(name), project)

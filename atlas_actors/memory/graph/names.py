@@ -1,6 +1,8 @@
 """When two names are the same: they normalise to the same text; nothing fuzzy is ever merged."""
 
+import re
 import unicodedata
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from atlas_actors.errors import UsageError
@@ -31,6 +33,17 @@ def checked(name: str) -> str:
     if not norm(shown):
         raise UsageError("the name of an entity is empty")
     return shown
+
+
+def named_in(names: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a text has one of these names as a whole: store.py is not src/store.py."""
+    said = (r"\s+".join(map(re.escape, _folded(name).split())) for name in names)
+    whole = re.compile(rf"(?<![\w/.-])(?:{'|'.join(said)})(?![\w/-]|\.\w)")
+    return lambda text: bool(text) and whole.search(_folded(text)) is not None
+
+
+def _folded(text: str) -> str:
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())
 
 
 def _once(text: str) -> str:

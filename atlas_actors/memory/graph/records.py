@@ -260,6 +260,54 @@ def remove_unnamed(store: Store, ids: Iterable[int]) -> int:
     return int(changed["n"])
 
 
+@attrs.frozen(kw_only=True)
+class Gone:
+    """What was deleted: how many entities, and the texts that were."""
+
+    entities: int
+    texts: list[str]
+
+
+def forget_matching(store: Store, match: str, project: str | None) -> Gone:
+    """Delete observations, relations, aliases and entities that have this text, in any case."""
+    sought = match.casefold()
+
+    def having(sql: str) -> list[Row]:
+        rows = store.rows(sql, (project,))
+        return [row for row in rows if sought in row["text"].casefold()]
+
+    here = "(?1 is null or e.project = ?1)"
+    names = having(f"select id, name as text from entities e where {here}")  # noqa: S608
+    texts = [row["text"] for row in names]
+    entities = sum(remove(store, row["id"]) for row in names)
+    for table, column in (("observations", "entity"), ("facts", "subject")):
+        what = "text" if table == "observations" else "relation"
+        rows = having(
+            f"select t.id, t.{what} as text from {table} t"  # noqa: S608
+            f" join entities e on e.id = t.{column} where {here}"
+        )
+        texts += [row["text"] for row in rows]
+        ids = json.dumps([row["id"] for row in rows])
+        store.run(f"delete from {table} where id in (select value from json_each(?))", (ids,))  # noqa: S608
+    aliases = having(f"select norm, e.project, alias as text from aliases e where {here}")  # noqa: S608
+    texts += [row["text"] for row in aliases]
+    for row in aliases:
+        store.run(
+            "delete from aliases where norm = ? and project = ?", (row["norm"], row["project"])
+        )
+    return Gone(entities=entities, texts=texts)
+
+
+def names_of(store: Store, id: int) -> list[str]:
+    """An entity's name and its aliases."""
+    rows = store.rows(
+        "select name from entities where id = ?1 union all"
+        " select alias from aliases where entity = ?1",
+        (id,),
+    )
+    return [row["name"] for row in rows]
+
+
 def memories_of(store: Store, id: int) -> list[int]:
     """The numbers of the memories that name it or say something of it."""
     rows = store.rows(

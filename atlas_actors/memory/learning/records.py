@@ -1,6 +1,7 @@
 """The SQL of learning: how far sessions were read, and what was learned from each turn."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -48,6 +49,28 @@ def read(store: Store, client: str, session: str, path: str, place: Place, now_m
             now_ms,
         ),
     )
+
+
+def drop_rests(store: Store, sessions: Iterable[str]) -> None:
+    """Forget what the next turns of these sessions might complete; how far they were read stays,
+    else all that was forgotten would be learned again."""
+    store.run(
+        "update transcripts set carry = '{}' where carry <> '{}'"
+        " and session in (select value from json_each(?))",
+        (json.dumps(list(sessions)),),
+    )
+
+
+def drop_matching_rests(store: Store, match: str) -> None:
+    """The same of every session whose rest has this text, in any case."""
+    rows = store.rows("select client, session, path, carry from transcripts where carry <> '{}'")
+    sought = match.casefold()
+    for row in rows:
+        if sought in json.dumps(json.loads(row["carry"]), ensure_ascii=False).casefold():
+            store.run(
+                "update transcripts set carry = '{}' where client = ? and session = ? and path = ?",
+                (row["client"], row["session"], row["path"]),
+            )
 
 
 def is_learned(store: Store, key: bytes) -> str | None:

@@ -64,7 +64,7 @@ def test_what_a_user_lays_down_becomes_a_pinned_rule_with_its_turn(memory):
         "state": "kept", "source": "s#2",
     }]  # fmt: skip
     assert memory.rows("select session, project, speaker, at_ms from memories") == [
-        {"session": "s", "project": "/w", "speaker": "user", "at_ms": 1_795_328_604_341}
+        {"session": "s", "project": "/w", "speaker": "user", "at_ms": 1_737_527_004_341}
     ]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from atlas_actors.memory.learning.transcripts import WAITING_MAX, reader_of, turns_of
 
-AT = "2026-11-22T06:23:24.341Z"
+AT = "2025-01-22T06:23:24.341Z"
 
 
 def claude(type, content, **fields):
@@ -41,7 +41,7 @@ def test_what_a_claude_user_typed_is_a_turn_of_the_user():
         claude("user", [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]),
     )
     assert (first.who, first.said, first.number, first.id) == ("user", "hello", 1, "u-1")
-    assert first.at_ms == 1_795_328_604_341
+    assert first.at_ms == 1_737_527_004_341
     assert (second.said, second.number) == ("a\nb", 2)
 
 
