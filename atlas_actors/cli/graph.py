@@ -12,8 +12,8 @@ from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.json_lines import in_parts, read
 from atlas_actors.cli.times import moment_ms, span_s
-from atlas_actors.config import Home
 from atlas_actors.errors import DeadlinePassed, UsageError
+from atlas_actors.home import Home
 
 
 def add_to(groups: Any) -> None:

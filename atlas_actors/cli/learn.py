@@ -8,8 +8,8 @@ from typing import Any, Final
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.here import add_project, project
-from atlas_actors.config import Home
 from atlas_actors.errors import UsageError
+from atlas_actors.home import Home
 
 HEAD_BYTES: Final = 4_096
 _RESULTS: Final = {

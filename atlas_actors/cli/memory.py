@@ -8,8 +8,8 @@ from typing import Any
 from atlas_actors.cli import memory_files, show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.here import add_project, project
-from atlas_actors.config import Home
 from atlas_actors.errors import UsageError
+from atlas_actors.home import Home
 from atlas_actors.messages.memory import KINDS, TRUST
 from atlas_actors.notes import short
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.json_lines import in_parts, read
-from atlas_actors.config import Home
+from atlas_actors.home import Home
 from atlas_actors.projects import project_of
 
 PAGE: Final = 1_000
