@@ -4,8 +4,9 @@ import typing
 
 import pytest
 
-from atlas_actors.config import SOCKET_PATH_BYTES_MAX, Home, home_from, load
+from atlas_actors.config import load
 from atlas_actors.errors import SettingsError
+from atlas_actors.home import SOCKET_PATH_BYTES_MAX, Home, home_from
 from atlas_actors.providers.catalog import TRANSPORTS
 from atlas_actors.settings import TransportName
 

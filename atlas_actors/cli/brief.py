@@ -7,8 +7,8 @@ from typing import Any
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.here import add_project, project
-from atlas_actors.config import Home
 from atlas_actors.errors import UsageError
+from atlas_actors.home import Home
 
 
 def add_to(groups: Any) -> None:
@@ -40,5 +40,7 @@ def run_brief(options: argparse.Namespace, home: Home) -> int:
     elif not found["left_out"]:
         show.note("atlas: there is nothing to tell yet: atlas remember TEXT")
     if found["left_out"]:
-        show.note(f"atlas: {found['left_out']} more did not fit; --tokens N makes room")
+        left = show.count(found["left_out"], "line")
+        more = f"{left} more did not fit" if found["text"] else f"not one of {left} fits"
+        show.note(f"atlas: {more}; --tokens N makes room")
     return 0

@@ -6,7 +6,7 @@ from typing import Any
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
-from atlas_actors.config import Home
+from atlas_actors.home import Home
 
 WAIT_S = 600.0
 

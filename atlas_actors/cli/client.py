@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from atlas_actors.config import Home
 from atlas_actors.errors import (
     AtlasError,
     Busy,
@@ -17,6 +16,7 @@ from atlas_actors.errors import (
     Unavailable,
     UsageError,
 )
+from atlas_actors.home import Home
 
 CONNECT_S: Final = 5.0
 RECEIVE_BYTES: Final = 65_536

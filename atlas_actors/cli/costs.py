@@ -8,7 +8,7 @@ from typing import Any, Final
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.clock import DAY_MS
-from atlas_actors.config import Home
+from atlas_actors.home import Home
 
 _BY: Final = ("day", "provider", "intent", "strategy", "project")
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
-from atlas_actors.config import Home
 from atlas_actors.errors import UsageError
+from atlas_actors.home import Home
 
 CYCLE_S: Final = 5_000.0  # each of its steps keeps to [cycle] step_s
 KINDS: Final = ("check", "handoff", "todo")  # what Atlas proposes by itself

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client, NotRunningError, running_pid
-from atlas_actors.config import Home, load
+from atlas_actors.config import load
 from atlas_actors.errors import AlreadyRunning, AtlasError, DeadlinePassed
+from atlas_actors.home import Home
 from atlas_actors.model.file import selected
 
 START_S: Final = 60.0

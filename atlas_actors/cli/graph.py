@@ -12,8 +12,9 @@ from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.json_lines import in_parts, read
 from atlas_actors.cli.times import moment_ms, span_s
-from atlas_actors.config import Home
 from atlas_actors.errors import DeadlinePassed, UsageError
+from atlas_actors.home import Home
+from atlas_actors.projects import project_of
 
 
 def add_to(groups: Any) -> None:
@@ -48,7 +49,11 @@ def add_to(groups: Any) -> None:
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run_extract)
     for parser in verbs.choices.values():
-        parser.add_argument("--project", metavar="NAME", help="with what is of every project")
+        parser.add_argument(
+            "--project",
+            metavar="DIR",
+            help="of this directory's project, and of every project (default: all)",
+        )
 
 
 def run_show(options: argparse.Namespace, home: Home) -> int:
@@ -139,7 +144,7 @@ def run_import(options: argparse.Namespace, home: Home) -> int:
     from atlas_actors.gateway import graph_lines
 
     lines = list(read(options.file))
-    graph_lines.taken(lines, options.project)
+    graph_lines.taken(lines, _project(options).get("project"))
     told = {"entities": 0, "relations": 0, "skipped": 0}
     with Client(home) as client:
         for part in in_parts(lines):
@@ -169,8 +174,7 @@ def run_extract(options: argparse.Namespace, home: Home) -> int:
         )
         if task["state"] in ("pending", "in_progress"):
             raise DeadlinePassed(f"task {id} has not ended yet", cure=f"atlas tasks show {id}")
-        project = options.project or asked["project"]
-        scope = {"project": project} if project else {}
+        scope = _project(options) or ({"project": asked["project"]} if asked["project"] else {})
         answer = client.call("graph.apply", task_id=id, **scope)
     if options.json:
         show.print_json({"task_id": id, **answer})
@@ -213,4 +217,10 @@ def _exported(client: Client, options: argparse.Namespace) -> Iterable[str]:
 
 
 def _project(options: argparse.Namespace) -> dict[str, Any]:
-    return {} if options.project is None else {"project": options.project}
+    """Raises UsageError."""
+    if options.project is None:
+        return {}
+    try:
+        return {"project": project_of(options.project)}
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"{options.project}: {error}") from error

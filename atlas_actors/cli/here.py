@@ -7,11 +7,11 @@ from atlas_actors.errors import UsageError
 from atlas_actors.projects import project_of
 
 
-def add_project(parser: Any, everywhere: str) -> None:
+def add_project(parser: Any, everywhere: str, default: str = "where you are") -> None:
     """--project and --global."""
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument(
-        "--project", metavar="DIR", help="of this directory's project (default: where you are)"
+        "--project", metavar="DIR", help=f"of this directory's project (default: {default})"
     )
     choice.add_argument("--global", dest="everywhere", action="store_true", help=everywhere)
 

@@ -1,6 +1,7 @@
 """atlas learn: what a session's transcript teaches, shown and kept."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -8,10 +9,10 @@ from typing import Any, Final
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.here import add_project, project
-from atlas_actors.config import Home
 from atlas_actors.errors import UsageError
+from atlas_actors.home import Home
 
-HEAD_BYTES: Final = 4_096
+HEAD_BYTES: Final = 262_144
 _RESULTS: Final = {
     "created": "",
     "shown": "",
@@ -28,7 +29,7 @@ def add_to(groups: Any) -> None:
         "learn", help="learn from a session's transcript (Claude Code, Codex)"
     )
     learn.add_argument("file", metavar="FILE", help="its .jsonl")
-    add_project(learn, "it holds in every project")
+    add_project(learn, "it holds in every project", "where the session was")
     learn.add_argument("--client", choices=("claude", "codex"), help="default: as the file looks")
     learn.add_argument("--session", metavar="ID", help="default: from the file's name")
     learn.add_argument("--mine", action="store_true",
@@ -42,13 +43,16 @@ def add_to(groups: Any) -> None:
 def run_learn(options: argparse.Namespace, home: Home) -> int:
     """One line for each lesson."""
     file = Path(options.file).expanduser().absolute()
+    head = _head(file)
     params: dict[str, Any] = {
-        "client": options.client or _client_of(file),
+        "client": options.client or client_of(head),
         "session": options.session or file.stem[-36:],
         "transcript_path": str(file),
         "dry_run": options.dry_run,
         "mine": options.mine,
     }
+    if options.project is None:
+        options.project = directory_of(head)
     root = project(options)
     if root is not None:
         params["project"] = root
@@ -69,7 +73,8 @@ def run_learn(options: argparse.Namespace, home: Home) -> int:
         sys.stdout.write(_line(lesson) + "\n")
     kept = sum(lesson["result"] in ("created", "shown") for lesson in lessons)
     verb = "would be learned" if options.dry_run else "learned"
-    sys.stdout.write(f"{kept} {verb} from {turns} new turns\n")
+    turned = show.count(turns, "new turn")
+    sys.stdout.write(f"{kept} {verb} from {turned}, for {root or 'every project'}\n")
     return 0
 
 
@@ -82,11 +87,31 @@ def _line(lesson: dict[str, Any]) -> str:
     )
 
 
-def _client_of(file: Path) -> str:
-    """Codex begins with a line about the session. Raises UsageError."""
+def _head(file: Path) -> list[bytes]:
+    """Its first whole lines. Raises UsageError."""
     try:
         with file.open("rb") as opened:
-            head = opened.read(HEAD_BYTES)
+            return opened.read(HEAD_BYTES).split(b"\n")[:-1]
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
-    return "codex" if b'"session_meta"' in head else "claude"
+
+
+def client_of(head: list[bytes]) -> str:
+    """Codex begins with a line about the session."""
+    return "codex" if any(b'"session_meta"' in line for line in head[:1]) else "claude"
+
+
+def directory_of(head: list[bytes]) -> str | None:
+    """Where the session was begun, if its first lines say it and the directory is still there."""
+    for line in head:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if not isinstance(record, dict):
+            continue
+        payload = record.get("payload")
+        cwd = (payload if isinstance(payload, dict) else record).get("cwd")
+        if isinstance(cwd, str):
+            return cwd if Path(cwd).is_dir() else None
+    return None

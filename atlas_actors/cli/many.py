@@ -12,8 +12,8 @@ from atlas_actors.cli import show
 from atlas_actors.cli.client import Client, NotRunningError
 from atlas_actors.cli.json_lines import PART_BYTES, PART_ROWS, Row, rows
 from atlas_actors.cli.limits import NAME_CHARACTERS_MAX
-from atlas_actors.config import Home
 from atlas_actors.errors import AtlasError, Busy, DeadlinePassed, Unavailable, UsageError
+from atlas_actors.home import Home
 
 # What says that the daemon cannot be asked now, whatever the lines are.
 _NOT_OF_THE_LINES: Final = (NotRunningError, Busy, DeadlinePassed, Unavailable)

@@ -1,15 +1,14 @@
 """atlas memory: list, show, why, stats, approve, reject; take it out and in."""
 
 import argparse
-import json
 import sys
 from typing import Any
 
 from atlas_actors.cli import memory_files, show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.here import add_project, project
-from atlas_actors.config import Home
 from atlas_actors.errors import UsageError
+from atlas_actors.home import Home
 from atlas_actors.messages.memory import KINDS, TRUST
 from atlas_actors.notes import short
 
@@ -97,7 +96,7 @@ def run_list(options: argparse.Namespace, home: Home) -> int:
                 short(item["id"]),
                 item["kind"],
                 "pinned" if item["pinned"] else item["state"],
-                item["origin"],
+                _who(item["origin"]),
                 show.when(item["at_ms"])[:10],
                 item["text"],
             )
@@ -146,7 +145,8 @@ def _head(found: dict[str, Any]) -> list[str]:
         f"project   {found['project'] or 'every project'}",
         f"when      {show.when(found['at_ms'])}"
         + (f" until {show.when(found['until_ms'])}" if found["until_ms"] else ""),
-        f"used      {found['uses']} times, of use {found['useful']}, of none {found['useless']}",
+        f"used      {found['uses']} times; rated useful {found['useful']} times, useless"
+        f" {found['useless']}",
     ]
     if found["tags"]:
         lines.append(f"tags      {', '.join(found['tags'])}")
@@ -165,6 +165,8 @@ def _origins(found: dict[str, Any]) -> list[str]:
         + (f", approved by you {show.when(approved)}" if approved else ""),
     ]
     lines += [f"again by  {_place(one)}, {show.when(one['at_ms'])}" for one in found["sources"]]
+    if found["state"] in ("rejected", "superseded"):
+        lines.append(f"state     {found['state']}: no model is shown it")
     if found["state"] == "quarantined":
         lines.append(
             "waits     it reads like an order, or governs work, and no person has said it:"
@@ -174,10 +176,14 @@ def _origins(found: dict[str, Any]) -> list[str]:
 
 
 def _place(one: dict[str, Any]) -> str:
-    who = {"person": "you"}.get(one["origin"], one["origin"])
+    who = _who(one["origin"])
     named = (("", "speaker"), ("session ", "session"), ("", "source"))
     parts = [f"{lead}{one[name]}" for lead, name in named if one[name]]
     return ", ".join([who, *parts])
+
+
+def _who(origin: str) -> str:
+    return "you" if origin == "person" else origin
 
 
 def _around(found: dict[str, Any]) -> list[str]:
@@ -218,7 +224,7 @@ def run_stats(options: argparse.Namespace, home: Home) -> int:
                 row["project"] or "every project",
                 row["kind"],
                 row["state"],
-                row["origin"],
+                _who(row["origin"]),
                 f"{row['count']:,}",
                 f"{row['uses']:,}",
             )
@@ -227,9 +233,36 @@ def run_stats(options: argparse.Namespace, home: Home) -> int:
         "nothing is remembered yet",
     )
     sys.stdout.write(f"file      {show.size(stats['db_bytes'])}\n")
-    for title in ("cache", "embedder"):
-        if stats[title] is not None:
-            sys.stdout.write(f"{title:<10}{json.dumps(stats[title], ensure_ascii=False)}\n")
+    if stats["cache"] is not None:
+        sys.stdout.write(f"cache     {cache_line(stats['cache'])}\n")
+    if stats["embedder"] is not None:
+        sys.stdout.write(f"search    {search_line(stats['embedder'])}\n")
     if stats.get("reason"):
         sys.stdout.write(f"memory    {stats['reason']}\n")
     return 0
+
+
+def cache_line(cache: dict[str, Any]) -> str:
+    """Level 1: where it is, how it is, what it has saved."""
+    where = "in the process" if cache["kind"] == "process" else f"server {cache['url']}"
+    asked = cache["hits"] + cache["misses"]
+    parts = [
+        f"{where}, {cache['state']}",
+        f"{cache['hits']:,} of {show.count(asked, 'question')} answered",
+    ]
+    if "entries" in cache:
+        of = f"{show.size(cache['bytes'])} of {show.size(cache['bytes_max'])}"
+        parts.append(f"{show.count(cache['entries'], 'answer')} kept, {of}")
+    if cache["last_error"]:
+        parts.append(f"last error: {cache['last_error']}")
+    return "; ".join(parts)
+
+
+def search_line(progress: dict[str, Any]) -> str:
+    """Level 2: how far the index and, with an embedder, the vectors have come."""
+    total, vectors = progress["memories"], progress["vectors"]
+    named = f"{total:,} {'memory' if total == 1 else 'memories'}"
+    line = f"{progress['indexed']:,} of {named} indexed"
+    if progress["embedder"] is None:
+        return f"{line}; by words alone, no embedder is installed or set"
+    return f"{line}, {vectors:,} with a vector of {progress['embedder']}"

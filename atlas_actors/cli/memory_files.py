@@ -10,7 +10,7 @@ from typing import Any, Final
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.json_lines import in_parts, read
-from atlas_actors.config import Home
+from atlas_actors.home import Home
 from atlas_actors.projects import project_of
 
 PAGE: Final = 1_000
@@ -59,19 +59,24 @@ def run_import(options: argparse.Namespace, home: Home) -> int:
         for part in _parts(read(options.file)):
             items = [_with_new_ids(item, became) for _, item in part]
             done = client.call("memory.import", items=items, **trust)
-            results["skipped"] += done["skipped"]
+            results["rejected, left out"] += done["skipped"]
             for one in done["stored"]:
                 results[one["result"]] += 1
                 waiting += one["quarantined"]
                 if one["was"]:
                     became[one["was"]] = one["id"]
     if options.json:
-        show.print_json({**results, "waiting": waiting})
+        left_out = results.pop("rejected, left out")
+        show.print_json({"skipped": left_out, **results, "waiting": waiting})
         return 0
     told = ", ".join(f"{number:,} {name}" for name, number in results.items() if number)
     sys.stdout.write(f"{told or 'nothing was in the file'}\n")
     if waiting:
-        show.note(f"atlas: {waiting:,} of them wait for you: atlas memory list --state quarantined")
+        show.note(
+            f"atlas: {waiting:,} of them wait for you:"
+            " atlas memory list --global --state quarantined"
+            + ("" if options.trust else "; of an export of your own: import --trust")
+        )
     return 0
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client, NotRunningError
-from atlas_actors.config import Home
 from atlas_actors.errors import AtlasError, Conflict, Unavailable
+from atlas_actors.home import Home
 from atlas_actors.model import file as model_file
 
 

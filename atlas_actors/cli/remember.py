@@ -9,8 +9,8 @@ from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.here import add_project, project
 from atlas_actors.cli.memory import memory_line, text_of
-from atlas_actors.config import Home
 from atlas_actors.errors import Conflict, UsageError
+from atlas_actors.home import Home
 from atlas_actors.messages.memory import KINDS
 from atlas_actors.notes import short
 from atlas_actors.projects import project_of
@@ -121,24 +121,29 @@ def run_recall(options: argparse.Namespace, home: Home) -> int:
         if where:
             show.note("atlas: --global looks in all projects")
         return 0
-    for item in found["items"]:
-        sys.stdout.write("\n".join(_recalled(item)) + "\n")
+    now_ms = time.time() * 1000
+    for place, item in enumerate(found["items"], 1):
+        sys.stdout.write("\n".join(recalled_lines(place, item, now_ms, options.explain)) + "\n")
     return 0
 
 
-def _recalled(item: dict[str, Any]) -> list[str]:
-    age = show.duration(max(0, time.time() * 1000 - item["at_ms"]))
-    facts = [item["kind"], f"{age} ago", item["origin"], f"from {item['level']}"]
+def recalled_lines(
+    place: int, item: dict[str, Any], now_ms: float, explain: bool = False
+) -> list[str]:
+    """One answer: the text, then what it is, how old, whose, and why it is an answer. The score
+    tells answers of one question apart and nothing else, so only who asks sees it."""
+    age = show.duration(max(0, now_ms - item["at_ms"]))
+    facts = [item["kind"], f"{age} ago", "you" if item["origin"] == "person" else item["origin"]]
     if item["source"]:
         facts.append(show.one_line(item["source"], 60))
     if item["quarantined"]:
         facts.append("WAITS FOR APPROVAL")
     if item["superseded_by"]:
         facts.append(f"REPLACED BY {short(item['superseded_by'])}")
+    facts.append(f"score {item['score']:.3f}, {item['why']}" if explain else item["why"])
     return [
-        f"{item['score']:.2f}  {show.one_line(item['text'], 300)}",
-        f"      {short(item['id'])} · {' · '.join(facts)}",
-        f"      {item['why']}",
+        f"{place:>2}  {show.one_line(item['text'], 300)}",
+        f"    {short(item['id'])} · {' · '.join(facts)}",
     ]
 
 
@@ -204,10 +209,13 @@ def _proved(done: dict[str, Any], options: argparse.Namespace) -> int:
     elif not done["ids"] and not done["entities"]:
         sys.stdout.write("nothing fits: nothing was deleted\n")
     else:
-        files = ", ".join(done["files_searched"]) or "no file"
+        again = done["found_again"]
         sys.stdout.write(
-            f"{_amount(done)} deleted; searched {files}: found again {done['found_again']} times\n"
+            f"{_amount(done)} deleted; {'FOUND AGAIN' if again else 'not found again'} in"
+            f" {show.count(len(done['files_searched']), 'file')}"
+            f"{f', {again} times' if again else ''}\n"
         )
+        sys.stdout.writelines(f"  searched {file}\n" for file in done["files_searched"])
         if not done["cache_cleared"]:
             show.note("atlas: the cache server is away; its part is cleared when it is back")
     return 1 if done["found_again"] else 0

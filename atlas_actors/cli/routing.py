@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
-from atlas_actors.config import Home, load
+from atlas_actors.config import load
 from atlas_actors.errors import UsageError
+from atlas_actors.home import Home
 
 _COLUMNS: Final = (
     "decisions",

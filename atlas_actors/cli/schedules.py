@@ -11,8 +11,8 @@ from atlas_actors.cli.client import Client
 from atlas_actors.cli.limits import due_ms
 from atlas_actors.cli.submit import refuse_inside, request_of, request_options
 from atlas_actors.cli.times import moment_ms, span_s
-from atlas_actors.config import Home
 from atlas_actors.errors import NotFound, UsageError
+from atlas_actors.home import Home
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WHOLE: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

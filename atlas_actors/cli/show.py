@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 WIDTH: Final = 160  # where no terminal says it
+DAYS_FROM_H: Final = 48
 LAST_MIN: Final = 8  # characters of a last column that is cut
 
 
@@ -69,6 +70,8 @@ def duration(ms: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {seconds} s"
     hours, minutes = divmod(minutes, 60)
+    if hours >= DAYS_FROM_H:
+        return f"{hours // 24} days"
     return f"{hours} h {minutes} min"
 
 

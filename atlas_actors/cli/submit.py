@@ -13,8 +13,8 @@ from atlas_actors.cli.client import Client, NotRunningError
 from atlas_actors.cli.limits import check_many, check_pairs, check_request, check_timeout, due_ms
 from atlas_actors.cli.many import run_many
 from atlas_actors.cli.times import span_s
-from atlas_actors.config import Home
 from atlas_actors.errors import DeadlinePassed, UsageError
+from atlas_actors.home import Home
 from atlas_actors.messages.task import ENDED
 from atlas_actors.providers.cli import MARKER
 

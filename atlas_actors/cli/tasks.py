@@ -10,8 +10,8 @@ from atlas_actors.cli.limits import check_timeout
 from atlas_actors.cli.submit import print_result
 from atlas_actors.cli.task_text import task_lines
 from atlas_actors.cli.wait import ASKED_MAX, wait_for
-from atlas_actors.config import Home
 from atlas_actors.errors import Conflict, NotFound, UsageError
+from atlas_actors.home import Home
 from atlas_actors.messages.task import STATES
 
 ROWS: Final = 20

@@ -13,8 +13,8 @@ from atlas_actors.cli.client import Client
 from atlas_actors.cli.json_lines import in_parts, read
 from atlas_actors.cli.submit import INLINE_BYTES_MAX
 from atlas_actors.cli.times import span_s
-from atlas_actors.config import Home
 from atlas_actors.errors import UsageError
+from atlas_actors.home import Home
 from atlas_actors.messages.task import ENDED, STATES
 
 

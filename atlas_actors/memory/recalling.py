@@ -11,6 +11,28 @@ from atlas_actors.store import Row
 
 K_MAX: Final = 1_000
 SIGNALS_NAMED: Final = 3
+# What people are told in place of a feature's name that says nothing by itself.
+_IN_WORDS: Final = {
+    "cover": "much of the question",
+    "kin": "related words",
+    "pairs": "words in this order",
+    "code": "about code",
+    "long": "long",
+    "asks": "asks too",
+    "first": "speaks of oneself",
+    "dense": "meaning",
+    "answers": "follows such a question",
+    "asked": "follows a question",
+    "before2": "what is said before",
+    "after2": "what is said after",
+    "cover_around": "what is around it",
+    "dense_around": "meaning of what is around it",
+    "day_soon": "soon after the day",
+    "when_time": "says when",
+    "many_number": "says how many",
+    "why_cause": "says why",
+    "who_name": "says who",
+}
 # About what a line of an answer costs besides its text: kind, date, origin, id.
 ITEM_TOKENS: Final = 16
 
@@ -81,7 +103,7 @@ def why_of(hit: Hit, row: Row, *, cached: bool, explain: bool) -> str:
     if explain:
         said = ", ".join(f"{name} {share:.2f}" for name, share in hit.signals)
     else:
-        said = ", ".join(name for name, _ in hit.signals[:SIGNALS_NAMED])
+        said = ", ".join(_IN_WORDS.get(name, name) for name, _ in hit.signals[:SIGNALS_NAMED])
     parts: list[Any] = [f"{hit.level}: {said}" if said else hit.level]
     if cached:
         parts.append("answered before")

@@ -63,6 +63,7 @@ class Search:
         self._candidates = Candidates(self._index)
         self._half_life_ms = half_life_days * DAY_MS
         self._vectors = None if embedder is None else Vectors(store, embedder)
+        self._embedder = None if embedder is None else embedder.name
         self._plain, self._dense = weights_of("plain"), weights_of("dense")
 
     def noting(self) -> AbstractContextManager[None]:
@@ -87,9 +88,9 @@ class Search:
         return self._vectors.backfill(most)
 
     def progress(self) -> dict[str, object]:
-        """How many memories there are, are indexed and have vectors."""
+        """How many memories there are, are indexed and have vectors, and by which embedder."""
         vectors = 0 if self._vectors is None else self._vectors.filled()
-        return {**self._index.counts(), "vectors": vectors}
+        return {**self._index.counts(), "vectors": vectors, "embedder": self._embedder}
 
     def find(self, wanted: Recall, now_ms: int, related: Sequence[Related] = ()) -> list[Hit]:
         """The best answers, best first: k, or more when a budget of tokens may drop some."""

@@ -12,3 +12,10 @@ def test_a_table_that_cuts_keeps_all_but_its_last_column_whole(monkeypatch, caps
     for line in lines:
         assert line.startswith("  ".join(row[:3]))
         assert line.rstrip().endswith("…")
+
+
+def test_a_long_time_is_told_in_days():
+    hour_ms = 3_600_000
+    assert [show.duration(hours * hour_ms) for hours in (47, 48, 100)] == [
+        "47 h 0 min", "2 days", "4 days"
+    ]  # fmt: skip

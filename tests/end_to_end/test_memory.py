@@ -114,7 +114,9 @@ def test_what_is_forgotten_is_in_no_file_of_the_home(daemon, project):
     assert "1 memory would be deleted" in run(
         daemon, project, "forget", "--match", "ZANZIBAR", "--dry-run"
     )
-    assert "found again 0 times" in run(daemon, project, "forget", "--match", "zanzibar", "--yes")
+    assert "1 memory deleted; not found again in" in run(
+        daemon, project, "forget", "--match", "zanzibar", "--yes"
+    )
     holding = [
         file.name
         for file in daemon.home.root.rglob("*")
@@ -229,3 +231,64 @@ def test_with_memory_parked_a_task_is_done_all_the_same(tmp_path, project):
             with pytest.raises(AtlasError):
                 daemon.call("memory.recall", query="x")
             assert daemon.run("recall", "x", cwd=project).returncode == 1
+
+
+def transcript(project, file):
+    """What Claude Code writes down of a session of a person in a directory."""
+    records = [
+        {"type": "custom-title", "customTitle": "pages", "sessionId": "s"},
+        {"type": "user", "uuid": "u1", "timestamp": "2026-11-22T06:23:24.341Z", "cwd": str(project),
+         "entrypoint": "cli", "origin": {"kind": "human"}, "message": {"role": "user", "content":
+         "Always run the tests with pytest -q. We decided on pages of 50 because phones lag."}},
+    ]  # fmt: skip
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return file
+
+
+def test_a_session_teaches_its_own_project_once_wherever_the_command_runs(
+    daemon, project, tmp_path
+):
+    file = transcript(project, tmp_path / "session.jsonl")
+    shown = run(daemon, tmp_path, "learn", str(file), "--mine", "--dry-run")
+    assert shown.endswith(f"2 would be learned from 1 new turn, for {project}\n")
+    assert json.loads(run(daemon, project, "memory", "list", "--json"))["items"] == []
+    learned = run(daemon, tmp_path, "learn", str(file), "--mine")
+    assert "decision   We decided on pages of 50 because phones lag  [person, " in learned
+    again = json.loads(run(daemon, tmp_path, "learn", str(file), "--mine", "--json"))
+    assert again == {"lessons": [], "turns": 0}
+    brief = run(daemon, project, "brief")
+    assert "Always run the tests with pytest -q" in brief
+    assert "pages of 50" in brief
+
+
+def test_a_session_that_no_person_vouches_for_gives_no_orders(daemon, project, tmp_path):
+    file = transcript(project, tmp_path / "session.jsonl")
+    assert "[file, " in run(daemon, project, "learn", str(file))
+    assert "Always run" not in run(daemon, project, "brief")
+    assert "Always run" in run(daemon, project, "memory", "list", "--state", "quarantined")
+
+
+def test_learning_from_what_is_no_transcript_says_so(daemon, project, tmp_path):
+    assert daemon.run("learn", str(tmp_path / "none.jsonl"), cwd=project).returncode == 2
+    refused = daemon.run("learn", str(tmp_path), cwd=project)
+    assert (refused.returncode, "Is a directory" in refused.stderr) == (2, True)
+    (tmp_path / "empty.jsonl").write_text("")
+    assert run(daemon, project, "learn", str(tmp_path / "empty.jsonl")).startswith("0 learned from")
+
+
+def test_the_graph_is_asked_for_a_directorys_project(daemon, project, tmp_path):
+    run(daemon, project, "remember", "pager.py imports store.py")
+    (tmp_path / "other").mkdir()
+    assert "store.py" in run(daemon, project, "graph", "list", "--project", ".")
+    assert "store.py" not in run(daemon, tmp_path, "graph", "list", "--project", "other")
+
+
+def test_an_import_of_ones_own_says_how_to_vouch_for_it(daemon, project, tmp_path):
+    run(daemon, project, "remember", "Never commit generated files", "--global")
+    file = tmp_path / "memories.jsonl"
+    file.write_text(run(daemon, project, "memory", "export"))
+    with daemon_on(tmp_path / "other") as other:
+        done = other.run("memory", "import", str(file), cwd=project)
+        assert (done.stdout, "import --trust" in done.stderr) == ("1 created\n", True)
+        run(other, project, "memory", "import", str(file), "--trust")
+        assert "Never commit" in run(other, project, "brief")

@@ -54,7 +54,7 @@ def test_vectors_are_filled_in_bounded_steps_and_progress_is_told(store):
     search = Search(store, Topics())
     for number in range(5):
         put(store, search, f"note {number}")
-    assert search.progress() == {"memories": 5, "indexed": 5, "vectors": 0}
+    assert search.progress() == {"memories": 5, "indexed": 5, "vectors": 0, "embedder": "topics"}
     assert [search.backfill(2) for _ in range(4)] == [2, 2, 1, 0]
     assert search.progress()["vectors"] == 5
 

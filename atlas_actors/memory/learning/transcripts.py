@@ -91,8 +91,12 @@ class ClaudeReader:
                 bool(result.get("is_error")),
             )
         said = "\n".join(_text(part.get("text")) for part in parts if part.get("type") == "text")
-        # A program's prompt (claude -p) is not a person's.
-        program = _text(record.get("entrypoint")).startswith("sdk") or record.get("toolUseResult")
+        # A program's prompt (claude -p, or what the client itself goes on with) is not a person's.
+        program = (
+            _text(record.get("entrypoint")).startswith("sdk")
+            or record.get("toolUseResult")
+            or _part(record, "origin").get("kind", "human") != "human"
+        )
         if said.strip() and not results and not program and not _NOT_A_PERSON.match(said):
             yield _evolved(base, said=said[:TEXT_CHARACTERS])
 
@@ -129,11 +133,11 @@ class CodexReader:
             case "session_meta", _:
                 self._waiting["source"] = [_text(payload.get("source")) or "other", "", ""]
             case "event_msg", "user_message":
-                said = _text(payload.get("message"))
-                # `codex exec` and a thread of a thread are programs' doing.
-                typed = self._waiting.get("source", [""])[0] in ("cli", "vscode")
-                if typed and said.strip() and not _NOT_A_PERSON.match(said):
-                    yield _evolved(base, said=said[:TEXT_CHARACTERS])
+                yield from self._of_user(base, _text(payload.get("message")))
+            case "event_msg", "item_completed":  # as of Codex 0.169
+                item = _part(payload, "item")
+                if item.get("type") == "UserMessage":
+                    yield from self._of_user(base, _said(item.get("content")))
             case "response_item", "message" if payload.get("role") == "assistant":
                 said = _said(payload.get("content"))
                 yield _evolved(base, who="assistant", said=said[:TEXT_CHARACTERS])
@@ -145,6 +149,12 @@ class CodexReader:
                 for path in waited[2].split("\n") if waited else [""]:
                     one = [*waited[:2], path] if waited else None
                     yield _ran(base, one, output, failed)
+
+    def _of_user(self, base: Turn, said: str) -> Iterator[Turn]:
+        # `codex exec` and a thread of a thread are programs' doing.
+        typed = self._waiting.get("source", [""])[0] in ("cli", "vscode")
+        if typed and said.strip() and not _NOT_A_PERSON.match(said):
+            yield _evolved(base, said=said[:TEXT_CHARACTERS])
 
     def _call(self, payload: dict[str, Any]) -> None:
         name = _text(payload.get("name")) or "local_shell"

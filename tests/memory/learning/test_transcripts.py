@@ -52,6 +52,7 @@ def test_what_a_claude_user_typed_is_a_turn_of_the_user():
         claude("user", "x", isSidechain=True),
         claude("user", "x", isCompactSummary=True),
         claude("user", "x", entrypoint="sdk-cli"),
+        claude("user", "x", origin={"kind": "task-notification"}),
         claude("user", "This session is being continued from a previous conversation that ran"),
         claude("user", "<command-name>/clear</command-name>"),
         claude("user", "[Request interrupted by user]"),
@@ -68,10 +69,15 @@ def test_what_a_claude_user_typed_is_a_turn_of_the_user():
         b"\xff\xfe\x00",
         b"[" * 100_000,
     ],
-    ids=range(19),
+    ids=range(20),
 )
 def test_what_no_claude_user_typed_is_nobodys_turn(line):
     assert read("claude", line) == []
+
+
+def test_what_claude_says_a_person_typed_is_a_turn_of_the_user():
+    (said,) = read("claude", claude("user", "hello", origin={"kind": "human"}, entrypoint="cli"))
+    assert said.said == "hello"
 
 
 def test_a_claude_tool_is_paired_with_its_result():
@@ -115,10 +121,25 @@ def test_what_a_codex_user_typed_is_a_turn_of_the_user():
     assert (said.who, said.said, said.number) == ("user", "hello", 2)
 
 
+def typed_into_codex(said):
+    """As Codex 0.169 writes it, in its terminal and with `exec`."""
+    item = {"type": "UserMessage", "id": "i", "content": [{"type": "text", "text": said}]}
+    return codex("event_msg", type="item_completed", item=item)
+
+
+def test_what_a_codex_user_typed_is_a_turn_of_the_user_in_newer_rollouts_too():
+    meta = codex("session_meta", id="s", source="vscode", originator="codex-tui")
+    answer = {"type": "AgentMessage", "content": [{"type": "Text", "text": "always"}]}
+    answered = codex("event_msg", type="item_completed", item=answer)
+    (said,) = read("codex", meta, typed_into_codex("hello"), answered)
+    assert (said.who, said.said, said.number) == ("user", "hello", 2)
+
+
 @pytest.mark.parametrize("source", ["exec", "mcp", {"subagent": "review"}, None, ""])
 def test_what_a_program_gave_to_codex_is_nobodys_turn(source):
     meta = codex("session_meta", id="s", source=source)
-    assert read("codex", meta, codex("event_msg", type="user_message", message="hello")) == []
+    older = codex("event_msg", type="user_message", message="hello")
+    assert read("codex", meta, older, typed_into_codex("hello")) == []
 
 
 @pytest.mark.parametrize(
