@@ -112,6 +112,7 @@ def load(environment: Mapping[str, str]) -> Config:
     for settings in providers.values():
         _check_provider(settings, origins)
     _check_tiers(config, origins)
+    _check_reader(config, origins)
     return config
 
 
@@ -165,6 +166,25 @@ def _check_tiers(config: Config, origins: Mapping[tuple[str, ...], str]) -> None
                     f"{where}: {section}.{name}.tier is {settings.tier!r},"
                     f" but must be one of {', '.join(tiers)}"
                 )
+
+
+def _check_reader(config: Config, origins: Mapping[tuple[str, ...], str]) -> None:
+    """Who reads every session must be there, and cost nothing."""
+    name = config.memory.learn_with
+    if not name:
+        return
+    where = origins.get(("memory", "learn_with"), str(DEFAULTS_FILE))
+    settings = config.providers.get(name)
+    if settings is None:
+        raise SettingsError(
+            f"{where}: memory.learn_with is {name!r}, which is no provider",
+            cure=f"one of: {', '.join(config.providers)}",
+        )
+    if config.prices.costs(settings):
+        raise SettingsError(
+            f"{where}: memory.learn_with is {name!r}, which costs money",
+            cure="a local provider, or atlas learn FILE --with PROVIDER --budget USD by hand",
+        )
 
 
 def _rules(rows: Any, file: str) -> tuple[Rule, ...]:

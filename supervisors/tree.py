@@ -167,6 +167,7 @@ def door(daemon: Daemon) -> SupervisorSpec:
                 budget=config.budget,
                 tiers=config.routing.tiers,
                 brief_tokens=config.memory.brief_tokens,
+                learn_with=config.memory.learn_with,
                 redactor=daemon.redactor,
             ),
             _absent("mcp", "checks and warms MCP servers"),

@@ -138,3 +138,13 @@ def test_nothing_is_looked_for_and_nothing_approved_by_default(home):
     assert not config.detectors.todo
     assert not config.detectors.handoffs
     assert (config.checks, config.proposals.approve) == ({}, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("nobody", "is no provider"), ("haiku", "costs money"), ("codex", "costs money")],
+)
+def test_who_reads_every_session_must_be_there_and_cost_nothing(home, name, says):
+    assert load({**home, "ATLAS_MEMORY_LEARN_WITH": "localai"}).memory.learn_with == "localai"
+    with pytest.raises(SettingsError, match=says):
+        load({**home, "ATLAS_MEMORY_LEARN_WITH": name})

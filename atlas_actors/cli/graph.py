@@ -174,8 +174,7 @@ def run_extract(options: argparse.Namespace, home: Home) -> int:
         )
         if task["state"] in ("pending", "in_progress"):
             raise DeadlinePassed(f"task {id} has not ended yet", cure=f"atlas tasks show {id}")
-        scope = _project(options) or ({"project": asked["project"]} if asked["project"] else {})
-        answer = client.call("graph.apply", task_id=id, **scope)
+        answer = client.call("graph.apply", task_id=id)
     if options.json:
         show.print_json({"task_id": id, **answer})
     else:

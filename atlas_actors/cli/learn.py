@@ -35,6 +35,14 @@ def add_to(groups: Any) -> None:
     learn.add_argument("--mine", action="store_true",
                        help="it is your own session though it lies elsewhere: what its user says"
                        " counts as said by you")  # fmt: skip
+    learn.add_argument(
+        "--with",
+        dest="reader",
+        metavar="PROVIDER",
+        help="have a model of this provider read it too, as a task",
+    )
+    learn.add_argument("--budget", type=float, metavar="USD",
+                       help="what that may cost (default: nothing)")  # fmt: skip
     learn.add_argument("--dry-run", action="store_true", help="only show; from its beginning")
     learn.add_argument("--json", action="store_true")
     learn.set_defaults(run=run_learn)
@@ -53,10 +61,15 @@ def run_learn(options: argparse.Namespace, home: Home) -> int:
     }
     if options.project is None:
         options.project = directory_of(head)
+    if options.reader is not None:
+        params["with"] = options.reader
+    if options.budget is not None:
+        params["budget_usd"] = options.budget
     root = project(options)
     if root is not None:
         params["project"] = root
     lessons: list[dict[str, Any]] = []
+    tasks: list[str] = []
     turns, more = 0, True
     with Client(home) as client:
         while more:
@@ -64,10 +77,11 @@ def run_learn(options: argparse.Namespace, home: Home) -> int:
             lessons += answer["lessons"]
             turns += answer["turns"]
             more = answer["more"]
+            tasks += [answer["task_id"]] if answer["task_id"] else []
             if options.dry_run:
                 params |= {"begin": answer["read_to"], "carry": answer["carry"]}
     if options.json:
-        show.print_json({"lessons": lessons, "turns": turns})
+        show.print_json({"lessons": lessons, "turns": turns, "tasks": tasks})
         return 0
     for lesson in lessons:
         sys.stdout.write(_line(lesson) + "\n")
@@ -75,6 +89,8 @@ def run_learn(options: argparse.Namespace, home: Home) -> int:
     verb = "would be learned" if options.dry_run else "learned"
     turned = show.count(turns, "new turn")
     sys.stdout.write(f"{kept} {verb} from {turned}, for {root or 'every project'}\n")
+    for id in tasks:
+        sys.stdout.write(f"{options.reader} reads it too: atlas tasks show {id}\n")
     return 0
 
 

@@ -13,7 +13,12 @@ from atlas_actors.cycle.detectors import Detectors
 from atlas_actors.messages import paths
 from atlas_actors.messages.cycle import StepResult
 from atlas_actors.messages.handoff import HandoffsReviewed, ReviewHandoffs, StaleHandoff
-from atlas_actors.messages.learning import Learned, LearnFromWork
+from atlas_actors.messages.learning import (
+    Learned,
+    LearnFromWork,
+    ReadingTaken,
+    TakeReading,
+)
 from atlas_actors.messages.proposal import LookAtProposals, ProposalsLooked, ProposedWorkEnded
 from atlas_actors.messages.schedule import LookAtSchedules, SchedulesLooked
 from atlas_actors.messages.supervision import Ping
@@ -145,7 +150,23 @@ class Steps:
         order = LearnFromWork(ended=ended, until_ms=until_ms)
         learned: Learned = await self._ask(paths.MEMORY, order)
         new = sum(lesson.result == "created" for lesson in learned.lessons)
-        return Done(did=f"{views.plural(new, 'learning')} from work that has ended")
+        taken = await self._take_readings(now_ms)
+        from_work = f"{views.plural(new, 'learning')} from work that has ended"
+        return Done(did=views.joined(from_work, taken))
+
+    async def _take_readings(self, now_ms: int) -> str:
+        """What models have read for memory is taken over once their tasks have ended."""
+        read, lessons, facts = 0, 0, 0
+        for key, answer in await self._read(views.readings_ended, now_ms):
+            order = TakeReading(key=key, answer=answer)
+            taken: ReadingTaken = await self._ask(paths.MEMORY, order)
+            read += 1
+            lessons += taken.lessons
+            facts += taken.entities + taken.relations
+        if not read:
+            return ""
+        of = f"{views.plural(lessons, 'learning')}, {facts} of the graph"
+        return f"{of} from {views.plural(read, 'reading')}"
 
     async def _ask(self, path: str, message: Any) -> Any:
         return await self._desk.call(path, message, self._step_s)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from atlas_actors.messages.learning import EndedAttempt, EndedWork
-from atlas_actors.messages.task import ENDED
+from atlas_actors.messages.task import ENDED, TaskState
 from atlas_actors.store import Reader, Row
 
 ROWS_MAX: Final = 10_000
@@ -16,6 +16,8 @@ WORK_MAX: Final = 1_000
 # Tasks and memory commit for themselves; what is given twice is learned once.
 WORK_MARGIN_MS: Final = 60_000
 GOAL_CHARACTERS: Final = 500
+READINGS_MAX: Final = 200
+READING_MARGIN_MS: Final = 3_600_000
 
 
 def task_states(state: Path, ids: Sequence[str]) -> dict[str, Row]:
@@ -101,6 +103,32 @@ def work_to_learn_from(state: Path, now_ms: int) -> tuple[tuple[EndedWork, ...],
         of_task.setdefault(row["task_id"], []).append(_attempt_of(row))
     ended = (_work_of(row, tuple(of_task.get(row["id"], ()))) for row in tasks)
     return tuple(one for one in ended if any(a.end == "rejected" for a in one.attempts)), until_ms
+
+
+def readings_ended(state: Path, now_ms: int) -> list[tuple[str, str | None]]:
+    """(key, answer) of the tasks that have read for memory and are over; None: it has none."""
+    waiting = Reader(state / "memory.db").rows(
+        "select key, at_ms from inspect_readings order by at_ms limit ?", (READINGS_MAX,)
+    )
+    if not waiting:
+        return []
+    rows = Reader(state / "tasks.db").rows(
+        "select key, state, result from inspect_tasks"
+        " where key in (select value from json_each(?))",
+        (json.dumps([row["key"] for row in waiting]),),
+    )
+    tasks = {row["key"]: row for row in rows}
+    found: list[tuple[str, str | None]] = []
+    for row in waiting:
+        task = tasks.get(row["key"])
+        if task is None:
+            # Noted before its task was submitted: we died between the two, or it was deleted.
+            if row["at_ms"] < now_ms - READING_MARGIN_MS:
+                found.append((row["key"], None))
+        elif task["state"] in ENDED:
+            done = task["state"] == TaskState.COMPLETED
+            found.append((row["key"], (task["result"] or "") if done else None))
+    return found
 
 
 def _attempt_of(row: Row) -> EndedAttempt:

@@ -73,10 +73,12 @@ class Gateway(AsyncActor):
         budget: BudgetSettings,
         tiers: Sequence[str],
         brief_tokens: int,
+        learn_with: str = "",
         redactor: Redactor | None = None,
     ) -> None:
         super().__init__(place)
         self._brief_tokens = brief_tokens
+        self._learn_with = learn_with
         self._prices = prices
         self._budget = budget
         self._tiers = tiers
@@ -102,6 +104,7 @@ class Gateway(AsyncActor):
             prices=self._prices,
             answer_s=self._settings.answer_s,
             brief_tokens=self._brief_tokens,
+            learn_with=self._learn_with,
             redactor=self._redactor,
             ask=self.call,
         )

@@ -29,6 +29,7 @@ class Door:
     answer_s: float
     brief_tokens: int
     ask: Callable[[str, Any, float], Awaitable[Any]]
+    learn_with: str = ""  # the provider that reads sessions for memory
     redactor: Redactor = attrs.field(factory=Redactor)
     _readers: anyio.CapacityLimiter = attrs.field(
         init=False, factory=lambda: anyio.CapacityLimiter(READERS_MAX)

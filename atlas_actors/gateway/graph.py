@@ -6,12 +6,14 @@ from typing import Any, Final
 
 import attrs
 
+from atlas_actors.errors import UsageError
 from atlas_actors.gateway import graph_lines, graph_reading
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import COUNT, ID, NAME, TIME, method
 from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
 from atlas_actors.messages.graph import ShowGraph
+from atlas_actors.messages.learning import ReadingTaken
 from atlas_actors.messages.memory import NewEntity, NewRelation, Origin, StoreMemories
 from atlas_actors.store import Reader
 
@@ -76,7 +78,7 @@ METHODS: Final = (
     method(
         "graph.extract",
         "Have a provider read memories for the graph, as a task within a budget (0.05 $ unless"
-        " said) → {task_id, project}; graph.apply takes over what it says.",
+        " said) → {task_id, project}. What it says is taken over by the cycle, or by graph.apply.",
         object_schema(
             {
                 "ids": {"type": "array", "items": ID, "minItems": 1, "maxItems": 100},
@@ -88,8 +90,8 @@ METHODS: Final = (
     ),
     method(
         "graph.apply",
-        "Take over what a completed task of graph.extract says → {entities, relations}.",
-        object_schema({"task_id": ID, "project": _PROJECT}, "task_id"),
+        "Take over what a completed task of graph.extract says, once → {entities, relations}.",
+        object_schema({"task_id": ID}, "task_id"),
     ),
 )
 
@@ -110,14 +112,17 @@ async def answer(door: Door, name: str, params: dict[str, Any], origin: Origin =
         case "graph.import":
             return await _import(door, params, origin)
         case "graph.extract":
-            order, project = await door.read(graph_reading.order_of, params)
+            reading, order = await door.read(graph_reading.orders_of, params)
+            await door.call(paths.MEMORY, reading)
             accepted = await door.call(paths.TASKS, order)
-            return {"task_id": accepted.id, "project": project}
+            return {"task_id": accepted.id, "project": reading.project}
         case "graph.apply":
-            id, project = params["task_id"], params.get("project")
-            items = await door.read(graph_reading.items_of, id, project)
-            await _store(door, items, "agent")
-            return _counted(items)
+            order = await door.read(graph_reading.taking_of, params["task_id"])
+            taken: ReadingTaken = await door.call(paths.MEMORY, order)
+            if taken.problem or not taken.known:
+                why = taken.problem or "memory does not know of it (any more)"
+                raise UsageError(f"nothing was taken over of task {params['task_id']}: {why}")
+            return {"entities": taken.entities, "relations": taken.relations}
     raise AssertionError(f"{name} is described but not answered")
 
 

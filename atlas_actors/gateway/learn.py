@@ -1,13 +1,15 @@
-"""The learn.* methods: what sessions teach, each turn once."""
+"""The learn.* methods: what sessions teach, each turn once, by rules and by a model if wanted."""
 
 from typing import Any, Final
 
 import attrs
 
 from atlas_actors.errors import UsageError
+from atlas_actors.gateway import session_reading
 from atlas_actors.gateway.caller import Caller, origin_of
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import COUNT, NAME, PATH, TIME, method
+from atlas_actors.gateway.session_reading import SessionReader
 from atlas_actors.gateway.transcript_files import channel_of, piece_at
 from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
@@ -36,8 +38,9 @@ _TURN: Final = object_schema(
 METHODS: Final = (
     method(
         "learn.turns",
-        "Learn from what is new of a session → {lessons, turns, more}: of its transcript (more:"
-        " call again), or of turns that are sent. Each turn counts once.",
+        "Learn from what is new of a session → {lessons, turns, more, task_id}: of its transcript"
+        " (more: call again), or of turns that are sent. Each turn counts once. `task_id` is of the"
+        " task by which a model reads it too; the cycle takes over what that says.",
         object_schema(
             {
                 "client": NAME,
@@ -46,6 +49,9 @@ METHODS: Final = (
                 "transcript_path": PATH,
                 "turns": {"type": "array", "items": _TURN, "maxItems": 500},
                 "event": NAME,
+                # Have this provider read it too, whatever [memory] learn_with says.
+                "with": NAME,
+                "budget_usd": {"type": "number", "minimum": 0, "maximum": 1_000},
                 # A person says that this transcript, wherever it lies, is their own session's.
                 "mine": {"type": "boolean"},
                 "dry_run": {"type": "boolean"},
@@ -65,12 +71,22 @@ async def answer(door: Door, name: str, params: dict[str, Any], caller: Caller) 
         raise AssertionError(f"{name} is described but not answered")
     if ("transcript_path" in params) == ("turns" in params):
         raise UsageError("learn.turns takes a transcript_path or turns, one of the two")
+    reader = session_reading.reader_of(door, params)
     if "turns" in params:
-        return await _from_turns(door, params, caller)
-    return await _from_transcript(door, params, caller)
+        learned, channel, more = await _from_turns(door, params, caller, reader)
+    else:
+        learned, channel, more = await _from_transcript(door, params, caller, reader)
+    id = None
+    if reader is not None:
+        id = await session_reading.submit(door, params, reader, learned, channel)
+    answer = attrs.asdict(attrs.evolve(learned, spoken=""))
+    del answer["spoken"]
+    return {**answer, "more": more, "task_id": id}
 
 
-async def _from_turns(door: Door, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+async def _from_turns(
+    door: Door, params: dict[str, Any], caller: Caller, reader: SessionReader | None
+) -> tuple[Learned, Origin, bool]:
     """Whoever sends turns may say anything of who said them: they count as the sender's."""
     order = LearnFromTurns(
         client=params["client"],
@@ -79,17 +95,21 @@ async def _from_turns(door: Door, params: dict[str, Any], caller: Caller) -> dic
         turns=tuple(Turn(**turn) for turn in params["turns"]),
         channel=origin_of(await door.on_thread(lambda: caller.inside), own_words=False),
         dry_run=params.get("dry_run", False),
+        spoken_max=0 if reader is None else reader.spoken_max,
     )
-    return _said(await door.call(paths.MEMORY, order), more=False)
+    return await door.call(paths.MEMORY, order), order.channel, False
 
 
-async def _from_transcript(door: Door, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+async def _from_transcript(
+    door: Door, params: dict[str, Any], caller: Caller, reader: SessionReader | None
+) -> tuple[Learned, Origin, bool]:
     path = params["transcript_path"]
     channel = await _channel(door, params, caller)
     dry_run = params.get("dry_run", False)
     at, carry = params.get("begin", 0) if dry_run else 0, params.get("carry", "")
+    most = 0 if reader is None else reader.spoken_max
     lessons: list[Any] = []
-    turns = 0
+    turns, spoken = 0, ""
     for _ in range(PIECES_MAX):
         begin = at
         piece = await door.on_client_files(
@@ -109,14 +129,18 @@ async def _from_transcript(door: Door, params: dict[str, Any], caller: Caller) -
                 channel=channel,
                 dry_run=dry_run,
                 carry=carry,
+                spoken_max=most,
             ),
         )
         lessons += learned.lessons
         turns += learned.turns
+        spoken = "\n".join(filter(None, (spoken, learned.spoken)))[-most:] if most else ""
         at, carry = learned.read_to, learned.carry
-        if piece.is_last and at == piece.end:
-            return _said(attrs.evolve(learned, lessons=tuple(lessons), turns=turns), more=False)
-    return _said(attrs.evolve(learned, lessons=tuple(lessons), turns=turns), more=True)
+        more = not (piece.is_last and at == piece.end)
+        if not more:
+            break
+    whole = attrs.evolve(learned, lessons=tuple(lessons), turns=turns, spoken=spoken)
+    return whole, channel, more
 
 
 async def _channel(door: Door, params: dict[str, Any], caller: Caller) -> Origin:
@@ -125,7 +149,3 @@ async def _channel(door: Door, params: dict[str, Any], caller: Caller) -> Origin
         return "person"
     channel: Origin = await door.on_client_files(lambda: channel_of(params["transcript_path"]))
     return channel
-
-
-def _said(learned: Learned, *, more: bool) -> dict[str, Any]:
-    return {**attrs.asdict(learned), "more": more}

@@ -17,11 +17,19 @@ from atlas_actors.memory import cache_entries, forgetting, recalling, records
 from atlas_actors.memory.forgetting import Forgetting, Job
 from atlas_actors.memory.hits import Hit
 from atlas_actors.memory.learning.learning import Learning
+from atlas_actors.memory.learning.readings import Readings
 from atlas_actors.memory.levels import Levels, open_levels
 from atlas_actors.memory.storing import Storing
 from atlas_actors.memory.trust import PERSON
 from atlas_actors.messages.graph import ShowGraph
-from atlas_actors.messages.learning import LearnFromTranscript, LearnFromTurns, LearnFromWork
+from atlas_actors.messages.learning import (
+    LearnFromTranscript,
+    LearnFromTurns,
+    LearnFromWork,
+    NoteReading,
+    ReadingTaken,
+    TakeReading,
+)
 from atlas_actors.messages.memory import (
     TRUST,
     DecideMemory,
@@ -75,6 +83,8 @@ Inbox = (
     | LearnFromTranscript
     | LearnFromTurns
     | LearnFromWork
+    | NoteReading
+    | TakeReading
     | ForgetOn
     | FilesSearched
     | IndexDue
@@ -101,6 +111,8 @@ class Memory(StoreActor):
             LearnFromTranscript,
             LearnFromTurns,
             LearnFromWork,
+            NoteReading,
+            TakeReading,
         }
     )
     committed_point = "memory.committed"
@@ -120,6 +132,7 @@ class Memory(StoreActor):
         self._levels: Levels
         self._storing: Storing
         self._learning: Learning
+        self._readings: Readings
         self._ranking = cache_entries.ranking_of(settings)
         self._forgetting: Forgetting
         self._uses: Counter[int] = Counter()
@@ -133,6 +146,7 @@ class Memory(StoreActor):
         self._levels = open_levels(self.store, self._settings, store_id)
         self._storing = Storing(self.store, self._levels, self._ids, self._settings.per_session_max)
         self._learning = Learning(self.store, self._learn, self._settings.per_session_max)
+        self._readings = Readings(self.store, self._levels.graph, self._learning)
         for index in records.text_indexes(self.store):
             records.delete_securely(self.store, index)
         upkeep = records.upkeep(self.store)
@@ -183,6 +197,10 @@ class Memory(StoreActor):
                 return self._learning.from_turns(message, self.place.clock.now_ms())
             case LearnFromWork():
                 return self._learning.from_work(message, self.place.clock.now_ms())
+            case NoteReading():
+                return self._readings.note(message, self.place.clock.now_ms())
+            case TakeReading():
+                return self._on_take_reading(message)
             case ForgetOn():
                 return self._forget_on()
             case FilesSearched():
@@ -284,10 +302,17 @@ class Memory(StoreActor):
             embedder=self._levels.search.progress(),
         )
 
+    def _on_take_reading(self, order: TakeReading) -> ReadingTaken:
+        taken = self._readings.take(order, self.place.clock.now_ms())
+        if taken.entities or taken.relations:
+            records.bump(self.store)
+        return taken
+
     def _on_forget(self, order: ForgetMemories) -> Any:
         """Rows in steps, then the files between two transactions, then the proof and the answer."""
         if self._forgetting.begin(order, self.reply_to):
             self.after(0.0, ForgetOn())
+        self._readings.forget(order)
         return LATER
 
     def _forget_on(self) -> None:

@@ -60,6 +60,16 @@ class Graph(Protocol):
     def put_relation(self, relation: NewRelation, origin: Origin, at_ms: int) -> str:
         """Keep a relation; its id."""
 
+    def read_entity(
+        self, number: int, item: NewEntity, trust: int, at_ms: int, now_ms: int
+    ) -> None:
+        """Keep what a model has read of an entity in a memory, as long as that is kept."""
+
+    def read_relation(
+        self, number: int, item: NewRelation, trust: int, at_ms: int, now_ms: int
+    ) -> None:
+        """Keep a fact that a model has read in a memory, as long as that is kept."""
+
     def forget_entity(self, name: str, project: str | None) -> int:
         """Delete an entity with all that is said of it; how many."""
 

@@ -39,6 +39,7 @@ class LearnFromTurns:
     turns: tuple[Turn, ...]
     channel: Origin
     dry_run: bool = False
+    spoken_max: int = 0  # characters that the answer's `spoken` may have
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +61,7 @@ class LearnFromTranscript:
     channel: Origin
     dry_run: bool = False
     carry: str = ""  # of a dry run: what its last answer had
+    spoken_max: int = 0  # characters that the answer's `spoken` may have
 
 
 @attrs.frozen(kw_only=True)
@@ -85,6 +87,7 @@ class Learned:
     turns: int = 0
     read_to: int = 0
     carry: str = ""
+    spoken: str = ""  # the end of what was said in these turns, for a model to read
 
 
 @attrs.frozen(kw_only=True)
@@ -119,3 +122,34 @@ class LearnFromWork:
 
     ended: tuple[EndedWork, ...]
     until_ms: int
+
+
+@attrs.frozen(kw_only=True)
+class NoteReading:
+    """Ask memory: a task of this key will read for it; see readings.py for what."""
+
+    key: str
+    project: str | None = None
+    client: str = ""
+    session: str = ""
+    channel: Origin = "agent"  # whose word it is at most
+    sources: tuple[str, ...] = ()  # ids of the memories that are read, note 1 first
+
+
+@attrs.frozen(kw_only=True)
+class TakeReading:
+    """Ask memory: take over what that task says, once; the answer is a ReadingTaken."""
+
+    key: str
+    answer: str | None  # None: there is none and will be none
+
+
+@attrs.frozen(kw_only=True)
+class ReadingTaken:
+    """Answer to TakeReading, the same however often it is asked. Not `known`: nobody noted it."""
+
+    known: bool
+    entities: int = 0
+    relations: int = 0
+    lessons: int = 0
+    problem: str = ""  # why nothing was taken over

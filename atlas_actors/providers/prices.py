@@ -11,6 +11,7 @@ import attrs
 
 from atlas_actors.errors import SettingsError
 from atlas_actors.messages.execution import Usage
+from atlas_actors.providers.catalog import TRANSPORTS
 from atlas_actors.settings import ProviderSettings
 
 PRICES_FILE: Final = Path(__file__).with_name("prices.toml")
@@ -83,6 +84,14 @@ class PriceTable:
     def find(self, name: str) -> Model | None:
         """The row of a model's name, also of a dated snapshot of it."""
         return self.models.get(name) or self.models.get(_DATE.sub("", name))
+
+    def costs(self, settings: ProviderSettings) -> bool:
+        """Whether a call may cost money; a run of another program may, whatever it calls."""
+        row = self.of(settings)
+        prices = (row.price, *(price for _, price in row.above))
+        return TRANSPORTS[settings.transport].client is not None or any(
+            price != Price() for price in prices
+        )
 
     def of(self, settings: ProviderSettings, model: str = "") -> Model:
         """A provider's row: the table's for its model, changed by what its settings say."""

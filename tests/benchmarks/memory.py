@@ -1,34 +1,48 @@
-"""Recall of memory: how well and how fast, beside plain FTS5 BM25; and a million memories.
+"""Recall of memory: how well and how fast, beside plain FTS5 BM25 and mem0; and a million memories.
 
-usage: scripts/bench memory [--data FILE] [--socket] [--scale N,N…] [--projects 1,1000]
-                            [--only locomo,scale]
+usage: scripts/bench memory [--data FILE] [--peers PYTHON] [--socket] [--scale N,N…]
+                            [--projects 1,1000] [--only locomo,levels,scale] [--short]
 
 FILE is in LoCoMo's form (../shared/data/locomo/dev.json where it is there): each conversation a
 project, each turn a memory, each question of categories 1 to 4 a query, its evidence the truth. The
 shipped weights were fitted on these conversations: what to expect elsewhere is printed beside,
 measured with each conversation held out of the fit. --socket stores and recalls through a daemon.
+PYTHON has mem0ai, qdrant-client, fastembed, wordllama and loguru: mem0 answers the same questions,
+with vectors of our own embedder and with words (see tests/support/mem0_peer.py). Ours has vectors
+too where wordllama is installed (the extra `semantic`). Levels: what a recall takes that is found,
+and the same again from L1, in the process and on a Valkey server; `bench cache` has L1 alone and
+`bench graph` L3. 1,000,000 memories take about ten minutes; --short takes seconds, on our own set.
 """
 
 import argparse
 import itertools
+import json
 import random
 import resource
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from loguru import logger
+
 from atlas_actors.cli.client import Client
+from atlas_actors.memory.embedder import Embedder, open_embedder
 from atlas_actors.memory.search import WEIGHTS_FILE, Search
 from atlas_actors.messages.memory import NewMemory, Recall
+from tests.support import mem0_peer
 from tests.support.daemons import daemon_on
+from tests.support.memories import Remembering
 from tests.support.recalls import (
     ADVERSARIAL,
     LOCOMO,
+    Measured,
     Question,
     RecallSet,
+    developer,
     fill,
     insert,
     locomo,
@@ -36,28 +50,49 @@ from tests.support.recalls import (
     plain,
     store_in,
 )
+from tests.support.valkey import valkey
 
 NOW_MS: Final = 1_800_000_000_000
 BATCH: Final = 500
 QUERIES: Final = 200
+FOUND_MAX: Final = 20
+PEER_S: Final = 3_600.0
 CATEGORIES: Final = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
-Answer = Callable[[Question], Sequence[int]]
+Answer = Callable[[Question], Sequence[Any]]  # the numbers or keys of what was found
 
 
 def main(words: list[str]) -> int:
     """Run what is asked for; the exit code."""
     parser = argparse.ArgumentParser(prog="scripts/bench memory")
     parser.add_argument("--data", type=Path, default=LOCOMO, metavar="FILE")
+    parser.add_argument("--peers", metavar="PYTHON")
     parser.add_argument("--socket", action="store_true")
     parser.add_argument("--scale", default="1000,100000,1000000")
     parser.add_argument("--projects", default="1,1000")
-    parser.add_argument("--only", default="locomo,scale")
+    parser.add_argument("--only", default="locomo,levels,scale")
+    parser.add_argument("--short", action="store_true")
     options = parser.parse_args(words)
-    if "locomo" in options.only:
-        if options.data.exists():
-            conversations(locomo(options.data), socket=options.socket)
-        else:
-            print(f"{options.data} is not there: --data names a file in LoCoMo's form")
+    logger.remove()
+    if options.short:
+        conversations(developer(), peers=options.peers)
+        levels(developer(), servers=False)
+        return 0
+    wanted: RecallSet | None = None
+    if options.data.exists():
+        wanted = locomo(options.data)
+    else:
+        print(
+            f"{options.data} is not there: --data names a file in LoCoMo's form, --short has ours"
+        )
+    if wanted and "locomo" in options.only:
+        conversations(wanted, peers=options.peers)
+        for line in WEIGHTS_FILE.read_text("utf-8").splitlines():
+            if "held out" in line:
+                print(f"expected elsewhere: {line.removeprefix('# ')}")
+        if options.socket:
+            _through_a_socket(wanted)
+    if wanted and "levels" in options.only:
+        levels(wanted, servers=True)
     if "scale" in options.only:
         for rows in map(int, options.scale.split(",")):
             for projects in map(int, options.projects.split(",")):
@@ -65,46 +100,150 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def conversations(wanted: RecallSet, *, socket: bool) -> None:
-    """Questions of conversations, ours and plain FTS5 in turns, then through a socket."""
+def conversations(wanted: RecallSet, *, peers: str | None) -> dict[str, Measured]:
+    """The same questions to ours, to plain FTS5 and to mem0; what each came to."""
+    found = _ours("Atlas, words only (in sample)", wanted, None)
+    embedder = open_embedder("auto")
+    if embedder is None:
+        print("\nAtlas with vectors: not measured, wordllama is not installed (extra `semantic`)")
+    else:
+        found |= _ours(f"Atlas, words and {embedder.name} (in sample)", wanted, embedder)
+    if peers is None:
+        print("\nmem0: not measured, --peers names an interpreter that has it")
+    else:
+        found |= _mem0(wanted, peers)
+    return found
+
+
+def _ours(title: str, wanted: RecallSet, embedder: Embedder | None) -> dict[str, Measured]:
     with tempfile.TemporaryDirectory() as name, store_in(Path(name)) as store:
-        search = Search(store)
+        search = Search(store, embedder)
         begun = time.perf_counter()
         numbers = fill(store, search, wanted)
         rate = len(numbers) / (time.perf_counter() - begun)
+        print(f"\n{len(numbers):,} memories stored and indexed at {rate:,.0f}/s", end="")
+        if embedder is not None:
+            begun = time.perf_counter()
+            store.begin(durable=False)
+            while search.backfill(BATCH):
+                pass
+            store.commit()
+            print(f", embedded at {len(numbers) / (time.perf_counter() - begun):,.0f}/s", end="")
         size = sum(file.stat().st_size for file in Path(name).iterdir()) / 1e6
-        print(f"{len(numbers):,} memories stored and indexed at {rate:,.0f}/s, {size:.1f} MB")
+        print(f", {size:.1f} MB")
 
         def ours(asked: Question) -> list[int]:
-            query = Recall(query=asked.text, project=asked.project, k=20)
+            query = Recall(query=asked.text, project=asked.project, k=FOUND_MAX)
             return [hit.number for hit in search.find(query, NOW_MS)]
 
-        _table("Atlas, shipped weights (in sample)", wanted, numbers, ours)
-        _table(
-            "plain FTS5 BM25, porter",
-            wanted,
-            numbers,
-            lambda asked: plain(store, asked.text, project=asked.project),
+        def peer(asked: Question) -> list[int]:
+            return plain(store, asked.text, FOUND_MAX, asked.project)
+
+        found = {title: _table(title, wanted, numbers, ours)}
+        if embedder is None:
+            label = "plain FTS5 BM25, porter"
+            found[label] = _table(label, wanted, numbers, peer)
+        return found
+
+
+def _mem0(wanted: RecallSet, python: str) -> dict[str, Measured]:
+    """mem0 in a process of its own, with vectors of our own embedder."""
+    memories = [
+        (key, item.project or "", f"{item.speaker}: {item.text}" if item.speaker else item.text)
+        for key, (item, _) in wanted.memories.items()
+    ]
+    questions = [(asked.project, asked.text) for asked in wanted.questions]
+    given = json.dumps({"memories": memories, "questions": questions, "k": FOUND_MAX})
+    with tempfile.TemporaryDirectory() as folder:
+        words = [python, mem0_peer.__file__, folder]
+        done = subprocess.run(
+            words, input=given, capture_output=True, text=True, timeout=PEER_S, check=False
         )
-    for line in WEIGHTS_FILE.read_text("utf-8").splitlines():
-        if "held out" in line:
-            print(f"expected elsewhere: {line.removeprefix('# ')}")
-    if socket:
-        _through_a_socket(wanted)
+        size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file()) / 1e6
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        print(f"\nmem0: not measured, {python} failed: {said}")
+        return {}
+    found = json.loads(done.stdout)
+    rate = len(memories) / found["ingest_s"]
+    print(f"\n{len(memories):,} memories stored by mem0 at {rate:,.0f}/s, {size:.1f} MB")
+    title = f"mem0 {found['version']}, infer=False, same embedder, {found['how']}"
+    by_question = dict(zip(wanted.questions, found["answers"], strict=True))
+    keys = {key: key for key in wanted.memories}
+    return {title: _table(title, wanted, keys, by_question.__getitem__, found["times_ms"])}
 
 
-def _table(title: str, wanted: RecallSet, numbers: dict[str, int], answer: Answer) -> None:
-    """Print how well all questions and those of each category are answered, and how fast."""
+def _table(
+    title: str,
+    wanted: RecallSet,
+    numbers: dict[str, Any],
+    answer: Answer,
+    took_ms: Sequence[float] | None = None,
+) -> Measured:
+    """Print how well all questions and those of each category are answered, and how fast.
+
+    `took_ms` is what the answers took when somebody else has measured it. Returns all of 1 to 4.
+    """
     answers, times_ms = [], []
     for asked in wanted.questions:
         begun = time.perf_counter()
         found = answer(asked)
         times_ms.append((time.perf_counter() - begun) * 1e3)
         answers.append((asked.category, (found, [numbers[key] for key in asked.evidence])))
-    print(f"\n{title}: {_percentiles(times_ms)}")
-    print(f"  {'all':<12} {measured([one for c, one in answers if c != ADVERSARIAL])}")
+    print(f"{title}: {_percentiles(took_ms or times_ms)}")
+    whole = measured([one for c, one in answers if c != ADVERSARIAL])
+    print(f"  {'all':<12} {whole}", flush=True)
     for category, label in (*CATEGORIES.items(), (ADVERSARIAL, "adversarial")):
-        print(f"  {label:<12} {measured([one for c, one in answers if c == category])}", flush=True)
+        some = [one for c, one in answers if c == category]
+        if some and len(some) < len(answers):
+            print(f"  {label:<12} {measured(some)}", flush=True)
+    return whole
+
+
+def levels(wanted: RecallSet, *, servers: bool) -> None:
+    """What a recall of the room takes that is found, and the same again from L1."""
+    print("\nrecalls of the room (memory's own work, no socket):")
+    with tempfile.TemporaryDirectory() as name:
+        _level("in the process", Path(name), wanted)
+    if servers:
+        with tempfile.TemporaryDirectory() as name, valkey(Path(name)) as server:
+            # Longer than ships: on a busy machine a slow answer would count as one that is away.
+            _level("on a Valkey server", Path(name), wanted, server.url, timeout_s=1.0)
+
+
+def _level(
+    label: str, folder: Path, wanted: RecallSet, url: str = "", timeout_s: float = 0.05
+) -> None:
+    memory = Remembering(folder, cache_url=url, cache_timeout_s=timeout_s)
+    try:
+        for batch in _batches([item for item, _ in wanted.memories.values()], BATCH):
+            memory.store(*batch)
+        cache = memory.actor._levels.cache
+        while cache.state()["state"] == "starting":
+            cache.get(b"")
+        asked = list(dict.fromkeys((one.project, one.text) for one in wanted.questions))[:QUERIES]
+        for again in (False, True):
+            times_ms, hits = [], 0
+            for project, text in asked:
+                begun = time.perf_counter()
+                found = memory.recall(text, project=project)
+                times_ms.append((time.perf_counter() - begun) * 1e3)
+                hits += found.level == "l1"
+                if not again:
+                    _wait_for(memory, text, project)
+            what = f"L1 {label}" if again else "L2 and L3"
+            print(
+                f"  {what:<22} {_percentiles(times_ms)}, {hits} of {len(asked)} from L1", flush=True
+            )
+    finally:
+        memory.stop()
+
+
+def _wait_for(memory: Remembering, text: str, project: str) -> None:
+    """A server takes what it is given in its own time."""
+    until = time.monotonic() + 1.0
+    while memory.recall(text, project=project).level != "l1" and time.monotonic() < until:
+        pass
 
 
 def _through_a_socket(wanted: RecallSet) -> None:
@@ -123,7 +262,8 @@ def _through_a_socket(wanted: RecallSet) -> None:
         order = {id: number for number, id in enumerate(dict.fromkeys(ids.values()))}
 
         def answer(asked: Question) -> list[int]:
-            found = client.call("memory.recall", query=asked.text, project=asked.project, k=20)
+            project = asked.project
+            found = client.call("memory.recall", query=asked.text, project=project, k=FOUND_MAX)
             return [order[item["id"]] for item in found["items"]]
 
         known = {key: order[id] for key, id in ids.items()}
@@ -140,6 +280,7 @@ def scale(rows: int, projects: int) -> None:
     """So many generated memories in so many projects: ingest, latency, memory and size."""
     chance = random.Random(7)
     draw = _zipf_texts(chance)
+    whole = time.perf_counter()
     with tempfile.TemporaryDirectory() as name, store_in(Path(name)) as store:
         search = Search(store)
         begun = time.perf_counter()
@@ -171,7 +312,8 @@ def scale(rows: int, projects: int) -> None:
                 search.find(query, NOW_MS)
                 times_ms.append((time.perf_counter() - begun) * 1e3)
             print(f"  {label:<13} {_percentiles(times_ms)}", flush=True)
-        print(f"  peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:,.0f} MB")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        print(f"  peak memory {peak:,.0f} MB; took {time.perf_counter() - whole:,.0f} s")
 
 
 def _zipf_texts(chance: random.Random) -> Callable[[int], str]:
@@ -190,4 +332,4 @@ def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 
 def _percentiles(times_ms: Sequence[float]) -> str:
     cuts = statistics.quantiles(times_ms, n=20)
-    return f"p50 {cuts[9]:.1f} ms, p95 {cuts[18]:.1f} ms, most {max(times_ms):.1f} ms"
+    return f"p50 {cuts[9]:.2f} ms, p95 {cuts[18]:.2f} ms, most {max(times_ms):.1f} ms"

@@ -15,6 +15,7 @@ from atlas_actors.gateway import graph, graph_lines
 from atlas_actors.memory.actor import Memory
 from atlas_actors.memory.graph.names import norm
 from atlas_actors.messages import paths
+from atlas_actors.messages.learning import NoteReading
 from atlas_actors.messages.memory import NewEntity, NewMemory, NewRelation, StoreMemories
 from atlas_actors.messages.task import TaskAccepted
 from tests.support.doors import door_on
@@ -226,7 +227,8 @@ def test_a_provider_reads_only_what_is_trusted_within_a_budget(home):
     asked = []
     home.door.ask = answering(asked)
     assert home.call("extract", session="s", budget_usd=0.02) == {"task_id": "t", "project": "p"}
-    ((path, order),) = asked
+    (first, reading), (path, order) = asked
+    assert (first, reading.key, len(reading.sources)) == (paths.MEMORY, order.key, 1)
     assert (path, order.origin) == (paths.TASKS, "generated")
     assert "owned by Ann" in order.request.prompt
     assert "the web" not in order.request.prompt
@@ -245,31 +247,46 @@ def test_a_provider_reads_only_what_is_trusted_within_a_budget(home):
         ({"state": "completed", "result": '{"entities": []}'}, "does not fit"),
         ({"state": "completed", "result": "{}", "key": "other"}, "has not read"),
         ({"state": "completed", "result": "{}", "origin": "person"}, "has not read"),
+        ({"state": "completed", "result": "{}", "key": "graph:2"}, "does not know"),
     ],
 )
 def test_an_answer_that_is_none_changes_nothing(home, monkeypatch, task, says):
+    home.stage.actor.dispatch(NoteReading(key="graph:1"))
     row = {"key": "graph:1", "origin": "generated", **task}
     monkeypatch.setattr("atlas_actors.gateway.views.task", lambda _state, _id: row)
     with pytest.raises((Conflict, UsageError), match=says):
         home.call("apply", task_id="t")
-    assert home.asked == []
+    assert home.lines() == []
 
 
-def test_what_a_provider_has_read_is_an_agents(home, monkeypatch):
+def test_what_a_provider_has_read_is_taken_over_once(home, monkeypatch):
+    home.store(NewMemory(kind="learning", text="Ann owns store.py", session="s", project="p"))
+    home.door.ask = reading_for(home)
+    home.call("extract", session="s")
     result = {
-        "entities": [{"name": "Ann", "kind": "person", "observations": ["is on leave"]}],
-        "relations": [{"subject": "store.py", "relation": "owned_by", "object": "Ann"}],
+        "entities": [{"note": 1, "name": "Ann", "kind": "person", "observations": ["is a lead"]}],
+        "relations": [{"note": 1, "subject": "store.py", "relation": "owned_by", "object": "Ann"}],
     }
-    row = {"key": "graph:1", "origin": "generated", "state": "completed"}
+    row = {"key": home.submitted.key, "origin": "generated", "state": "completed"}
     row["result"] = json.dumps(result)
     monkeypatch.setattr("atlas_actors.gateway.views.task", lambda _state, _id: row)
-    assert home.call("apply", task_id="t", project="p") == {"entities": 1, "relations": 1}
-    ((_, order),) = home.asked
-    assert order.origin == "agent"
-    assert [line["name"] for line in home.lines(project="p") if "name" in line] == [
-        "Ann",
-        "store.py",
-    ]
+    assert home.call("apply", task_id="t") == {"entities": 1, "relations": 1}
+    said = home.lines(project="p")
+    assert [line["name"] for line in said if "name" in line] == ["Ann", "store.py"]
+    assert home.call("apply", task_id="t") == {"entities": 1, "relations": 1}
+    assert home.lines(project="p") == said
+
+
+def reading_for(home):
+    """Memory answers; tasks notes what is submitted."""
+
+    async def ask(path, message, _timeout_s):
+        if path == paths.TASKS:
+            home.submitted = message
+            return TaskAccepted(id="t", created=True)
+        return home.stage.actor.dispatch(message)
+
+    return ask
 
 
 def answering(asked):

@@ -14,7 +14,8 @@ from atlas_actors.gateway.caller import Caller
 from atlas_actors.gateway.methods import method_for
 from atlas_actors.gateway.rpc import RpcError
 from atlas_actors.gateway.transcript_files import PIECE_BYTES, channel_of, piece_at
-from atlas_actors.messages.learning import Learned, LearnFromTranscript, LearnFromTurns
+from atlas_actors.messages.learning import LearnFromTranscript, LearnFromTurns
+from atlas_actors.messages.task import SubmitTask, TaskAccepted
 from atlas_actors.redaction import Redactor
 from tests.support.doors import door_on
 from tests.support.memories import Remembering
@@ -192,7 +193,77 @@ def test_lines_that_are_no_json_become_empty_ones(tmp_path):
     assert piece_at(str(file), 0, REDACTOR).lines.count(b"\n") == 3
 
 
-def test_an_answer_says_what_was_learned():
-    assert learn._said(Learned(lessons=()), more=True) == {
-        "lessons": (), "turns": 0, "read_to": 0, "carry": "", "more": True,
-    }  # fmt: skip
+def test_an_answer_says_what_was_learned_and_not_what_was_said(tmp_path, memory, file):
+    answer, _ = call(tmp_path, memory, transcript_path=str(file))
+    assert set(answer) == {"lessons", "turns", "read_to", "carry", "more", "task_id"}
+    assert answer["task_id"] is None
+
+
+SPOKEN = "The importer opens ledger.db once for each row. " * 10
+
+
+def reading(tmp_path, memory, **params):
+    """What tasks are asked for when these turns are learned from."""
+    params = {"client": "claude", "session": "s", **params}
+    params.setdefault("turns", [{"number": 1, "who": "user", "said": SPOKEN}])
+    method_for("learn.turns", params)
+    submitted = []
+
+    def answered(message):
+        if isinstance(message, SubmitTask):
+            submitted.append(message)
+            return TaskAccepted(id="t", created=True)
+        return memory.actor.dispatch(message)
+
+    door = door_on(tmp_path / "home", [], answered)
+    door.learn_with = params.pop("learn_with", "")
+    return anyio.run(learn.answer, door, "learn.turns", params, From(False)), submitted
+
+
+@pytest.mark.parametrize("event", ["stop", "Stop", "pre_compact", "session_end", "session-end"])
+def test_a_session_that_ends_is_read_by_the_model_that_the_user_named(tmp_path, memory, event):
+    answer, (order,) = reading(tmp_path, memory, event=event, **{"with": "localai"})
+    assert answer["task_id"] == "t"
+    assert (order.origin, order.request.provider, order.request.budget_usd) == (
+        "generated", "localai", 0.0,
+    )  # fmt: skip
+    assert order.request.cwd is None
+    assert SPOKEN.strip() in order.request.prompt
+    (row,) = memory.rows("select key, channel, taken from readings")
+    assert (row["key"], row["taken"]) == (order.key, None)
+
+
+def test_what_is_read_is_bounded_by_the_models_window(tmp_path, memory):
+    many = [{"number": n, "who": "user", "said": SPOKEN * 20} for n in range(1, 20)]
+    _, (order,) = reading(tmp_path, memory, turns=many, **{"with": "localai"})
+    assert len(order.request.prompt) < 3 * (4096 - 1024)
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [({"with": "nobody"}, "no provider"), ({"with": "haiku"}, "would cost"),
+     ({"with": "codex"}, "would cost")],
+)  # fmt: skip
+def test_a_reader_that_is_none_or_costs_is_refused_before_anything_is_learned(
+    tmp_path, memory, params, says
+):
+    with pytest.raises(UsageError, match=says):
+        reading(tmp_path, memory, **params)
+    assert memory.rows("select * from transcripts") == []
+
+
+def test_a_person_may_pay_for_one_reading(tmp_path, memory):
+    _, (order,) = reading(tmp_path, memory, budget_usd=0.1, **{"with": "haiku"})
+    assert order.request.budget_usd == 0.1
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"dry_run": True, "with": "localai"}, {"event": "stop"},
+     {"with": "localai", "turns": [{"number": 1, "who": "user", "said": "thanks"}]},
+     {"with": "localai", "turns": [{"number": 1, "who": "tool", "output": SPOKEN}]}],
+)  # fmt: skip
+def test_nothing_is_read_that_nobody_wants_read(tmp_path, memory, params):
+    answer, submitted = reading(tmp_path, memory, **params)
+    assert (answer["task_id"], submitted) == (None, [])
+    assert memory.rows("select * from readings") == []

@@ -25,5 +25,6 @@ def door_on(
         prices=config.prices,
         answer_s=5.0,
         brief_tokens=config.memory.brief_tokens,
+        learn_with=config.memory.learn_with,
         ask=ask,
     )

@@ -122,6 +122,43 @@ class Graph:
         )
         return f"fact-{records.add_fact(self._store, fact)}"
 
+    def read_entity(
+        self, number: int, item: NewEntity, trust: int, at_ms: int, now_ms: int
+    ) -> None:
+        """Keep what a model has read of an entity in a memory, for as long as that is kept."""
+        id = self._read(number, item.project or "", item.name, item.kind, now_ms)
+        for text in item.observations:
+            records.observe(
+                self._store, id, text, from_ms=at_ms, recorded_ms=now_ms, trust=trust,
+                origin="agent", number=number,
+            )  # fmt: skip
+
+    def read_relation(
+        self, number: int, item: NewRelation, trust: int, at_ms: int, now_ms: int
+    ) -> None:
+        """Keep a fact that a model has read in a memory, for as long as that is kept."""
+        project = item.project or ""
+        fact = records.NewFact(
+            subject=self._read(number, project, item.subject, "", now_ms),
+            relation=" ".join(item.relation.split())[:RELATION_CHARACTERS],
+            object=self._read(number, project, item.object, "", now_ms),
+            from_ms=at_ms, recorded_ms=now_ms, trust=trust, origin="agent", number=number,
+        )  # fmt: skip
+        if fact.subject != fact.object and fact.relation:
+            records.add_fact(self._store, fact)
+
+    def _read(self, number: int, project: str, name: str, kind: str, now_ms: int) -> int:
+        shown = checked(name)
+        given = " ".join(kind.split()) or UNKNOWN_KIND
+        key = norm(shown)
+        id = records.find(self._store, key, project)
+        if id is None:
+            id = records.add_entity(
+                self._store, project, given, shown, key, stated=False, now_ms=now_ms
+            )
+        records.mention_once(self._store, number, id)
+        return id
+
     def forget_entity(self, name: str, project: str | None) -> int:
         """Delete an entity (None: in every project) with all that is said of it, and what only
         that named; how many entities are gone."""

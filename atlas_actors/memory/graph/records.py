@@ -127,14 +127,29 @@ def mention(store: Store, mentions: Iterable[tuple[int, int, int]]) -> None:
     )
 
 
+def mention_once(store: Store, number: int, id: int) -> None:
+    """That memory names this entity, at least once."""
+    store.run(
+        "insert or ignore into mentions (entity, number, count) values (?, ?, 1)", (id, number)
+    )
+
+
 def observe(
-    store: Store, id: int, text: str, *, from_ms: int, recorded_ms: int, trust: int, origin: str
+    store: Store,
+    id: int,
+    text: str,
+    *,
+    from_ms: int,
+    recorded_ms: int,
+    trust: int,
+    origin: str,
+    number: int | None = None,
 ) -> None:
-    """Keep an observation once."""
+    """Keep an observation once; with `number` as long as that memory is kept."""
     store.run(
         "insert or ignore into observations"
-        " (entity, text, from_ms, recorded_ms, trust, origin) values (?, ?, ?, ?, ?, ?)",
-        (id, text, from_ms, recorded_ms, trust, origin),
+        " (entity, text, from_ms, recorded_ms, trust, origin, number) values (?, ?, ?, ?, ?, ?, ?)",
+        (id, text, from_ms, recorded_ms, trust, origin, number),
     )
 
 
@@ -224,6 +239,7 @@ def forget_memories(store: Store, numbers: Sequence[int]) -> int:
     )
     store.run(f"delete from mentions where number in {these}", given)  # noqa: S608
     store.run(f"delete from facts where number in {these}", given)  # noqa: S608
+    store.run(f"delete from observations where number in {these}", given)  # noqa: S608
     for pair in pairs:
         put_in_order(store, pair["subject"], pair["relation"])
     return remove_unnamed(store, (row["id"] for row in touched))

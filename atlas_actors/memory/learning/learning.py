@@ -7,6 +7,7 @@ from typing import Final
 import attrs
 
 from atlas_actors.errors import UsageError
+from atlas_actors.memory.intake import clean
 from atlas_actors.memory.learning import records
 from atlas_actors.memory.learning.lessons import Found, Session, of_turns, of_work
 from atlas_actors.memory.learning.transcripts import reader_of, turns_of
@@ -59,7 +60,7 @@ class Learning:
         )
         found, carry = of_turns(session, turns, place.carry)
         carry["waiting"] = waiting
-        lessons = self._keep(session, found, now_ms, dry_run=order.dry_run)
+        lessons = self.keep(session, found, now_ms, dry_run=order.dry_run)
         after = records.Place(
             head=place.head or order.head,
             read_to=order.end,
@@ -68,7 +69,7 @@ class Learning:
         )
         if not order.dry_run:
             records.read(self._store, order.client, order.session, order.path, after, now_ms)
-        return _learned(lessons, turns, after)
+        return _learned(lessons, turns, after, order.spoken_max)
 
     def from_turns(self, order: LearnFromTurns, now_ms: int) -> Learned:
         """Learn from the turns that come after those which were read."""
@@ -78,12 +79,12 @@ class Learning:
             client=order.client, id=order.session, project=order.project, channel=order.channel
         )
         found, carry = of_turns(session, turns, place.carry)
-        lessons = self._keep(session, found, now_ms, dry_run=order.dry_run)
+        lessons = self.keep(session, found, now_ms, dry_run=order.dry_run)
         last = max((turn.number for turn in turns), default=place.turn)
         after = records.Place(read_to=last, turn=last, carry=carry)
         if turns and not order.dry_run:
             records.read(self._store, order.client, order.session, "", after, now_ms)
-        return _learned(lessons, turns, after)
+        return _learned(lessons, turns, after, order.spoken_max)
 
     def from_work(self, order: LearnFromWork, now_ms: int) -> Learned:
         """Learn from work that has ended."""
@@ -92,7 +93,7 @@ class Learning:
             session = Session(
                 client="atlas", id=found.item.session or "", project=None, channel="tool"
             )
-            lessons += self._keep(session, [found], now_ms, dry_run=False)
+            lessons += self.keep(session, [found], now_ms)
         records.set_mark(self._store, WORK_MARK, order.until_ms)
         return Learned(lessons=tuple(lessons))
 
@@ -100,9 +101,10 @@ class Learning:
         """Forget how far was read in what is that old."""
         records.prune(self._store, before_ms)
 
-    def _keep(
-        self, session: Session, found: Iterable[Found], now_ms: int, *, dry_run: bool
+    def keep(
+        self, session: Session, found: Iterable[Found], now_ms: int, *, dry_run: bool = False
     ) -> list[Lesson]:
+        """Each of what was found once, and no more than a session may teach."""
         lessons: list[Lesson] = []
         count = records.count(self._store, session.client, session.id)
         for one in found:
@@ -154,10 +156,24 @@ def _lesson(found: Found, result: str, id: str) -> Lesson:
     )
 
 
-def _learned(lessons: Sequence[Lesson], turns: Sequence[Turn], place: records.Place) -> Learned:
+def _learned(
+    lessons: Sequence[Lesson], turns: Sequence[Turn], place: records.Place, spoken_max: int
+) -> Learned:
     return Learned(
         lessons=tuple(lessons),
         turns=len(turns),
         read_to=place.read_to,
         carry=json.dumps(place.carry),
+        spoken=spoken(turns, spoken_max),
     )
+
+
+def spoken(turns: Sequence[Turn], most: int) -> str:
+    """The end of what a person and their agent have said, without private and own parts.
+
+    Not what tools gave out: anybody's words may stand there.
+    """
+    if most <= 0:
+        return ""
+    said = ((turn.who, clean(turn.said)) for turn in turns if turn.who != "tool")
+    return "\n".join(f"{who}: {text}" for who, text in said if text)[-most:]

@@ -147,5 +147,10 @@ def _key_of(session: Session, turn: Turn, item: NewMemory) -> bytes:
     return _key(item.kind, where, item.text)
 
 
+def key_of_reading(session: Session, text: str) -> bytes:
+    """Of what a model has read: a session teaches the same sentence once."""
+    return _key("read", session.client, session.id, text)
+
+
 def _key(*parts: str) -> bytes:
     return hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16).digest()

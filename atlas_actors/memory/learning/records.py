@@ -6,7 +6,8 @@ from typing import Any
 
 import attrs
 
-from atlas_actors.store import Store
+from atlas_actors.messages.learning import NoteReading
+from atlas_actors.store import Row, Store
 
 
 @attrs.frozen(kw_only=True)
@@ -110,3 +111,40 @@ def prune(store: Store, before_ms: int) -> None:
     """Forget how far was read in what nobody has written to since."""
     store.run("delete from transcripts where read_ms < ?", (before_ms,))
     store.run("delete from lessons where at_ms < ?", (before_ms,))
+    store.run("delete from readings where at_ms < ?", (before_ms,))
+
+
+def note_reading(store: Store, order: NoteReading, now_ms: int) -> None:
+    """Note a task that will read for memory; one that is noted stays as it is."""
+    store.run(
+        "insert or ignore into readings (key, project, client, session, channel, sources, at_ms)"
+        " values (?, ?, ?, ?, ?, ?, ?)",
+        (
+            order.key,
+            order.project or "",
+            order.client,
+            order.session,
+            order.channel,
+            json.dumps(order.sources),
+            now_ms,
+        ),
+    )
+
+
+def reading(store: Store, key: str) -> Row | None:
+    """One of them."""
+    return store.row("select * from readings where key = ?", (key,))
+
+
+def reading_taken(store: Store, key: str, taken: dict[str, Any]) -> None:
+    """Note what came of it."""
+    store.run("update readings set taken = ? where key = ?", (json.dumps(taken), key))
+
+
+def forget_readings(store: Store, project: str | None, session: str | None) -> None:
+    """What is being read of sessions now may be what is being forgotten: it is not taken over."""
+    store.run(
+        "delete from readings where taken is null and sources = '[]'"
+        " and (?1 is null or project = ?1) and (?2 is null or session = ?2)",
+        (project, session),
+    )

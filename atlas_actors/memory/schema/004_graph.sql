@@ -53,8 +53,10 @@ create table observations (
     until_ms     integer,
     recorded_ms  integer not null,
     trust        integer not null,
-    origin       text not null
+    origin       text not null,
+    number       integer references memories (number) on delete cascade  -- where it was read
 ) strict;
+create index observations_number on observations (number) where number is not null;
 create unique index observations_text on observations (entity, text);
 
 -- Which memory names what, and how often.

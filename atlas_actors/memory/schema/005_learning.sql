@@ -37,3 +37,17 @@ create table learning_marks (
     name   text primary key,
     at_ms  integer not null
 ) strict, without rowid;
+
+-- Tasks that read for memory, by the keys of those tasks. None of what they read is here.
+create table readings (
+    key       text primary key,
+    project   text not null,             -- '' is every project
+    client    text not null,
+    session   text not null,
+    channel   text not null,             -- whose word it is at most
+    sources   text not null,             -- JSON: ids of the memories that are read, in order
+    at_ms     integer not null,
+    taken     text                       -- JSON of what was taken over; null: it is waited for
+) strict, without rowid;
+create index readings_at on readings (at_ms);
+create index readings_waiting on readings (at_ms) where taken is null;

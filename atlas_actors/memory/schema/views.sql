@@ -60,3 +60,6 @@ select client, session, rule, count(*) as lessons, max(at_ms) as newest_at_ms
 from lessons group by client, session, rule;
 
 create view inspect_learning_marks as select name, at_ms from learning_marks;
+
+-- Tasks that read for memory and have not been taken over.
+create view inspect_readings as select key, at_ms from readings where taken is null;
