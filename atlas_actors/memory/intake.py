@@ -12,7 +12,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -65,7 +65,7 @@ def cleaned(item: NewMemory) -> Cleaned | None:
     text, rationale, source, speaker = (clean(field) for field in fields)
     if not text:
         return None
-    kept = {
+    kept: dict[str, Any] = {
         "text": text,
         "rationale": rationale or None,
         "source": source or None,
@@ -75,7 +75,7 @@ def cleaned(item: NewMemory) -> Cleaned | None:
     }
     if any(getattr(item, name) != value for name, value in kept.items()):
         return Cleaned(item=attrs.evolve(item, **kept), hid=_hides(item.text))
-    return Cleaned(item=item, hid=False)  # most
+    return Cleaned(item=item, hid=not text.isascii() and _hides(text))  # most
 
 
 def clean(text: str) -> str:
