@@ -12,7 +12,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -61,7 +61,7 @@ def cleaned(item: NewMemory) -> Cleaned | None:
     text, rationale, source, speaker = (clean(field) for field in fields)
     if not text:
         return None
-    kept = {
+    kept: dict[str, Any] = {
         "text": text,
         "rationale": rationale or None,
         "source": source or None,
