@@ -24,23 +24,15 @@ from typing import Any, Final
 from loguru import logger
 
 from atlas_actors.errors import UsageError
-from atlas_actors.secret_search import Found, joined, position_of, search
+from atlas_actors.secret_search import NOISE, Found, joined, may_hold, position_of, search
 from atlas_actors.secret_values import is_secret, pattern
 
 KEY_BYTES: Final = 32
 DEPTH_MAX: Final = 200
 PRIVATE_MARK: Final = "[private]"
 _PASSES_MAX: Final = 4
+TAGS: Final = (b"<", b"u003", b"rivate", b"RIVATE")  # without them nothing is private
 _PRIVATE: Final = pattern(r"(?i)<(/?)private(?:[\s/][^<>]{0,200})?>")
-# What may be inside a secret without being a part of it: characters that nobody sees, colours,
-# and the escapes of JSON, of which the second group is the character that is meant.
-_NOISE: Final = pattern(
-    r"(?:\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xc2\xad|\xd8\x9c"
-    r"|\xe1\xa0\x8e|\xcd\x8f|\xef\xb8[\x80-\x8f]|\xf3\xa0[\x80\x81][\x80-\xbf]"
-    r"|\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
-    r"|\\{1,8}u(?:200[b-fB-F]|202[a-eA-E]|206[0-9a-fA-F]|feff|FEFF|00ad|00AD|00[01][0-9a-fA-F]))+"
-    r"|\\{1,8}u00([2-7][0-9a-fA-F])|\\{1,8}(/)"
-)
 
 
 class Redactor:
@@ -57,6 +49,8 @@ class Redactor:
         if not text:
             return text
         data = text.encode("utf-8", "surrogatepass")
+        if not may_hold(data, *TAGS):
+            return text
         clean = _without_private(data)
         for _ in range(_PASSES_MAX if self._enabled else 0):
             found = _found_in(clean)
@@ -130,7 +124,7 @@ def _found_in(data: bytes) -> list[tuple[bytes, Found]]:
     """Each secret as it is meant, and where it stands with what hides it."""
     found = search(data)
     meant = {(one.start, one.end): data[one.start : one.end] for one in found}
-    noise = list(_NOISE.finditer(data))
+    noise = list(NOISE.finditer(data))
     if noise:
         clean = _Clean(data, noise)
         for one in search(clean.data):
@@ -144,7 +138,7 @@ def _found_in(data: bytes) -> list[tuple[bytes, Found]]:
 
 
 def _cleaned(data: bytes) -> bytes:
-    return _Clean(data, list(_NOISE.finditer(data))).data
+    return _Clean(data, list(NOISE.finditer(data))).data
 
 
 class _Clean:
@@ -197,7 +191,7 @@ def _is_plain(data: bytes) -> bool:
 
 
 def _without_hidden_private(data: bytes) -> bytes:
-    noise = list(_NOISE.finditer(data))
+    noise = list(NOISE.finditer(data))
     clean = _Clean(data, noise)
     spans: list[tuple[int, int]] = []
     depth = begin = 0

@@ -3,6 +3,7 @@
 import tomllib
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +17,14 @@ from atlas_actors.secret_values import (
     has_digit,
     is_secret,
     pattern,
+    together,
 )
 
 _TOKENS_FILE: Final = Path(__file__).with_name("secret_tokens.toml")
 # What may stand before a token: no letter or digit, an escape, a colour, a percent code.
 _START: Final = r"(?:^|[^A-Za-z0-9]|\\[nrtfv]|\x1b\[[0-9;]*m|%[0-9A-Fa-f]{2})"
 _LOOK_BACK: Final = 64
+_KNOWN_BYTES: Final = 64  # names of fields are short, and the same again and again
 _VALUE_BYTES: Final = 2_048
 _LONG: Final = pattern(r"""[^\s"'`;\\]*""")
 
@@ -167,6 +170,29 @@ _GATE: Final = pattern(
     r"|signature|private|login|identified|mysql|mongo|redis|://|:\\?/\\?/|[ \t]-u|--user|\"auth"
     r"|auth\\*\""
 )
+# What may be inside a secret without being a part of it: characters that nobody sees, colours,
+# and the escapes of JSON, of which the second group is the character that is meant.
+NOISE: Final = pattern(
+    r"(?:\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xc2\xad|\xd8\x9c"
+    r"|\xe1\xa0\x8e|\xcd\x8f|\xef\xb8[\x80-\x8f]|\xf3\xa0[\x80\x81][\x80-\xbf]"
+    r"|\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+    r"|\\{1,8}u(?:200[b-fB-F]|202[a-eA-E]|206[0-9a-fA-F]|feff|FEFF|00ad|00AD|00[01][0-9a-fA-F]))+"
+    r"|\\{1,8}u00([2-7][0-9a-fA-F])|\\{1,8}(/)"
+)
+_SUSPECT: Final = together(_TOKEN, _GATE, pattern("-----|PuTTY"), NOISE)
+_ONLY_GATE: Final = [1]
+
+
+def may_hold(data: bytes, *more: bytes) -> bool:
+    """A quick look, in one pass: False when `search` would find nothing in it, and none of
+    `more` is in it."""
+    found = _SUSPECT.Match(data)
+    if found and found != _ONLY_GATE:
+        return True
+    # A single word, as the name of a field, says where a secret may stand, but holds none.
+    if found and not data.replace(b"_", b"").isalnum():
+        return True
+    return any(one in data for one in more)
 
 
 def search(data: bytes) -> list[Found]:
@@ -202,11 +228,18 @@ def joined(found: "Iterator[Found] | list[Found]") -> list[Found]:
 
 def position_of(name: bytes) -> Position | None:
     """What a name, as of a field, says about its value; None: nothing."""
+    return _known_position(name) if len(name) <= _KNOWN_BYTES else _position(name)
+
+
+def _position(name: bytes) -> Position | None:
     shown = name[-200:]
     match = _ASSIGNMENT.search(shown + b"=")
     if match is None or match.start(3) != len(shown):
         return None
     return "password" if match.start(1) >= 0 else "token"
+
+
+_known_position: Final = lru_cache(maxsize=1_024)(_position)
 
 
 def _mark_over(at: int, marks: list[tuple[int, int]]) -> tuple[int, int] | None:

@@ -24,6 +24,19 @@ def pattern(text: str) -> Any:
     return re2.compile(text.encode("ascii"), _LATIN)
 
 
+def together(*patterns: Any) -> Any:
+    """A set of such patterns, of which one pass tells whether any is found."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.log_errors = False
+    options.max_mem = 256 * 1_048_576
+    found = re2.Set.SearchSet(options)
+    for one in patterns:
+        found.Add(one.pattern)
+    found.Compile()
+    return found
+
+
 # Of a value; what is longer is judged by its beginning, so that rows of names cost little.
 _LOOKED_AT: Final = 200
 MARK: Final = pattern(r"\[secret:[a-z0-9-]{1,40}:[0-9a-f]{8}\]")

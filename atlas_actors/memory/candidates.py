@@ -51,7 +51,8 @@ class Candidates:
     ) -> Found:
         """Those with the question's rarest words, of its days, related ones, and what is around."""
         weights, frequency = self._by_words(query.terms, scope)
-        best = _heaviest(weights)
+        # As many more as are of other projects; those are not allowed.
+        best = _heaviest(weights, int(POOL_MAX / scope.share))
         kin = {term: self._index.stemmer.kin(term) for term in frequency}
         akin = sorted(frozenset[str]().union(*kin.values()))
         if akin and scope.rows <= KIN_ROWS_MAX:
@@ -81,14 +82,14 @@ class Candidates:
         left = READ_MAX
         for term in self._rarest(terms, scope):
             numbers = self._index.holding(scope, (term,), left)
-            count = len(numbers)
-            if count == left:  # there are more
+            count = round(len(numbers) * scope.share)
+            if count >= left:  # there are more
                 count = max(count, min(scope.rows, self._frequency(term, scope.rows)))
             frequency[term] = count
             weight = 1.0 / (1.0 + count) ** 0.4
             for number in numbers:
                 weights[number] = weights.get(number, 0.0) + weight
-            left -= len(numbers)
+            left -= count
             if left <= 0:
                 break
         return weights, frequency
@@ -110,9 +111,9 @@ class Candidates:
         return count
 
 
-def _heaviest(weights: Mapping[int, float]) -> list[int]:
+def _heaviest(weights: Mapping[int, float], most: int) -> list[int]:
     """Those with most of the words, the newest of equals first."""
-    pairs = heapq.nlargest(POOL_MAX, zip(weights.values(), weights.keys(), strict=True))
+    pairs = heapq.nlargest(most, zip(weights.values(), weights.keys(), strict=True))
     return [number for _, number in pairs]
 
 

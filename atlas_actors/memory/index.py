@@ -7,13 +7,19 @@ from typing import Final
 
 import attrs
 
+from atlas_actors.memory import noted
 from atlas_actors.memory.noted import MARK, Noted
-from atlas_actors.memory.noted import SPOTS as SPOTS
 from atlas_actors.memory.shape import shape_of
 from atlas_actors.memory.words import Stemmer, words
 from atlas_actors.store import Store
 
+SPOTS: Final = noted.SPOTS
 WORDS_MAX: Final = 4_000  # of one memory; the rest is not searchable
+
+# In a file of so many rows, a project with this share of them is not asked for by its token.
+LARGE_ROWS: Final = 50_000
+MOST: Final = 0.5
+ALMOST_ALL: Final = 0.999
 
 _ROW: Final = """
     select number, spot, words, shape, terms, memories.project, session, speaker, kind, origin,
@@ -63,6 +69,7 @@ class Scope:
     groups: tuple[tuple[str, ...], ...]
     rows: int
     words: int
+    share: float = 1.0  # of what is found, about so much is of the projects that are asked for
 
     def match(self, *terms: str) -> str:
         """An FTS5 expression for any of these; they are ours: letters and digits only."""
@@ -90,12 +97,12 @@ class Index:
 
         Not to be asked for anything meanwhile.
         """
-        noted = self._noted = Noted(self._store)
+        collected = self._noted = Noted(self._store)
         try:
             yield
         finally:
             self._noted = None
-        noted.write()
+        collected.write()
 
     def note(self, number: int) -> None:
         """Index a row of `memories` that is not in the index."""
@@ -134,8 +141,10 @@ class Index:
         )
         if not found:
             return None
+        rows, length = (sum(row[name] for row in found) for name in ("rows", "words"))
+        share = 1.0 if project is None else self._share(rows)
         groups: list[tuple[str, ...]] = []
-        if project is not None:
+        if share == 1.0 and project is not None:
             groups.append(tuple(f"{MARK}p{row['number']}" for row in found))
         if kinds:
             groups.append(tuple(f"{MARK}k{kind}" for kind in kinds if kind.isalpha()))
@@ -144,14 +153,22 @@ class Index:
             groups.append(tuple(f"{MARK}s{number}" for number in sessions))
         if not all(groups):
             return None
-        rows, length = (sum(row[name] for row in found) for name in ("rows", "words"))
-        return Scope(groups=tuple(groups), rows=max(1, rows), words=max(1, length))
+        return Scope(groups=tuple(groups), rows=max(1, rows), words=max(1, length), share=share)
+
+    def _share(self, rows: int) -> float:
+        """The share of a project that has most of a large file, else 1: to look up for each word
+        which of its rows are of that project costs more than to leave the others out later."""
+        (whole,) = self._store.rows("select sum(rows) as rows from search_projects")
+        if whole["rows"] < LARGE_ROWS or rows < whole["rows"] * MOST:
+            return 1.0
+        return float(min(rows / whole["rows"], ALMOST_ALL))
 
     def holding(self, scope: Scope, terms: Iterable[str], most: int) -> list[int]:
-        """Numbers of the newest rows of the scope that hold one of these stems."""
+        """Numbers of the newest rows that hold one of these stems, about `most` of the scope."""
         sql = (
             "select rowid from search_index where search_index match ? order by rowid desc limit ?"
         )
+        most = int(most / scope.share)
         cursor = self._store.connection.execute(sql, (scope.match(*terms), most))
         return [number for (number,) in cursor]
 

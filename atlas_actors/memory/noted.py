@@ -1,6 +1,6 @@
 """Collects what a batch adds to the full-text index, and writes it at once."""
 
-from typing import Final
+from typing import Any, Final
 
 from atlas_actors.store import Store
 
@@ -39,7 +39,7 @@ class Noted:
     def __init__(self, store: Store) -> None:
         self._run = store.connection.execute
         self._run_many = store.connection.executemany
-        self._rows: list[tuple[object, ...]] = []
+        self._rows: list[tuple[Any, ...]] = []
         self._projects: dict[str, _Project] = {}
 
     def add(
@@ -48,8 +48,7 @@ class Noted:
         """One more memory; its place is the next one of its session."""
         of = self._projects.get(project)
         if of is None:
-            ((found,),) = self._run(_PROJECT, (project,)).fetchall()
-            of = self._projects[project] = _Project(found)
+            of = self._projects[project] = _Project(*self._one(_PROJECT, (project,)))
         of.rows += 1
         of.words += words
         scope = f"{MARK}p{of.number} {MARK}k{kind}"
@@ -57,12 +56,15 @@ class Noted:
         if session:
             at = of.sessions.get(session)
             if at is None:
-                ((found, places),) = self._run(_SESSION, (of.number, session)).fetchall()
-                at = of.sessions[session] = _Session(found, places)
+                at = of.sessions[session] = _Session(*self._one(_SESSION, (of.number, session)))
             at.places += 1
             spot = at.number * SPOTS + at.places % SPOTS
             scope += f" {MARK}s{at.number}"
         self._rows.append((number, spot, of.number, scope, words, shape, terms))
+
+    def _one(self, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        (row,) = self._run(sql, values).fetchall()
+        return row
 
     def write(self) -> None:
         """Write the rows and what their projects and sessions have come to."""

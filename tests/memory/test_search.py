@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from atlas_actors.memory import index
 from atlas_actors.memory.hits import Related
 from atlas_actors.memory.search import Search
 from atlas_actors.memory.words import compounds
@@ -272,3 +273,14 @@ def test_the_order_of_arrival_decides_between_equals(store, search):
     found = [put(store, search, "equal", project="p") for _ in range(3)]
     assert numbers(search, "equal") == found[::-1]
     assert attrs.asdict(search.find(Recall(query="equal"), NOW_MS)[0])["level"] == "l2"
+
+
+def test_a_project_with_most_of_a_large_file_is_found_the_same(store, search, monkeypatch):
+    mine = [put(store, search, f"lock number {n}", project="mine") for n in range(6)]
+    for n in range(2):
+        put(store, search, f"lock of others {n}", project="other")
+    exact = numbers(search, "lock", project="mine", k=20)
+    assert sorted(exact) == mine
+    monkeypatch.setattr(index, "LARGE_ROWS", 8)
+    assert numbers(search, "lock", project="mine", k=20) == exact
+    assert len(numbers(search, "lock", project="other", k=20)) == 2

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_actors.errors import UsageError
-from atlas_actors.redaction import DEPTH_MAX, KEY_BYTES, Redactor, load_key
+from atlas_actors.redaction import DEPTH_MAX, KEY_BYTES, TAGS, Redactor, load_key
+from atlas_actors.secret_search import may_hold
 from tests.support.fake_secrets import AROUND, PLACES, TOKENS, generic
 
 REDACTOR = Redactor(b"k" * 32)
@@ -39,6 +40,18 @@ def test_twice_is_as_once(text):
 @given(st.lists(PIECES, max_size=14).map("".join))
 def test_a_secret_does_not_survive_whatever_stands_around_it(text):
     assert SECRET not in REDACTOR.text(f"{text}\n{SECRET}\n{text}")
+
+
+@given(st.lists(PIECES, max_size=6).map("".join))
+def test_the_quick_look_misses_nothing(text):
+    data = text.encode("utf-8", "surrogatepass")
+    if not may_hold(data, *TAGS):
+        assert not REDACTOR.found(text)
+
+
+@pytest.mark.parametrize("word", ["session", "api_key", "password", "project", "at_ms"])
+def test_a_single_word_is_known_to_hold_nothing_at_a_glance(word):
+    assert not may_hold(word.encode())
 
 
 @given(st.text())

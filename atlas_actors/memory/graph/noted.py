@@ -12,7 +12,7 @@ class Noted:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._ids: dict[tuple[str, str], int] = {}
-        self._newest = records.newest(store)
+        self._newest: int | None = None  # looked up with the first mention
         self._mentions: list[tuple[int, int, int]] = []
         # By project: (number, words that may be names, entities it names for certain, the newest
         # entity then: what is named later only was no name yet).
@@ -37,6 +37,8 @@ class Noted:
         """A memory names these entities so often, and what has one of these words as its name."""
         self._mentions += [(id, number, count) for id, count in times.items()]
         if words:
+            if self._newest is None:
+                self._newest = records.newest(self._store)
             one = (number, set(words), frozenset(times), self._newest)
             self._perhaps.setdefault(project, []).append(one)
 

@@ -36,6 +36,8 @@ create index memories_fingerprint on memories (fingerprint);
 create index memories_subject on memories (subject) where subject is not null;
 create index memories_session on memories (project, session, number);
 create index memories_kind on memories (project, kind, state, number);
+create index memories_project on memories (project);  -- in order of number: pages of a list
+create index memories_superseded_by on memories (superseded_by) where superseded_by is not null;
 create index memories_created on memories (created_ms);
 
 -- Where a kept memory was met again.
