@@ -167,11 +167,12 @@ def step(store: Store, levels: Levels, job: Job) -> None:
             job.needles.add(row["text"], row["rationale"], row["source"], row["speaker"])
             job.needles.add(*json.loads(row["alternatives"]), *json.loads(row["tags"]))
         job.entities += delete(store, levels, rows)
-    if more:
-        return
-    job.deleted = True
-    if not order.dry_run:
-        _beside_memories(store, levels, job)
+    if not more:
+        job.deleted = True
+        if not order.dry_run:
+            _beside_memories(store, levels, job)
+    if not order.dry_run and (rows or job.deleted):
+        # From the first step on: who dies between two leaves texts in the WAL.
         records.set_upkeep(store, scrub=1)
         records.bump(store)
 
