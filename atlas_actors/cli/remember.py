@@ -216,6 +216,9 @@ def _proved(done: dict[str, Any], options: argparse.Namespace) -> int:
             f"{f', {again} times' if again else ''}\n"
         )
         sys.stdout.writelines(f"  searched {file}\n" for file in done["files_searched"])
+        for file in done["found_in"]:
+            show.note(f"atlas: {file} still has parts of it; a copy that was set aside is yours to"
+                      " delete")  # fmt: skip
         if not done["cache_cleared"]:
             show.note("atlas: the cache server is away; its part is cleared when it is back")
     return 1 if done["found_again"] else 0

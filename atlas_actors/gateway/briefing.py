@@ -18,6 +18,7 @@ TITLES: Final = {
 # How many of a kind at most, so that none crowds out the next.
 MOST: Final = {"rules": 40, "handoffs": 3, "decisions": 12, "learnings": 15, "files": 10,
                "warnings": 5}  # fmt: skip
+FILE_WORDS: Final = 4  # of a name, more are a sentence
 HEADER: Final = (
     f"{notes.HEADER} Only what is listed as the person's own rules and preferences is theirs."
 )
@@ -121,7 +122,9 @@ def _lines(facts: Facts) -> Iterable[_Line]:
             text = notes.line(one.id, one.at_ms, who, one.text, one.trust, extra)
             yield _Line(section=section, text=text, id=one.id)
     for section, words in (("files", facts.files), ("warnings", facts.warnings)):
-        for word in words[: MOST[section]]:
+        for word in [word for word in words if section != "files" or not _is_prose(word)][
+            : MOST[section]
+        ]:
             yield _Line(section=section, text=f"- {notes.clean(word, 1, 200)}")
 
 
@@ -130,6 +133,11 @@ def _of_handoffs(handoffs: Sequence[Interrupted]) -> Iterable[_Line]:
         said = f"{notes.clean(one.goal, 1, 160)} (atlas handoffs show {notes.clean(one.id, 1, 40)})"
         who = notes.clean(one.client, 1, 40)
         yield _Line(section="handoffs", text=f"- {notes.day(one.at_ms)} {who}: {said}")
+
+
+def _is_prose(path: str) -> bool:
+    """Whoever may make a file may name it, so a name that is a sentence is not shown."""
+    return max(len(part.split()) for part in path.split("/")) > FILE_WORDS
 
 
 def _may_be_told(one: Told) -> bool:

@@ -78,7 +78,7 @@ METHODS: Final = (
     method(
         "memory.forget",
         "Delete all that fits every filter, and search the files for it → {ids, entities,"
-        " files_searched, found_again, cache_cleared}.",
+        " files_searched, found_again, found_in, cache_cleared}.",
         object_schema(
             {
                 "ids": IDS,

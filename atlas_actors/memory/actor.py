@@ -91,7 +91,7 @@ Inbox = (
     | UsesDue
 )
 # Of what can wait, a step at a time, so that a recall waits for little.
-INDEX_ROWS: Final = 200
+INDEX_ROWS: Final = 100
 EMBED_ROWS: Final = 64
 IDLE_S: Final = 0.05
 USES_S: Final = 30.0
@@ -150,9 +150,9 @@ class Memory(StoreActor):
         for index in records.text_indexes(self.store):
             records.delete_securely(self.store, index)
         upkeep = records.upkeep(self.store)
-        if upkeep["indexed"] is None:
+        if upkeep["indexed"] is None and not records.numbers_after(self.store, 0, 1):
             records.set_upkeep(self.store, indexed=store_id)
-        elif upkeep["indexed"] != store_id:
+        elif upkeep["indexed"] != store_id:  # rows out of a damaged file are in a new one
             logger.warning("memory.indexes_built_anew", path=self.path)
         self._forgetting = Forgetting(
             self.store, self._levels, self.database, self._logs, self._on_searched
@@ -368,13 +368,18 @@ class Memory(StoreActor):
 
     def _index_anew(self, after: int, store_id: bytes) -> None:
         numbers = records.numbers_after(self.store, after, INDEX_ROWS)
-        self._levels.search.forget(numbers)  # what was rescued of the index is of no use
-        with self._levels.search.noting():
-            for number in numbers:
+        # What was rescued of the indexes is of no use, and of the graph it is a part.
+        self._levels.search.forget(numbers)
+        self._levels.graph.forget(numbers)
+        with self._levels.noting():
+            for number, row in sorted(records.by_numbers(self.store, numbers).items()):
                 self._levels.search.note(number)
+                item, at_ms = records.item_of(row), row["at_ms"]
+                self._levels.graph.note(number, item, row["trust"], at_ms, row["created_ms"])
         if numbers:
             records.set_upkeep(self.store, indexed_to=numbers[-1])
         else:
+            self._levels.search.recount()
             records.set_upkeep(self.store, indexed=store_id, indexed_to=0)
         records.bump(self.store)
 

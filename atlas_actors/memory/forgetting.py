@@ -14,7 +14,7 @@ from atlas_actors.memory import intake, proof, records
 from atlas_actors.memory.graph.names import named_in
 from atlas_actors.memory.learning import records as learning
 from atlas_actors.memory.levels import Levels
-from atlas_actors.memory.proof import Needles
+from atlas_actors.memory.proof import Needles, Proof
 from atlas_actors.messages.memory import ForgetMemories, MemoriesForgotten
 from atlas_actors.store import Row, Store
 
@@ -34,8 +34,7 @@ class Job:
     deleted: bool = False  # all of it, in the transaction in hand or before
     anew: bool = False  # the whole file is written anew for it
     cache_cleared: bool = False
-    files: tuple[str, ...] = ()  # that were searched
-    found_again: int = 0
+    proof: Proof | None = None
 
     def answer(self) -> None:
         """Tell who waits what was deleted, and the proof."""
@@ -44,8 +43,9 @@ class Job:
                 MemoriesForgotten(
                     ids=tuple(self.ids),
                     entities=self.entities,
-                    files_searched=self.files,
-                    found_again=self.found_again,
+                    files_searched=self.proof.files if self.proof else (),
+                    found_again=self.proof.found_again if self.proof else 0,
+                    found_in=self.proof.found_in if self.proof else (),
                     cache_cleared=self.cache_cleared,
                 )
             )
@@ -117,23 +117,26 @@ class Forgetting:
     def _search_files(self, job: Job) -> None:
         """On a thread of its own."""
         try:
-            job.files, job.found_again = proof.search(self._database, self._logs, job.needles)
+            job.proof = proof.search(self._database, self._logs, job.needles)
         except (OSError, Unavailable) as error:
             job.fail(Unavailable(f"it is forgotten, but that is not proven: {error}"))
             return
         self._tell(job)
 
     def prove(self, job: Job) -> None:
-        """Answer with the proof; what is still found is in free space, so that goes first."""
-        if job.found_again and not job.anew:
+        """Answer with the proof; what our own files still have is in free space, so that goes
+        first. A copy that was set aside is the user's: it is named."""
+        found = job.proof
+        assert found is not None
+        if found.live and not job.anew:
             job.anew = True
             for index in records.text_indexes(self._store):
                 records.rewrite_index(self._store, index)
             self._jobs.append(job)
             return
-        if job.found_again:
-            logger.error("memory.found_again", count=job.found_again)
-        else:
+        if found.found_again:
+            logger.error("memory.found_again", count=found.found_again, files=found.found_in)
+        if not found.live:
             records.set_upkeep(self._store, scrub=0)
         logger.info("memory.forgotten", count=len(job.ids), anew=job.anew)
         job.answer()
@@ -167,11 +170,12 @@ def step(store: Store, levels: Levels, job: Job) -> None:
             job.needles.add(row["text"], row["rationale"], row["source"], row["speaker"])
             job.needles.add(*json.loads(row["alternatives"]), *json.loads(row["tags"]))
         job.entities += delete(store, levels, rows)
-    if more:
-        return
-    job.deleted = True
-    if not order.dry_run:
-        _beside_memories(store, levels, job)
+    if not more:
+        job.deleted = True
+        if not order.dry_run:
+            _beside_memories(store, levels, job)
+    if not order.dry_run and (rows or job.deleted):
+        # From the first step on: who dies between two leaves texts in the WAL.
         records.set_upkeep(store, scrub=1)
         records.bump(store)
 

@@ -124,6 +124,25 @@ class Index:
         for number in numbers:
             run("delete from search_rows where number = ?", (number,))
 
+    def recount(self) -> None:
+        """Count rows and words of each project and session anew; names of none go."""
+        run = self._store.run
+        run("update search_projects set rows = 0, words = 0")
+        run(
+            "update search_projects set rows = found.rows, words = found.words from (select"
+            " project, count(*) as rows, sum(words) as words from search_rows group by project)"
+            " as found where found.project = number"
+        )
+        run(
+            f"delete from search_sessions where not exists (select 1 from search_rows"  # noqa: S608
+            f" where spot >= search_sessions.number * {SPOTS}"
+            f" and spot < (search_sessions.number + 1) * {SPOTS})"
+        )
+        run(
+            "delete from search_projects where rows = 0 and not exists"
+            " (select 1 from search_sessions where project = search_projects.number)"
+        )
+
     def missing(self, most: int) -> list[int]:
         """Numbers of memories that are not in the index, the oldest first."""
         found = self._store.rows(

@@ -36,6 +36,9 @@ class Search(Protocol):
     def backfill(self, most: int) -> int:
         """Embed at most so many that have no vector yet; how many it were."""
 
+    def recount(self) -> None:
+        """Count anew what each project has."""
+
     def progress(self) -> dict[str, object]:
         """The embedder and how far it has come."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+import attrs
 import re2
 
 from atlas_actors.store import Reader
@@ -115,8 +116,18 @@ def _chunks(file: Path, overlap: int) -> Iterator[bytes]:
             before = read[-overlap:] if overlap else b""
 
 
-def search(database: Path, logs: Path | None, needles: Needles) -> tuple[tuple[str, ...], int]:
-    """(the files that were searched, how often a piece that no kept memory has is in one of them).
+@attrs.frozen(kw_only=True)
+class Proof:
+    """Which files were searched, and what was found there that nothing kept has."""
+
+    files: tuple[str, ...]
+    found_again: int  # pieces, each once in each file
+    found_in: tuple[str, ...]
+    live: bool  # one of them is the database's own
+
+
+def search(database: Path, logs: Path | None, needles: Needles) -> Proof:
+    """Look for what was deleted.
 
     In the database's own files and copies that were set aside; in the logs, whole pieces only,
     since a word of a log is nobody's memory.
@@ -127,11 +138,26 @@ def search(database: Path, logs: Path | None, needles: Needles) -> tuple[tuple[s
         if file.is_file() and not file.name.endswith(".known")
     )
     written = sorted(file for file in logs.glob("*") if file.is_file()) if logs else []
-    found = found_in(ours, needles.pieces | needles.words)
-    for piece, count in found_in(written, needles.pieces).items():
-        found[piece] = found.get(piece, 0) + count
-    again = sum(count for needle, count in found.items() if not _is_kept(database, needle))
-    return tuple(str(file) for file in (*ours, *written)), again
+    kept: dict[bytes, bool] = {}
+    found_again = 0
+    holding: list[Path] = []
+    for files, wanted in ((ours, needles.pieces | needles.words), (written, needles.pieces)):
+        for file in files:
+            found = 0
+            for needle in found_in([file], wanted):
+                if needle not in kept:
+                    kept[needle] = _is_kept(database, needle)
+                found += not kept[needle]
+            if found:
+                found_again += found
+                holding.append(file)
+    names = {f"{database.name}{end}" for end in ("", "-wal", "-shm", "-journal")}
+    return Proof(
+        files=tuple(map(str, (*ours, *written))),
+        found_again=found_again,
+        found_in=tuple(map(str, holding)),
+        live=any(file.name in names for file in holding),
+    )
 
 
 def _is_kept(database: Path, needle: bytes) -> bool:

@@ -87,6 +87,10 @@ class Search:
             return len(missing)
         return self._vectors.backfill(most)
 
+    def recount(self) -> None:
+        """Count anew what each project has, after a rescue that has lost rows."""
+        self._index.recount()
+
     def progress(self) -> dict[str, object]:
         """How many memories there are, are indexed and have vectors, and by which embedder."""
         vectors = 0 if self._vectors is None else self._vectors.filled()

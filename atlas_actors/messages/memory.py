@@ -168,6 +168,7 @@ class MemoriesForgotten:
     files_searched: tuple[str, ...]
     found_again: int  # occurrences of the deleted texts in those files; not 0: it failed
     cache_cleared: bool
+    found_in: tuple[str, ...] = ()  # of those files; a copy that was set aside is not touched
 
 
 @attrs.frozen(kw_only=True)

@@ -19,7 +19,7 @@ from atlas_actors.messages.memory import (
     StoreMemories,
 )
 from atlas_actors.store import Store
-from tests.support.memories import running
+from tests.support.memories import Remembering, running
 
 SECRET = "the zanzibarine passphrase of Ophelia"
 
@@ -63,9 +63,9 @@ def test_without_secure_deletion_the_first_search_finds_it_and_the_file_is_writt
     searched, whole = [], proof.search
 
     def search(*arguments):
-        files, found = whole(*arguments)
-        searched.append(found)
-        return files, found
+        found = whole(*arguments)
+        searched.append(found.found_again)
+        return found
 
     monkeypatch.setattr(proof, "search", search)
     with running(tmp_path) as memory:
@@ -137,9 +137,22 @@ def test_a_word_that_a_kept_memory_has_too_is_no_failure(tmp_path):
 def test_a_copy_that_was_set_aside_is_searched_too(tmp_path):
     with running(tmp_path) as memory:
         (stored,) = memory.store(SECRET)
-        (tmp_path / "memory.db.corrupt-1").write_bytes(b"x" * 99 + SECRET.encode())
+        copy = tmp_path / "memory.db.corrupt-1"
+        copy.write_bytes(b"x" * 99 + SECRET.encode())
         gone = memory.ask(ForgetMemories(ids=(stored.id,)))
         assert gone.found_again >= 1
+        assert gone.found_in == (str(copy),)
+
+
+def test_who_dies_between_two_steps_knows_that_files_are_to_be_cleaned(tmp_path, monkeypatch):
+    monkeypatch.setattr("atlas_actors.memory.forgetting.STEP_ROWS", 2)
+    memory = Remembering(tmp_path)
+    memory.store("a cat", "a dog", "a cat and a dog")
+    before = memory.generation()
+    memory.actor.dispatch(ForgetMemories(match="cat"))
+    assert memory.kept() == ["a dog", "a cat and a dog"]
+    assert memory.rows("select scrub from upkeep") == [{"scrub": 1}]
+    assert memory.generation() > before
 
 
 @pytest.mark.slow

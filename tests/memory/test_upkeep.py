@@ -1,6 +1,7 @@
 """What ages, what was used, and what a person decided."""
 
 from atlas_actors.clock import DAY_MS
+from atlas_actors.memory.actor import IndexDue
 from atlas_actors.messages.memory import RateMemories
 from tests.support.memories import Remembering
 
@@ -55,3 +56,25 @@ def test_feedback_moves_the_ranking(tmp_path):
         memory.actor.dispatch(RateMemories(ids=(ranked[0],), useful=False))
     assert memory.recall("what does the deploy need").items[0].id == last
     memory.stop()
+
+
+def test_what_a_rescued_file_lacks_in_index_and_graph_is_built_anew(tmp_path):
+    memory = Remembering(tmp_path)
+    memory.store(*(f"fact {n} is about src/mod{n}.py" for n in range(5)), project="/p")
+    # As after a rescue: a new file with what could be read of the old one.
+    for sql in (
+        "update upkeep set indexed = null",
+        "delete from memories where number = 5",
+        "delete from entities",
+        "update search_projects set rows = 600, words = 9000",
+    ):
+        memory.actor.store.run(sql)
+    memory.stop()
+    again = Remembering(tmp_path)
+    while again.rows("select indexed from upkeep")[0]["indexed"] is None:
+        again.actor.dispatch(IndexDue())
+    assert len(again.rows("select 1 as one from entities where name like 'src/mod%'")) == 4
+    rows = again.rows("select rows, words from search_projects")
+    assert rows == again.rows("select count(*) as rows, sum(words) as words from search_rows")
+    assert len(again.texts("src/mod2.py", project="/p")) == 4
+    again.stop()
