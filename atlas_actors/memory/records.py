@@ -109,6 +109,17 @@ def same(store: Store, fingerprint: bytes) -> Row | None:
     return dict(zip(names, found[0], strict=True))
 
 
+def held_then(store: Store, fingerprint: bytes, at_ms: int, trust: int) -> str | None:
+    """What said the same at that very time, has been superseded since, and is told once more (a
+    file that is imported again); its id."""
+    found = store.connection.execute(
+        "select id from memories where fingerprint = ? and at_ms = ? and trust >= ?"
+        " and state = 'superseded' order by number limit 1",
+        (fingerprint, at_ms, trust),
+    ).fetchall()
+    return str(found[0][0]) if found else None
+
+
 def was_met(store: Store, row: Row, item: NewMemory, origin: Origin) -> bool:
     """Whether this very item is where `row` comes from, or among its sources."""
     place = (item.session or "", item.speaker or "", item.source or "")
