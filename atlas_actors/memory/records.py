@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from atlas_actors.messages.memory import NewMemory, Origin
+from atlas_actors.messages.memory import TRUST, NewMemory, Origin
 from atlas_actors.store import Row, Store
 
 SOURCES_MAX: Final = 64  # of one memory; what says it more often adds nothing
@@ -234,11 +234,11 @@ def numbers_after(store: Store, after: int, most: int) -> list[int]:
 
 
 def outdated(store: Store, before_ms: int, most: int) -> list[int]:
-    """Numbers of old episodes, and of old learnings that nobody used or approved."""
+    """Numbers of old episodes, and of old learnings that nobody has said, used or approved."""
     rows = store.rows(
         "select number from memories where created_ms < ? and (kind = 'episode' or (kind ="
-        " 'learning' and uses = 0 and useful = 0 and approved_ms is null)) limit ?",
-        (before_ms, most),
+        " 'learning' and trust < ? and uses = 0 and useful = 0 and approved_ms is null)) limit ?",
+        (before_ms, TRUST["person"], most),
     )
     return [row["number"] for row in rows]
 
