@@ -285,7 +285,7 @@ def cell(value, name):
     """A value of a view for people."""
     if value is None:
         return "-"
-    if name.endswith(("at_ms", "_at")) and isinstance(value, int):
+    if name.endswith(("at_ms", "_at", "until_ms", "from_ms")) and isinstance(value, int):
         return clock(value)
     text = " ".join(str(value).split())
     return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"

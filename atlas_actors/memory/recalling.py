@@ -103,7 +103,7 @@ def why_of(hit: Hit, row: Row, *, cached: bool, explain: bool) -> str:
     if explain:
         said = ", ".join(f"{name} {share:.2f}" for name, share in hit.signals)
     else:
-        said = ", ".join(_IN_WORDS.get(name, name) for name, _ in hit.signals[:SIGNALS_NAMED])
+        said = ", ".join(_IN_WORDS.get(name, name) for name in _named(hit))
     parts: list[Any] = [f"{hit.level}: {said}" if said else hit.level]
     if cached:
         parts.append("answered before")
@@ -112,3 +112,8 @@ def why_of(hit: Hit, row: Row, *, cached: bool, explain: bool) -> str:
     if row["superseded_by"]:
         parts.append("holds no longer")
     return "; ".join(parts)
+
+
+def _named(hit: Hit) -> list[str]:
+    """What speaks for it most; that it was superseded is said by itself."""
+    return [name for name, share in hit.signals if share > 0][:SIGNALS_NAMED]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from atlas_actors.messages.memory import NewMemory, Origin
+from atlas_actors.messages.memory import TRUST, NewMemory, Origin
 from atlas_actors.store import Row, Store
 
 SOURCES_MAX: Final = 64  # of one memory; what says it more often adds nothing
@@ -107,6 +107,17 @@ def same(store: Store, fingerprint: bytes) -> Row | None:
         return None
     names = ("number", "id", "trust", "state", "origin", "session", "speaker", "source", "at_ms")
     return dict(zip(names, found[0], strict=True))
+
+
+def held_then(store: Store, fingerprint: bytes, at_ms: int, trust: int) -> str | None:
+    """What said the same at that very time, has been superseded since, and is told once more (a
+    file that is imported again); its id."""
+    found = store.connection.execute(
+        "select id from memories where fingerprint = ? and at_ms = ? and trust >= ?"
+        " and state = 'superseded' order by number limit 1",
+        (fingerprint, at_ms, trust),
+    ).fetchall()
+    return str(found[0][0]) if found else None
 
 
 def was_met(store: Store, row: Row, item: NewMemory, origin: Origin) -> bool:
@@ -223,11 +234,11 @@ def numbers_after(store: Store, after: int, most: int) -> list[int]:
 
 
 def outdated(store: Store, before_ms: int, most: int) -> list[int]:
-    """Numbers of old episodes, and of old learnings that nobody used or approved."""
+    """Numbers of old episodes, and of old learnings that nobody has said, used or approved."""
     rows = store.rows(
         "select number from memories where created_ms < ? and (kind = 'episode' or (kind ="
-        " 'learning' and uses = 0 and useful = 0 and approved_ms is null)) limit ?",
-        (before_ms, most),
+        " 'learning' and trust < ? and uses = 0 and useful = 0 and approved_ms is null)) limit ?",
+        (before_ms, TRUST["person"], most),
     )
     return [row["number"] for row in rows]
 

@@ -75,6 +75,10 @@ class Storing:
             return self._meet_again(same, item, origin, at_ms)
         if same is not None and same["state"] == "rejected" and trusted < trust.PERSON:
             return Stored(id=same["id"], result="known", quarantined=True)
+        if same is None and item.at_ms is not None:
+            held = records.held_then(self._store, fingerprint, item.at_ms, trusted)
+            if held is not None:
+                return Stored(id=held, result="known")
         if learned and self._is_full(item):
             return Stored(id="", result="full")
         waits = trust.must_wait(item, origin, trusted, hid=cleaned.hid)

@@ -314,3 +314,19 @@ def test_a_text_that_is_too_long_is_refused_with_a_cure(memory):
         memory.one("ä" * 40_000)
     assert refused.value.cure
     assert memory.one("ä" * 32_000).result == "created"
+
+
+def test_what_has_been_superseded_is_not_kept_again_when_its_file_is_imported_again(memory):
+    old = memory.one("The queue is in Postgres", kind="decision", at_ms=1_000)
+    memory.one("The queue is in SQLite", kind="decision", at_ms=2_000, supersedes=(old.id,))
+    again = memory.one("The queue is in Postgres", kind="decision", at_ms=1_000)
+    assert (again.id, again.result) == (old.id, "known")
+    assert len(memory.kept()) == 2
+
+
+def test_what_has_been_superseded_holds_again_when_it_is_said_anew(memory):
+    old = memory.one("The queue is in Postgres", kind="decision", at_ms=1_000)
+    memory.one("The queue is in SQLite", kind="decision", at_ms=2_000, supersedes=(old.id,))
+    anew = memory.one("The queue is in Postgres", kind="decision", at_ms=3_000)
+    assert anew.result == "created"
+    assert memory.row(anew.id)["state"] == "kept"

@@ -11,8 +11,8 @@ DAY_S = DAY_MS / 1000
 def test_old_episodes_and_unused_learnings_go_and_the_rest_stays(tmp_path):
     memory = Remembering(tmp_path)
     for kind in ("episode", "learning", "decision", "rule", "preference"):
-        memory.one(f"an old {kind} of little use", kind=kind)
-    used = memory.one("a learning that was used", kind="learning")
+        memory.one(f"an old {kind} of little use", kind=kind, origin="tool")
+    used = memory.one("a learning that was used", kind="learning", origin="tool")
     memory.actor.dispatch(RateMemories(ids=(used.id,), useful=True))
     memory.clock.advance(DAY_S * 400)
     memory.one("a new episode", kind="episode", at_ms=1)
@@ -27,6 +27,15 @@ def test_old_episodes_and_unused_learnings_go_and_the_rest_stays(tmp_path):
     ]
     assert memory.generation() > before
     assert memory.texts("old episode of little use", kinds=("episode",)) == ["a new episode"]
+    memory.stop()
+
+
+def test_what_a_person_said_stays_though_no_prompt_ever_used_it(tmp_path):
+    memory = Remembering(tmp_path)
+    memory.one("the tests need a running redis")
+    memory.clock.advance(DAY_S * 400)
+    assert memory.actor.prune(memory.clock.now_ms() - 365 * DAY_MS) is False
+    assert memory.kept() == ["the tests need a running redis"]
     memory.stop()
 
 
