@@ -34,5 +34,5 @@ def test_a_peer_that_cannot_run_is_said_and_not_counted(capsys):
 
 
 def test_missing_data_is_said(capsys, tmp_path):
-    assert memory.main(["--data", str(tmp_path / "none.json"), "--only", "locomo"]) == 0
+    assert memory.main(["--data", str(tmp_path / "none.json"), "--only", "locomo"]) == 2
     assert "is not there" in capsys.readouterr().out
