@@ -29,7 +29,8 @@ class Found:
     rows: Sequence[Row] = ()
     frequency: Mapping[str, int] = {}
     kin: Mapping[str, frozenset[str]] = {}  # stems of the same matter as each word
-    dense: Mapping[int, float] = {}  # cosines with the question, of those that have a vector
+    dense: Mapping[int, float] = {}  # cosines with the question
+    embedded: bool = False  # by an embedder's vectors; else by the table that is built in
     only_related: frozenset[int] = frozenset()  # none of their words is asked for
 
 

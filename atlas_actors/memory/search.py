@@ -15,8 +15,10 @@ from atlas_actors.memory.embedder import Embedder
 from atlas_actors.memory.features import NAMES, Circumstances, features
 from atlas_actors.memory.hits import Hit, Related
 from atlas_actors.memory.index import Index, Row
-from atlas_actors.memory.query import read
+from atlas_actors.memory.meaning import Meaning
+from atlas_actors.memory.query import Query, read
 from atlas_actors.memory.vectors import Vectors
+from atlas_actors.memory.words import words
 from atlas_actors.messages.memory import Recall
 from atlas_actors.store import Store
 
@@ -64,6 +66,7 @@ class Search:
         self._half_life_ms = half_life_days * DAY_MS
         self._vectors = None if embedder is None else Vectors(store, embedder)
         self._embedder = None if embedder is None else embedder.name
+        self._meaning = Meaning()
         self._plain, self._dense = weights_of("plain"), weights_of("dense")
 
     def noting(self) -> AbstractContextManager[None]:
@@ -99,7 +102,7 @@ class Search:
     def find(self, wanted: Recall, now_ms: int, related: Sequence[Related] = ()) -> list[Hit]:
         """The best answers, best first: k, or more when a budget of tokens may drop some."""
         found, table = self.weigh(wanted, now_ms, related)
-        weights = self._dense if found.dense else self._plain
+        weights = self._dense if found.embedded else self._plain
         scored = [
             (weights.score(values), row.number, values)
             for row, values in zip(found.rows, table, strict=True)
@@ -129,9 +132,14 @@ class Search:
         found = self._candidates.gather(
             query, scope, wanted.project, lambda row: allowed(row, wanted), related, near
         )
+        dense: dict[int, float] = {}
         if self._vectors is not None and query.terms:
             dense = self._vectors.cosines(wanted.query, (row.number for row in found.rows))
-            found = attrs.evolve(found, dense=dense)
+        embedded = bool(dense)
+        if not embedded:
+            texts = ((row.number, row.terms) for row in found.rows)
+            dense = self._meaning.cosines(_matter(query, found.rows), texts)
+        found = attrs.evolve(found, dense=dense, embedded=embedded)
         around = Circumstances(
             now_ms=as_of_ms,
             half_life_ms=self._half_life_ms,
@@ -143,6 +151,12 @@ class Search:
             dense=found.dense,
         )
         return found, features(query, found.rows, around)
+
+
+def _matter(query: Query, rows: Sequence[Row]) -> list[str]:
+    """What is asked about: the stems without the names of those who speak."""
+    people = {part for name in {row.speaker for row in rows} for part in words(name)}
+    return [stem for word, stem in query.stems if stem and word not in people]
 
 
 def allowed(row: Row, wanted: Recall) -> bool:

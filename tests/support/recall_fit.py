@@ -1,4 +1,4 @@
-"""Fits the weights of recall: a softmax over the candidates of each question."""
+"""Fits the weights of recall: each evidence of a question against what is no evidence of it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -87,15 +87,27 @@ def _shortened(case: Case, weights: Array) -> Case:
     return attrs.evolve(case, numbers=case.numbers[kept], table=case.table[kept])
 
 
+def _each_evidence(case: Case) -> list[tuple[Array, float]]:
+    """Each evidence above all that is none, and what it counts.
+
+    A question with several counts more than one with one, but not as often as it has them: where
+    all of them have to be found, each is harder to find.
+    """
+    right = numpy.isin(case.numbers, case.evidence)
+    wrong, share = case.table[~right], case.weight / numpy.sqrt(right.sum())
+    return [(numpy.vstack([row, wrong]), float(share)) for row in case.table[right]]
+
+
 def _fit(examples: Sequence[Case], rounds: int) -> Array:
     usable = [case for case in examples if numpy.isin(case.numbers, case.evidence).any()]
-    table = numpy.vstack([case.table for case in usable])
+    pairs = [pair for case in usable for pair in _each_evidence(case)]
+    table = numpy.vstack([rows for rows, _ in pairs])
     table[:, len(NAMES) - len(PRIOR) :] = 0.0
-    sizes = numpy.array([len(case.numbers) for case in usable])
+    sizes = numpy.array([len(rows) for rows, _ in pairs])
     starts = numpy.concatenate([[0], numpy.cumsum(sizes)[:-1]])
-    right = [numpy.isin(case.numbers, case.evidence) for case in usable]
-    target = numpy.concatenate([one / one.sum() for one in right])
-    weight = numpy.array([case.weight for case in usable])
+    target = numpy.zeros(len(table))
+    target[starts] = 1.0
+    weight = numpy.array([share for _, share in pairs])
     each = numpy.repeat(weight, sizes)
 
     def loss(values: Array) -> tuple[float, Array]:

@@ -1,0 +1,93 @@
+"""How near a text is in meaning to a question, by a small built-in table of word vectors."""
+
+import functools
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from operator import mul
+from pathlib import Path
+from typing import Final
+
+VERSION: Final = "atlas-words-1"
+DIMENSIONS: Final = 64
+# Made by scripts/make-word-table from wordllama's table and wordninja's list of words (both MIT).
+TABLE_FILE: Final = Path(__file__).with_name("words.bin")
+_ZERO: Final = 128  # a byte of this value is 0
+# A lane of 16 bits holds the sum of 257 bytes.
+_TERMS_MAX: Final = 256
+_SUMS_MAX: Final = 8_192  # texts whose vectors are kept
+
+
+class Meaning:
+    """Compares texts, given as their stems; the table is read when it is first needed.
+
+    A vector is kept as one number with a lane of 16 bits a dimension, so that the words of a text
+    are added up by one addition each.
+    """
+
+    def __init__(self, file: Path = TABLE_FILE) -> None:
+        self._file = file
+        self._lanes_of: dict[str, int] = {}
+        # By the hash of a text, so that no text outlives its being forgotten.
+        self._sums: dict[int, tuple[memoryview, int, float]] = {}
+
+    def cosines(self, asked: Sequence[str], texts: Iterable[tuple[int, str]]) -> dict[int, float]:
+        """How near each (number, stems with a space between) is: what is above 0, at most 1."""
+        lanes, count, length = self._sum(" ".join(asked))
+        if not length:
+            return {}
+        unit = [(value - _ZERO * count) / length for value in lanes]
+        shift = sum(unit) * _ZERO
+        found = {}
+        for number, terms in texts:
+            known = self._sums.get(hash(terms))
+            lanes, count, length = self._learn(terms) if known is None else known
+            along = sum(map(mul, lanes, unit)) - shift * count if length else 0.0
+            if along > 0.0:
+                found[number] = min(1.0, along / length)
+        return found
+
+    def _learn(self, terms: str) -> tuple[memoryview, int, float]:
+        if len(self._sums) >= _SUMS_MAX:
+            self._sums.clear()
+        found = self._sums[hash(terms)] = self._sum(terms)
+        return found
+
+    def _sum(self, terms: str) -> tuple[memoryview, int, float]:
+        """The sums of the lanes, of how many words, and how long that vector is."""
+        total = count = 0
+        for term in terms.split()[:_TERMS_MAX]:
+            lanes = self._lanes_of.get(term)
+            if lanes is None:
+                at = self._words.get(term)
+                if at is None:
+                    continue
+                lanes = self._lanes(term, at)
+            total += lanes
+            count += 1
+        sums = memoryview(total.to_bytes(2 * DIMENSIONS, sys.byteorder)).cast("H")
+        middle = _ZERO * count
+        squares = sum(map(mul, sums, sums)) - middle * (2 * sum(sums) - DIMENSIONS * middle)
+        return sums, count, math.sqrt(squares)
+
+    def _lanes(self, term: str, at: int) -> int:
+        wide = bytearray(2 * DIMENSIONS)
+        wide[::2] = self._bytes[at * DIMENSIONS : (at + 1) * DIMENSIONS]
+        found = self._lanes_of[term] = int.from_bytes(wide, "little")
+        return found
+
+    @functools.cached_property
+    def _words(self) -> dict[str, int]:
+        names = self._parts[1].decode().split(" ")
+        return {name: at for at, name in enumerate(names)}
+
+    @functools.cached_property
+    def _bytes(self) -> bytes:
+        return self._parts[2]
+
+    @functools.cached_property
+    def _parts(self) -> tuple[bytes, bytes, bytes]:
+        head, names, table = self._file.read_bytes().split(b"\n", 2)
+        wanted = f"{VERSION} {DIMENSIONS} {len(table) // DIMENSIONS}".encode()
+        assert head == wanted, f"{self._file} is not the table that belongs to this version"
+        return head, names, table
