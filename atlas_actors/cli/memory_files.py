@@ -59,14 +59,14 @@ def run_import(options: argparse.Namespace, home: Home) -> int:
         for part in _parts(read(options.file)):
             items = [_with_new_ids(item, became) for _, item in part]
             done = client.call("memory.import", items=items, **trust)
-            results["rejected, left out"] += done["skipped"]
+            results["rejected (left out)"] += done["skipped"]
             for one in done["stored"]:
                 results[one["result"]] += 1
                 waiting += one["quarantined"]
                 if one["was"]:
                     became[one["was"]] = one["id"]
     if options.json:
-        left_out = results.pop("rejected, left out")
+        left_out = results.pop("rejected (left out)")
         show.print_json({"skipped": left_out, **results, "waiting": waiting})
         return 0
     told = ", ".join(f"{number:,} {name}" for name, number in results.items() if number)
