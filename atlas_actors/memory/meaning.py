@@ -13,9 +13,10 @@ DIMENSIONS: Final = 64
 # Made by scripts/make-word-table from wordllama's table and wordninja's list of words (both MIT).
 TABLE_FILE: Final = Path(__file__).with_name("words.bin")
 _ZERO: Final = 128  # a byte of this value is 0
+_ONE: Final = 127.0  # so far from it is 1
 # A lane of 16 bits holds the sum of 257 bytes.
 _TERMS_MAX: Final = 256
-_SUMS_MAX: Final = 8_192  # texts whose vectors are kept
+_UNITS_MAX: Final = 8_192  # texts whose vectors are kept
 
 
 class Meaning:
@@ -29,32 +30,33 @@ class Meaning:
         self._file = file
         self._lanes_of: dict[str, int] = {}
         # By the hash of a text, so that no text outlives its being forgotten.
-        self._sums: dict[int, tuple[memoryview, int, float]] = {}
+        self._units: dict[int, bytes] = {}
 
     def cosines(self, asked: Sequence[str], texts: Iterable[tuple[int, str]]) -> dict[int, float]:
         """How near each (number, stems with a space between) is: what is above 0, at most 1."""
-        lanes, count, length = self._sum(" ".join(asked))
-        if not length:
+        unit = self._unit(" ".join(asked))
+        if not unit:
             return {}
-        unit = [(value - _ZERO * count) / length for value in lanes]
-        shift = sum(unit) * _ZERO
+        wanted = [(value - _ZERO) / _ONE**2 for value in unit]
+        shift = sum(wanted) * _ZERO
         found = {}
         for number, terms in texts:
-            known = self._sums.get(hash(terms))
-            lanes, count, length = self._learn(terms) if known is None else known
-            along = sum(map(mul, lanes, unit)) - shift * count if length else 0.0
-            if along > 0.0:
-                found[number] = min(1.0, along / length)
+            unit = self._units.get(hash(terms))
+            if unit is None:
+                unit = self._learn(terms)
+            cosine = sum(map(mul, unit, wanted)) - shift if unit else 0.0
+            if cosine > 0.0:
+                found[number] = min(1.0, cosine)
         return found
 
-    def _learn(self, terms: str) -> tuple[memoryview, int, float]:
-        if len(self._sums) >= _SUMS_MAX:
-            self._sums.clear()
-        found = self._sums[hash(terms)] = self._sum(terms)
+    def _learn(self, terms: str) -> bytes:
+        if len(self._units) >= _UNITS_MAX:
+            self._units.clear()
+        found = self._units[hash(terms)] = self._unit(terms)
         return found
 
-    def _sum(self, terms: str) -> tuple[memoryview, int, float]:
-        """The sums of the lanes, of how many words, and how long that vector is."""
+    def _unit(self, terms: str) -> bytes:
+        """The vector of length 1, a byte a dimension; nothing when no word is known."""
         total = count = 0
         for term in terms.split()[:_TERMS_MAX]:
             lanes = self._lanes_of.get(term)
@@ -67,8 +69,12 @@ class Meaning:
             count += 1
         sums = memoryview(total.to_bytes(2 * DIMENSIONS, sys.byteorder)).cast("H")
         middle = _ZERO * count
-        squares = sum(map(mul, sums, sums)) - middle * (2 * sum(sums) - DIMENSIONS * middle)
-        return sums, count, math.sqrt(squares)
+        centred = [value - middle for value in sums]
+        length = math.sqrt(sum(map(mul, centred, centred)))
+        if not length:
+            return b""
+        scale = _ONE / length
+        return bytes([round(value * scale) + _ZERO for value in centred])
 
     def _lanes(self, term: str, at: int) -> int:
         wide = bytearray(2 * DIMENSIONS)

@@ -15,7 +15,7 @@ def test_a_word_of_the_same_matter_is_nearer_than_another():
 
 def test_the_same_words_are_as_near_as_can_be_in_any_order():
     found = MEANING.cosines(["red", "guitar"], [(1, "guitar red"), (2, "guitar")])
-    assert found[1] == pytest.approx(1.0)
+    assert found[1] == pytest.approx(1.0, abs=0.02)
     assert 0.0 < found[2] < 1.0
 
 
@@ -29,7 +29,7 @@ def test_unknown_words_say_nothing():
 
 def test_a_text_of_any_length_fits():
     found = MEANING.cosines(["dog"], [(1, "dog " * 5_000), (2, "databas " * 5_000)])
-    assert found[1] == pytest.approx(1.0)
+    assert found[1] == pytest.approx(1.0, abs=0.02)
     assert found.get(2, 0.0) < 0.5
 
 
@@ -46,7 +46,7 @@ def test_a_table_of_small_numbers_gives_the_cosine(tmp_path):
     east, north = bytes([228] + [128] * (DIMENSIONS - 1)), bytes([128, 28] + [128] * 62)
     file.write_bytes(f"{VERSION} {DIMENSIONS} 2\neast north\n".encode() + east + north)
     found = Meaning(file).cosines(["east"], [(1, "east"), (2, "north"), (3, "east north")])
-    assert found == pytest.approx({1: 1.0, 3: 0.5**0.5})
+    assert found == pytest.approx({1: 1.0, 3: 0.5**0.5}, abs=0.02)
 
 
 def test_a_table_of_another_version_is_refused(tmp_path):
