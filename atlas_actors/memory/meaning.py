@@ -41,10 +41,9 @@ class Meaning:
         shift = sum(wanted) * _ZERO
         found = {}
         for number, terms in texts:
-            unit = self._units.get(hash(terms))
-            if unit is None:
-                unit = self._learn(terms)
-            cosine = sum(map(mul, unit, wanted)) - shift if unit else 0.0
+            known = self._units.get(hash(terms))
+            said = self._learn(terms) if known is None else known
+            cosine = sum(map(mul, said, wanted)) - shift if said else 0.0
             if cosine > 0.0:
                 found[number] = min(1.0, cosine)
         return found
