@@ -160,7 +160,9 @@ async def answer(door: Door, name: str, params: dict[str, Any], caller: Caller) 
         case "memory.remember":
             return await _remember(door, params, await _origin(door, caller, own_words=True))
         case "memory.recall":
-            return attrs.asdict(await door.call(paths.MEMORY, recall_of(params)))
+            found = await door.call(paths.MEMORY, recall_of(params))
+            items = [attrs.asdict(item, recurse=False) for item in found.items]
+            return {**attrs.asdict(found, recurse=False), "items": items}
         case "memory.forget":
             return await _forget(door, params)
         case "memory.rate":

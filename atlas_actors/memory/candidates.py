@@ -10,13 +10,13 @@ from atlas_actors.memory.hits import Related
 from atlas_actors.memory.index import Index, Row, Scope
 from atlas_actors.memory.query import Query
 
-POOL_MAX: Final = 160  # found by their words
-SEEDS_MAX: Final = 60  # whose neighbours are looked at too
+POOL_MAX: Final = 80  # found by their words
+SEEDS_MAX: Final = 35  # whose neighbours are looked at too
 AROUND: Final = (-2, -1, 1, 2)
 DATED_MAX: Final = 60  # of a span of days that the question names
 # Rows of the index that one question may read: what bounds its time in a large file.
 READ_MAX: Final = 8_000
-KIN_MAX: Final = 40  # with words of the same matter only
+KIN_MAX: Final = 15  # with words of the same matter only
 KIN_ROWS_MAX: Final = 100_000  # in a larger scope such words are everywhere
 TERMS_MAX: Final = 12  # the rarest
 _MEMORY_MAX: Final = 50_000  # frequencies kept

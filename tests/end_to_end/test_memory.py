@@ -255,7 +255,7 @@ def test_a_session_teaches_its_own_project_once_wherever_the_command_runs(
     learned = run(daemon, tmp_path, "learn", str(file), "--mine")
     assert "decision   We decided on pages of 50 because phones lag  [person, " in learned
     again = json.loads(run(daemon, tmp_path, "learn", str(file), "--mine", "--json"))
-    assert again == {"lessons": [], "turns": 0}
+    assert again == {"lessons": [], "turns": 0, "tasks": []}
     brief = run(daemon, project, "brief")
     assert "Always run the tests with pytest -q" in brief
     assert "pages of 50" in brief
