@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import attrs
 from loguru import logger
@@ -26,9 +26,8 @@ _OURS: Final = re.compile(r"[0-9a-f]{64}(\.\d+\.\d+)?")  # a text, or a part of 
 _AGES: Final = threading.Lock()
 
 
-def file_at(folder: Path, name: str, path: str, redact: Callable[[str], str] = str) -> File:
-    """The text of a file on disk, as it is now, without its secrets. Raises UsageError for what
-    is no such thing."""
+def open_regular(path: str) -> BinaryIO:
+    """A file that somebody named, for reading. Raises UsageError for what is no regular file."""
     try:
         # Whatever waits for a writer (a pipe) must not hold us up.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -39,8 +38,14 @@ def file_at(folder: Path, name: str, path: str, redact: Callable[[str], str] = s
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise UsageError(f"{path} is not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def file_at(folder: Path, name: str, path: str, redact: Callable[[str], str] = str) -> File:
+    """The text of a file on disk, as it is now, without its secrets. Raises UsageError for what
+    is no such thing."""
     try:
-        with os.fdopen(descriptor, "rb") as opened:
+        with open_regular(path) as opened:
             data = opened.read(BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error

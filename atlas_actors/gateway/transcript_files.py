@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import os
-import stat
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import attrs
 
+from atlas_actors.attachments import open_regular
 from atlas_actors.errors import UsageError
 from atlas_actors.messages.memory import Origin
 from atlas_actors.redaction import Redactor
@@ -32,7 +31,7 @@ class Piece:
 
 def piece_at(path: str, begin: int, redactor: Redactor) -> Piece:
     """The whole lines from there on. Raises UsageError for what is no regular file."""
-    with _opened(path) as file:
+    with open_regular(path) as file:
         first = file.readline(PIECE_BYTES)
         head = hashlib.blake2b(first, digest_size=16).digest() if first.endswith(b"\n") else b""
         file.seek(begin)
@@ -55,20 +54,6 @@ def channel_of(path: str) -> Origin:
     except (OSError, RuntimeError, ValueError):
         return "file"
     return "person" if any(real.is_relative_to(home / folder) for folder in HOMES) else "file"
-
-
-def _opened(path: str) -> BinaryIO:
-    try:
-        # Whatever waits for a writer (a pipe) must not hold us up.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    except ValueError as error:  # a NUL, or half of a surrogate pair
-        raise UsageError(f"{path!r} is no path: {error}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise UsageError(f"{path} is not a regular file")
-    return os.fdopen(descriptor, "rb")
 
 
 def _after_line(file: BinaryIO) -> int | None:
