@@ -16,14 +16,13 @@ from typing import Any, Final
 
 import attrs
 
+from atlas_actors import notes
 from atlas_actors.errors import UsageError
 from atlas_actors.messages.memory import NewMemory
 
 TEXT_BYTES_MAX: Final = 65_536
 LIST_MAX: Final = 100  # tags, alternatives, ids of one memory
-# What Atlas puts before prompts and into briefs, and what a person marks as not to be kept.
-OWN: Final = "atlas-memory"
-PRIVATE: Final = "private"
+PRIVATE: Final = "private"  # what a person marks as not to be kept
 
 # Control characters but tab and newline, and what cannot be seen: zero width, directions, tags.
 UNSEEN: Final = re.compile(
@@ -85,7 +84,7 @@ def clean(text: str) -> str:
     if not (text.isascii() and text.isprintable()):
         text = UNSEEN.sub("", text.replace("\r\n", "\n"))
     if "<" in text:
-        text = without(without(text, OWN), PRIVATE)
+        text = without(without(text, notes.TAG), PRIVATE)  # ours is not learned again
     return text.strip()
 
 
