@@ -25,6 +25,7 @@ from atlas_actors.settings import (
     CycleSettings,
     DaemonSettings,
     DetectorSettings,
+    FeedbackSettings,
     GroupSettings,
     HandoffSettings,
     IntentSettings,
@@ -37,6 +38,7 @@ from atlas_actors.settings import (
     Rule,
     SchedulerSettings,
     SocketSettings,
+    StrategySettings,
     TaskSettings,
 )
 
@@ -62,6 +64,8 @@ class Config:
     outcomes: RetentionSettings
     memory: MemorySettings
     context: ContextSettings
+    strategies: StrategySettings
+    feedback: FeedbackSettings
     budget: BudgetSettings
     providers: dict[str, ProviderSettings]
     prices: PriceTable

@@ -9,6 +9,7 @@ TransportName = Literal[
     "openai-chat", "openai-responses", "anthropic-messages", "claude-cli", "codex-cli"
 ]
 WhenOver = Literal["cheaper", "wait"]
+FeedbackMode = Literal["observe", "propose", "act"]
 LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -199,6 +200,33 @@ class Rule:
     unless: str = ""
     whole: bool = False
     words_max: int = _number(0, 100_000, default=0)
+
+
+@attrs.frozen(kw_only=True)
+class StrategySettings:
+    """[strategies]: approaches that live and die by verified outcomes."""
+
+    evolve: bool
+    cost_weight: float = _number(0, 10)
+    latency_weight: float = _number(0, 10)
+    challenger_share: float = _number(0, 0.05)
+    challengers_max: int = _number(0, 10)
+    reflect_with: str
+    reflections_per_day: int = _number(0, 1_000)
+    propose: bool
+    seed: int = _number(0, 2**53)
+    retention_days: float = _number(0.01, 36_500)
+
+
+@attrs.frozen(kw_only=True)
+class FeedbackSettings:
+    """[feedback]: the health of every part, and what is adjusted because of it."""
+
+    mode: FeedbackMode
+    interval_s: float = _number(1, 31_536_000)
+    debounce_s: float = _number(0, 86_400)
+    window_days: float = _number(0.01, 365)
+    retention_days: float = _number(0.01, 36_500)
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,11 @@ from atlas_actors.messages.execution import Usage
 
 @attrs.frozen(kw_only=True)
 class RecordOutcome:
-    """Tell or ask outcomes: keep this; the answer is an OutcomeRecorded, after the commit."""
+    """Tell or ask outcomes: keep this; the answer is an OutcomeRecorded, after the commit.
+
+    What `context` may say, all of it optional: project, intent, provider, model, strategy, choice,
+    session, turn (a number), request (a fingerprint of what was asked), files (paths), rule.
+    """
 
     action: str  # what was done: a task's id, a command, a tool
     kind: str  # task, attempt, route, hook, recall, schedule, agent, skill, model
@@ -36,3 +40,73 @@ class OutcomeRecorded:
     """Answer to RecordOutcome."""
 
     id: str
+
+
+@attrs.frozen(kw_only=True)
+class AmendOutcome:
+    """Tell or ask outcomes: later evidence says otherwise of the outcome with this id or key.
+
+    What was said before stays. The answer is an OutcomeAmended.
+    """
+
+    result: str  # success, partial or failure
+    verified_by: str  # how that is known now
+    reason: str
+    id: str | None = None
+    key: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class OutcomeAmended:
+    """Answer to AmendOutcome; not `changed`: it was known to be so."""
+
+    id: str
+    before: str
+    changed: bool
+
+
+@attrs.frozen(kw_only=True)
+class OutcomesGrew:
+    """Fact for strategies and analytics: there are outcomes up to this number."""
+
+    seq: int
+
+
+@attrs.frozen(kw_only=True)
+class OutcomesAfter:
+    """Ask outcomes: what has come after this number, oldest first; answered by an OutcomeBatch.
+
+    Who asks keeps the number with what it has learned, so that each counts once.
+    """
+
+    seq: int
+    limit: int = 200
+
+
+@attrs.frozen(kw_only=True)
+class KeptOutcome:
+    """An outcome as it was recorded, or (with `before`, the result until then) as amended."""
+
+    seq: int
+    id: str
+    at_ms: int
+    action: str
+    kind: str
+    result: str
+    verified_by: str | None
+    infrastructure: bool
+    context: dict[str, Any]
+    duration_ms: int | None
+    tokens: int
+    cost_usd: float
+    before: str | None = None
+    reason: str = ""  # of an amendment
+
+
+@attrs.frozen(kw_only=True)
+class OutcomeBatch:
+    """Answer to OutcomesAfter; `upto` is where to go on."""
+
+    outcomes: tuple[KeptOutcome, ...]
+    upto: int
+    more: bool

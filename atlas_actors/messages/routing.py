@@ -4,6 +4,8 @@ from typing import Any
 
 import attrs
 
+from atlas_actors.messages.strategy import Strategy
+
 
 @attrs.frozen(kw_only=True)
 class Link:
@@ -41,6 +43,9 @@ class Route:
     locked: bool = False  # inside a tool loop: nobody but `keep`
     session_rule: str = ""  # what the session or a pin changed, and why
     explain: dict[str, Any] | None = None  # only when it was asked for
+    strategy: Strategy | None = None  # how it is gone about; filled by the orchestrator
+    choice: int | None = None  # the number of that choice in the log of strategies
+    strategy_why: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,1 @@
+"""The health of every part, and what is adjusted because of it."""

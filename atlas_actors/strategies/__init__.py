@@ -1,0 +1,1 @@
+"""Approaches to each intent, which live and die by verified outcomes."""
