@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import attrs
 
 from atlas_actors.messages.strategy import Offer
-from atlas_actors.strategies.cells import PRIOR_MASS
+from atlas_actors.strategies.cells import PRIOR_MASS, Cell
 from atlas_actors.strategies.events import (
     Amended,
     Asked,
