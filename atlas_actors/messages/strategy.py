@@ -65,7 +65,6 @@ class ChooseStrategy:
     day_share: float = 1.0  # of today that has passed
     task_id: str | None = None
     trial: bool = True
-    avoid: tuple[str, ...] = ()  # strategies that have failed at this very request
 
 
 @attrs.frozen(kw_only=True)

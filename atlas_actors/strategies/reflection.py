@@ -46,9 +46,10 @@ def strategy_to_reflect(
     return name if name is not None and counts[name] >= FAILURES_LEAST else None
 
 
-def key_of(intent: str, number: int) -> str:
-    """The idempotency key of the task: however often it is submitted, it is one."""
-    return f"{PREFIX}{intent}:{number}"
+def key_of(intent: str, upto: int) -> str:
+    """The idempotency key of the task: however often it is submitted, it is one. `upto` is the
+    number of the last failure that it is about, which none of them has in common."""
+    return f"{PREFIX}{intent}:{upto}"
 
 
 def template_of(answer: str, known: Iterable[str]) -> tuple[str, str]:

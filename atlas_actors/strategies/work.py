@@ -2,14 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 
 from atlas_actors.messages.outcome import KeptOutcome
 from atlas_actors.messages.proposal import Propose
+from atlas_actors.messages.strategy import Offer
+from atlas_actors.strategies.trials import choice_of
 
+RETRY: Final = "retry:"
 TESTED_WITHIN_MS: Final = 30 * 60_000  # after the last change; then, or at the session's end
 FILES_MAX: Final = 50  # that are named
 FILE_CHARACTERS: Final = 300
@@ -29,6 +32,7 @@ class FailedTask:
     task_id: str
     intent: str
     strategy: str
+    choice: int
     project: str | None
     origin: str
     at_ms: int
@@ -41,6 +45,7 @@ class FailedTrial:
     task_id: str
     intent: str
     strategy: str
+    choice: int
     at_ms: int
 
 
@@ -144,22 +149,47 @@ def is_due(last_ms: int, ended: bool, now_ms: int) -> bool:
     return ended or now_ms - last_ms >= TESTED_WITHIN_MS
 
 
-def other_approach(failed: str, records: Iterable[Record]) -> Record | None:
-    """Of those that may be chosen the one of which most is expected, but not the one that failed;
-    None: there is no other."""
-    others = [record for record in records if record.strategy != failed]
+def other_approach(failed: Collection[str], records: Iterable[Record]) -> Record | None:
+    """Of those that may be chosen the one of which most is expected, led by none of the providers
+    that failed; None: there is no other."""
+    others = [record for record in records if record.leads not in failed]
     return max(others, key=lambda record: (record.mean, record.strategy), default=None)
+
+
+def offers_without(failed: Collection[str], offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """Who could do a request anew, without those at whose head it has failed, if others are left."""
+    others = tuple(offer for offer in offers if offer.provider not in failed)
+    return others or offers
 
 
 def subject_of_retry(task_id: str) -> str:
     """Of one task one proposal, however often it fails."""
-    return f"retry:{task_id}"
+    return f"{RETRY}{task_id}"
 
 
 def subject_of_untested(project: str, session: str) -> str:
     """Of a session's changes in a project one proposal, until they are tested."""
     digest = hashlib.sha256(f"{project}\0{session}".encode()).hexdigest()
     return f"untested:{digest[:40]}"
+
+
+def task_of(row: Mapping[str, Any]) -> FailedTask:
+    """One as it is kept."""
+    names = ("task_id", "intent", "strategy", "project", "origin", "at_ms")
+    return FailedTask(choice=0, **{name: row[name] for name in names})
+
+
+def untested_of(row: Mapping[str, Any]) -> Untested:
+    """One as it is kept."""
+    return Untested(
+        project=row["project"],
+        session=row["session"],
+        files=tuple(json.loads(row["files"])),
+        edits=row["edits"],
+        first_ms=row["first_ms"],
+        last_ms=row["last_ms"],
+        ended=bool(row["ended"]),
+    )
 
 
 def retry_proposal(task: FailedTask, failed: Record | None, other: Record) -> Propose:
@@ -243,10 +273,15 @@ def _is_failure(outcome: KeptOutcome) -> bool:
 def _trial_of(outcome: KeptOutcome) -> FailedTrial | None:
     context = outcome.context
     intent, strategy = _text(context.get("intent")), _text(context.get("strategy"))
-    if not intent or not strategy:
+    choice = choice_of(outcome)
+    if not intent or not strategy or choice is None:
         return None
     return FailedTrial(
-        task_id=outcome.action, intent=intent, strategy=strategy, at_ms=outcome.at_ms
+        task_id=outcome.action,
+        intent=intent,
+        strategy=strategy,
+        choice=choice,
+        at_ms=outcome.at_ms,
     )
 
 
