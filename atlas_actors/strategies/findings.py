@@ -59,10 +59,7 @@ class Findings:
         for fingerprint in order.fingerprints:
             if fingerprint.startswith(work.RETRY):
                 records.set_task(self._store, fingerprint.removeprefix(work.RETRY), "proposed")
-        marks = set(order.fingerprints)
-        for row in records.open_untested(self._store, FOUND_MAX):
-            if work.subject_of_untested(row["project"], row["session"]) in marks:
-                records.untested_proposed(self._store, row["project"], row["session"])
+        records.untested_proposed(self._store, order.fingerprints)
         records.was_settled(self._store, order.settled)
 
     def leads_failed(self, task_id: str | None) -> Collection[str]:
@@ -108,8 +105,7 @@ class Findings:
     def _on_tested(self, test: work.Tested) -> None:
         for row in records.tested(self._store, test.project, test.session, test.at_ms):
             if row["state"] == "proposed":
-                subject = work.subject_of_untested(row["project"], row["session"])
-                records.settle(self._store, subject)
+                records.settle(self._store, row["subject"])
 
     def _tries(self, providers: Collection[str]) -> list[Propose]:
         """Each failed task is looked at once: what is alone then is left alone."""
@@ -152,14 +148,15 @@ class Findings:
         day = local_day(now_ms)
         left = self._settings.reflections_per_day - records.reflections_on(self._store, day)
         if left > 0:
-            least = reflection.FAILURES_LEAST
-            for intent in records.intents_failed(self._store, least, left):
-                self._want(intent, day, now_ms)
+            for intent in records.intents_failed(self._store, reflection.FAILURES_LEAST):
+                left -= self._want(intent, day, now_ms)
+                if left <= 0:
+                    break
         waiting = records.reflections_waiting(self._store, FOUND_MAX)
         return [self._wanted(row, provider) for row in waiting]
 
-    def _want(self, intent: str, day: str, now_ms: int) -> None:
-        """Note that it is to be thought over, if one that leads has failed often enough."""
+    def _want(self, intent: str, day: str, now_ms: int) -> bool:
+        """Note that it is to be thought over; whether one that leads has failed often enough."""
         rows = records.trials_failed(self._store, intent)
         failures: dict[str, list[str]] = {}
         for row in rows:
@@ -167,7 +164,7 @@ class Findings:
         leaders = records.leaders_of(self._store, intent)
         parent = reflection.strategy_to_reflect(failures, leaders)
         if parent is None:
-            return
+            return False
         upto = rows[-1]["seq"]
         records.add_reflection(
             self._store,
@@ -181,6 +178,7 @@ class Findings:
                 "at_ms": now_ms,
             },
         )
+        return True
 
     def _wanted(self, row: Row, provider: str) -> ReflectionWanted:
         return ReflectionWanted(

@@ -157,7 +157,7 @@ def other_approach(failed: Collection[str], records: Iterable[Record]) -> Record
 
 
 def offers_without(failed: Collection[str], offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
-    """Who could do a request anew, without those at whose head it has failed, if others are left."""
+    """Who could do a request anew: none at whose head it has failed, if others are left."""
     others = tuple(offer for offer in offers if offer.provider not in failed)
     return others or offers
 

@@ -2,10 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from atlas_actors.store import Row, Store
-from atlas_actors.strategies.work import Edit, FailedTask, FailedTrial, Record, merged
+from atlas_actors.strategies.work import (
+    Edit,
+    FailedTask,
+    FailedTrial,
+    Record,
+    merged,
+    subject_of_untested,
+)
+
+TRIALS_MAX: Final = 50  # failed ones that are kept of an intent
 
 
 def is_choice(store: Store, choice: int, task_id: str, strategy: str) -> bool:
@@ -123,11 +132,17 @@ def edited(store: Store, edit: Edit) -> None:
     known = () if row is None else tuple(json.loads(row["files"]))
     files = json.dumps(merged(known, edit.files))
     store.run(
-        "insert into untested (project, session, files, edits, first_ms, last_ms, ended, state)"
-        " values (?1, ?2, ?3, 1, ?4, ?4, 0, 'open')"
+        "insert into untested (project, session, subject, files, edits, first_ms, last_ms, ended,"
+        " state) values (?1, ?2, ?5, ?3, 1, ?4, ?4, 0, 'open')"
         " on conflict do update set files = ?3, edits = edits + 1, ended = 0,"
         " first_ms = min(first_ms, ?4), last_ms = max(last_ms, ?4)",
-        (edit.project, edit.session, files, edit.at_ms),
+        (
+            edit.project,
+            edit.session,
+            files,
+            edit.at_ms,
+            subject_of_untested(edit.project, edit.session),
+        ),
     )
 
 
@@ -139,15 +154,12 @@ def session_ended(store: Store, session: str) -> None:
 def tested(store: Store, project: str, session: str, at_ms: int) -> list[Row]:
     """Forget what was changed before that in the project, or the session; what was forgotten."""
     rows = store.rows(
-        "select project, session, state from untested where first_ms <= ?3"
+        "select subject, state from untested where first_ms <= ?3"
         " and (session = ?2 or (project = ?1 and project <> ''))",
         (project, session, at_ms),
     )
     for row in rows:
-        store.run(
-            "delete from untested where project = ? and session = ?",
-            (row["project"], row["session"]),
-        )
+        store.run("delete from untested where subject = ?", (row["subject"],))
     return rows
 
 
@@ -159,11 +171,11 @@ def open_untested(store: Store, limit: int) -> list[Row]:
     )
 
 
-def untested_proposed(store: Store, project: str, session: str) -> None:
-    """It is not proposed again."""
+def untested_proposed(store: Store, subjects: Sequence[str]) -> None:
+    """They are not proposed again."""
     store.run(
-        "update untested set state = 'proposed' where project = ? and session = ?",
-        (project, session),
+        "update untested set state = 'proposed' where subject in (select value from json_each(?))",
+        (json.dumps(list(subjects)),),
     )
 
 
@@ -193,17 +205,22 @@ def trial_failed(store: Store, seq: int, trial: FailedTrial) -> None:
         " on conflict do nothing",
         (seq, trial.task_id, trial.intent, trial.strategy, trial.at_ms),
     )
+    store.run(
+        "delete from failed_trials where intent = ?1 and seq <= ("
+        " select seq from failed_trials where intent = ?1 order by seq desc limit 1 offset ?2)",
+        (trial.intent, TRIALS_MAX),
+    )
 
 
-def intents_failed(store: Store, least: int, limit: int) -> list[str]:
+def intents_failed(store: Store, least: int) -> list[str]:
     """Intents with so many failed trials since they were last thought over, and no answer
     outstanding."""
     rows = store.rows(
         "select intent from failed_trials where seq > coalesce("
         "   (select max(upto) from reflections where reflections.intent = failed_trials.intent), 0)"
         " and intent not in (select intent from reflections where step is null)"
-        " group by intent having count(*) >= ? order by count(*) desc, intent limit ?",
-        (least, limit),
+        " group by intent having count(*) >= ? order by count(*) desc, intent",
+        (least,),
     )
     return [row["intent"] for row in rows]
 

@@ -17,6 +17,7 @@ create index failed_tasks_at on failed_tasks (at_ms);
 create table untested (
     project         text not null,           -- "": not known
     session         text not null,
+    subject         text not null unique,    -- of the proposal
     files           text not null,           -- JSON, the first of them
     edits           integer not null,
     first_ms        integer not null,
