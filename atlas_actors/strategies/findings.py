@@ -39,7 +39,7 @@ class Findings:
                     records.edited(self._store, seen)
                 case work.SessionEnded():
                     records.session_ended(self._store, seen.session)
-                case work.Tested():
+                case work.RanTest():
                     self._on_tested(seen)
 
     def look(self, now_ms: int, providers: Collection[str]) -> WorkFound:
@@ -102,7 +102,7 @@ class Findings:
     def _is_ours(self, of: work.FailedTask | work.FailedTrial) -> bool:
         return records.is_choice(self._store, of.choice, of.task_id, of.strategy)
 
-    def _on_tested(self, test: work.Tested) -> None:
+    def _on_tested(self, test: work.RanTest) -> None:
         for row in records.tested(self._store, test.project, test.session, test.at_ms):
             if row["state"] == "proposed":
                 records.settle(self._store, row["subject"])

@@ -18,6 +18,7 @@ FILES_MAX: Final = 50  # that are named
 FILE_CHARACTERS: Final = 300
 FILES_BYTES_MAX: Final = 8_000  # of a proposal's evidence, which may have 20,000
 NAME_CHARACTERS: Final = 4_096
+SHOWN_CHARACTERS: Final = 500  # of a name as evidence
 # Whose failures are worth another try; what is generated never generates.
 _WANTED_BY: Final = ("person", "schedule")
 _CLIENTS: Final = ("hook", "agent")
@@ -60,7 +61,7 @@ class Edit:
 
 
 @attrs.frozen(kw_only=True)
-class Tested:
+class RanTest:
     """A test ran in a session or its project, whatever it said."""
 
     project: str
@@ -125,7 +126,7 @@ def passed_task(outcome: KeptOutcome) -> str | None:
     return outcome.action if outcome.kind == "task" and outcome.result == "success" else None
 
 
-def seen_in_session(outcome: KeptOutcome) -> list[Edit | Tested | SessionEnded]:
+def seen_in_session(outcome: KeptOutcome) -> list[Edit | RanTest | SessionEnded]:
     """What an outcome that a client's hook or agent has told says of its session's changes."""
     context = outcome.context
     if outcome.kind not in _CLIENTS or outcome.before is not None or outcome.infrastructure:
@@ -133,9 +134,9 @@ def seen_in_session(outcome: KeptOutcome) -> list[Edit | Tested | SessionEnded]:
     project, session = _text(context.get("project")), _text(context.get("session"))
     if not session or context.get("origin") == "generated":
         return []
-    found: list[Edit | Tested | SessionEnded] = []
+    found: list[Edit | RanTest | SessionEnded] = []
     if context.get("test") is True:
-        found.append(Tested(project=project, session=session, at_ms=outcome.at_ms))
+        found.append(RanTest(project=project, session=session, at_ms=outcome.at_ms))
     elif files := _changed(context.get("files")):
         edit = Edit(project=project, session=session, files=files, at_ms=outcome.at_ms)
         found.append(edit)
@@ -236,8 +237,8 @@ def untested_proposal(changes: Untested) -> Propose:
         subject=subject,
         cwd=where,
         evidence={
-            "session": changes.session,
-            "project": changes.project or None,
+            "session": changes.session[:SHOWN_CHARACTERS],
+            "project": changes.project[:SHOWN_CHARACTERS] or None,
             "files": list(named),
             "files_count": count,
             "edits": changes.edits,
