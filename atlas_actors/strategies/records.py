@@ -46,12 +46,12 @@ def append(store: Store, event: Event, chosen: Chosen | None) -> None:
     )
 
 
-def events_after(store: Store, seq: int) -> Iterator[tuple[int, Event]]:
+def events_after(store: Store, seq: int) -> Iterator[Event]:
     """The log after an event, oldest first, a page at a time."""
     while True:
         rows = log_after(store, seq, PAGE)
         for row in rows:
-            yield row["seq"], event_of(row)
+            yield event_of(row)
         if len(rows) < PAGE:
             return
         seq = rows[-1]["seq"]
@@ -86,15 +86,15 @@ def keep_snapshot(store: Store, at_ms: int, version: int, state: dict[str, Any])
 
 
 def newest_snapshot(store: Store) -> Row | None:
-    """Where a start begins: seq, version, and state as the engine gave it."""
+    """Where a start begins: seq, at_ms, version, and state as the engine gave it."""
     return _opened(store.row("select * from snapshots order by seq desc limit 1"))
 
 
 def replay_start(store: Store, version: int, choice: int) -> Row | None:
     """The newest snapshot of these rules that was made before a choice, else their oldest."""
     before = store.row(
-        "select * from snapshots where version = ? and seq <"
-        " (select seq from log where choice >= ? order by choice limit 1) order by seq desc limit 1",
+        "select * from snapshots where version = ? and seq < (select seq from log where choice >= ?"
+        " order by choice limit 1) order by seq desc limit 1",
         (version, choice),
     )
     oldest = "select * from snapshots where version = ? order by seq limit 1"
@@ -147,9 +147,7 @@ def choice(store: Store, number: int) -> Choice | None:
     return None if row is None else Choice(**{**row, "ended": bool(row["ended"])})
 
 
-def end_choice(
-    store: Store, event: Ended, lead: str, result: str, verified_by: str | None
-) -> None:
+def end_choice(store: Store, event: Ended, lead: str, result: str, verified_by: str | None) -> None:
     """What came of it."""
     store.run(
         "update choices set ended_ms = ?, lead = ?, result = ?, x = ?, weight = ?, cost_usd = ?,"
@@ -196,6 +194,15 @@ def ripe_intents(store: Store, least: int) -> list[str]:
 def evidence_used(store: Store, intent: str) -> None:
     """It has evolved over what there is."""
     store.run("update evidence set evolved = verified where intent = ?", (intent,))
+
+
+def is_news(store: Store, event: Event) -> bool:
+    """Whether the newest event of its kind, if the log goes back so far, says anything else."""
+    row = store.row(
+        "select event from log where kind = ? order by seq desc limit 1", (kind_of(event),)
+    )
+    said = json.loads(json.dumps(to_json(event)))
+    return row is None or json.loads(row["event"]) | {"at_ms": event.at_ms} != said
 
 
 def find_strategy(store: Store, id: str) -> Row | None:

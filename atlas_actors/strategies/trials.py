@@ -28,10 +28,9 @@ class Choice:
 def choice_of(outcome: KeptOutcome) -> int | None:
     """The number of the choice that this is the end of; None: it is no trial."""
     number = outcome.context.get("choice")
-    is_number = isinstance(number, int) and not isinstance(number, bool)
-    if outcome.kind != "task" or not is_number or not 0 < number <= CHOICE_MAX:
+    if outcome.kind != "task" or not isinstance(number, int) or isinstance(number, bool):
         return None
-    return int(number)
+    return number if 0 < number <= CHOICE_MAX else None
 
 
 def event_of(outcome: KeptOutcome, choice: Choice | None) -> Ended | Amended | None:

@@ -59,10 +59,12 @@ create table strategies (
     intent          text not null,
     genome          text not null,                      -- JSON
     state           text not null,                      -- active, challenger, benched, retired, culled
+    lead            text not null,                      -- who is asked first
     pinned          integer not null default 0,
     operator        text not null,                      -- seed, mutate, crossover, reflection
     parents         text not null,                      -- JSON, ids
-    pareto          integer not null default 0,         -- 1: nobody is both better and cheaper
+    why             text not null,
+    numbers         text not null,                      -- JSON: of the parents, at its birth
     born_ms         integer not null,
     changed_ms      integer not null
 ) strict;
@@ -78,7 +80,8 @@ create table cells (
     mean            real not null,                      -- with what is known of its kin
     cost_usd        real,                               -- mean of a trial
     latency_ms      real,
-    drift_ms        integer,                            -- when it last turned out to have changed
+    drifts          integer not null,                   -- how often it turned out to have changed
+    drift_ms        integer,                            -- when it last did
     primary key (strategy, band)
 ) strict;
 
@@ -92,6 +95,14 @@ create table pairs (
     parent_only     integer not null,
     evalue          real not null,                      -- 20 promotes
     against         real not null                       -- 20 culls
+) strict;
+
+-- Of an intent: nobody is both more successful and cheaper than these.
+create table pareto (
+    intent          text not null,
+    strategy        text not null,
+    numbers         text not null,                      -- JSON
+    primary key (intent, strategy)
 ) strict;
 
 -- The story, never changed.

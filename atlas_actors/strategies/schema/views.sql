@@ -1,15 +1,18 @@
 create view inspect_strategies as
-select id, intent, genome, state, pinned, operator, parents, pareto, born_ms as born_at_ms,
-       changed_ms as changed_at_ms
+select id, intent, genome, lead, state, pinned, operator, parents, why, numbers,
+       exists (select 1 from pareto where pareto.strategy = strategies.id) as pareto,
+       born_ms as born_at_ms, changed_ms as changed_at_ms
 from strategies;
 
 create view inspect_strategy_cells as
 select intent, band, strategy, successes, failures, successes + failures as n, mean, cost_usd,
-       latency_ms, drift_ms as drift_at_ms
+       latency_ms, drifts, drift_ms as drift_at_ms
 from cells;
 
 create view inspect_strategy_pairs as
 select child, parent, intent, pairs, child_only, parent_only, evalue, against from pairs;
+
+create view inspect_pareto as select intent, strategy, numbers from pareto;
 
 create view inspect_lineage as
 select id, at_ms, intent, strategy, what, why, numbers from lineage;
