@@ -10,11 +10,19 @@ import attrs
 from atlas_actors.errors import UsageError
 from atlas_actors.messages.outcome import KeptOutcome
 from atlas_actors.messages.proposal import Propose
-from atlas_actors.messages.strategy import ReflectionWanted, Step, WorkFound, WorkProposed
+from atlas_actors.messages.strategy import (
+    ChooseStrategy,
+    ReflectionWanted,
+    Step,
+    TakeReflection,
+    WorkFound,
+    WorkProposed,
+)
 from atlas_actors.settings import StrategySettings
 from atlas_actors.store import Row, Store
 from atlas_actors.strategies import reflection, work
 from atlas_actors.strategies import work_records as records
+from atlas_actors.strategies.records import choice, find_strategy
 
 FOUND_MAX = 20  # of each kind in one answer; more come with the next
 
@@ -32,7 +40,7 @@ class Findings:
         if self._settings.reflect_with:
             trial = work.failed_trial(outcome)
             if trial is not None and self._is_ours(trial):
-                records.trial_failed(self._store, outcome.seq, trial)
+                records.trial_failed(self._store, trial)
         for seen in work.seen_in_session(outcome):
             match seen:
                 case work.Edit():
@@ -62,26 +70,26 @@ class Findings:
         records.untested_proposed(self._store, order.fingerprints)
         records.was_settled(self._store, order.settled)
 
-    def leads_failed(self, task_id: str | None) -> Collection[str]:
-        """The providers at whose head a task has failed before."""
-        return frozenset() if task_id is None else records.leads_failed(self._store, task_id)
+    def another_way(self, asked: ChooseStrategy) -> ChooseStrategy:
+        """For a task at which somebody has failed before, somebody else leads if anybody can."""
+        failed = asked.task_id and records.leads_failed(self._store, asked.task_id)
+        if not failed:
+            return asked
+        return attrs.evolve(asked, offers=work.offers_without(failed, asked.offers))
 
-    def take(
-        self, key: str, answer: str | None, bear: Callable[[Row, str, str], Step | None]
-    ) -> Step:
+    def take(self, order: TakeReflection, bear: Callable[[Row, str, str], Step]) -> Step:
         """Take over the answer of a reflection; the same Step however often it is given.
 
-        `bear` is called with its row, the template and the reason, once, when they will do; None:
-        there is such a strategy already.
+        `bear` is called with its row, the template and the reason, once, when they will do.
         """
-        row = records.reflection(self._store, key)
+        row = records.reflection(self._store, order.key)
         if row is None:
             why = "nobody has asked for this reflection"
             return Step(intent="", what="nothing", strategy=None, why=why)
         if row["step"] is not None:
             return Step(**json.loads(row["step"]))
-        step = self._step_of(row, answer, bear)
-        records.reflection_taken(self._store, key, json.dumps(attrs.asdict(step)))
+        step = self._step_of(row, order.answer, bear)
+        records.reflection_taken(self._store, order.key, json.dumps(attrs.asdict(step)))
         return step
 
     def prune(self, before_ms: int) -> None:
@@ -95,12 +103,14 @@ class Findings:
         task = work.failed_task(outcome)
         if task is None or not self._is_ours(task):
             return
-        lead = records.lead_of(self._store, task.strategy)
-        if lead is not None:
-            records.task_failed(self._store, task, lead)
+        strategy = find_strategy(self._store, task.strategy)
+        if strategy is not None:
+            records.task_failed(self._store, task, strategy["lead"])
 
     def _is_ours(self, of: work.FailedTask | work.FailedTrial) -> bool:
-        return records.is_choice(self._store, of.choice, of.task_id, of.strategy)
+        """Anybody may tell outcomes anything."""
+        made = choice(self._store, of.choice)
+        return made is not None and (made.task_id, made.strategy) == (of.task_id, of.strategy)
 
     def _on_tested(self, test: work.RanTest) -> None:
         for row in records.tested(self._store, test.project, test.session, test.at_ms):
@@ -165,7 +175,7 @@ class Findings:
         parent = reflection.strategy_to_reflect(failures, leaders)
         if parent is None:
             return False
-        upto = rows[-1]["seq"]
+        upto = rows[-1]["number"]
         records.add_reflection(
             self._store,
             {
@@ -197,24 +207,18 @@ class Findings:
         genome: dict[str, Any] = json.loads(genomes.get(strategy, "{}"))
         return str(genome.get("template", ""))
 
-    def _step_of(
-        self, row: Row, answer: str | None, bear: Callable[[Row, str, str], Step | None]
-    ) -> Step:
+    def _step_of(self, row: Row, answer: str | None, bear: Callable[[Row, str, str], Step]) -> Step:
         if answer is None:
-            return _nothing(row, "the task has no answer")
+            return reflection.nothing(row, "the task has no answer")
         genomes = records.genomes_of(self._store, row["intent"])
         known = [json.loads(one["genome"]).get("template", "") for one in genomes]
         try:
             template, why = reflection.template_of(answer, known)
         except UsageError as error:
-            return _nothing(row, error.message)
-        return bear(row, template, why) or _nothing(row, "there is no room for another one")
+            return reflection.nothing(row, error.message)
+        return bear(row, template, why)
 
 
 def local_day(now_ms: int) -> str:
     """The day that it is here."""
     return datetime.fromtimestamp(now_ms / 1000).date().isoformat()
-
-
-def _nothing(row: Row, why: str) -> Step:
-    return Step(intent=row["intent"], what="nothing", strategy=row["parent"], why=why)

@@ -6,9 +6,14 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import attrs
+
 from atlas_actors.errors import UsageError
 from atlas_actors.json_schema import SchemaValidator, object_schema
+from atlas_actors.messages.strategy import Step
 from atlas_actors.redaction import Redactor
+from atlas_actors.strategies.events import Born
+from atlas_actors.strategies.genome import from_json
 
 PREFIX: Final = "reflect:"  # what the keys of such tasks begin with
 FAILURES_LEAST: Final = 5  # new ones of a leading strategy
@@ -70,6 +75,26 @@ def template_of(answer: str, known: Iterable[str]) -> tuple[str, str]:
     if plain(template) in {PLACE, *map(plain, known)}:
         raise UsageError("there is such a template already")
     return template, _one_line(said["why"])
+
+
+def birth_of(
+    row: Mapping[str, Any], parent: Mapping[str, Any], template: str, why: str, at_ms: int
+) -> Born:
+    """The parent with another template; the failures that it was about stand in the reason."""
+    tasks = ", ".join(json.loads(row["tasks"]))
+    return Born(
+        intent=row["intent"],
+        genome=attrs.evolve(from_json(json.loads(parent["genome"])), template=template),
+        parents=(row["parent"],),
+        operator="reflection",
+        why=f"{why or 'no reason given'} (thought over: {tasks})",
+        at_ms=at_ms,
+    )
+
+
+def nothing(row: Mapping[str, Any], why: str) -> Step:
+    """Nothing came of it."""
+    return Step(intent=row["intent"], what="nothing", strategy=row["parent"], why=why)
 
 
 def plain(template: str) -> str:

@@ -17,15 +17,6 @@ from atlas_actors.strategies.work import (
 TRIALS_MAX: Final = 50  # failed ones that are kept of an intent
 
 
-def is_choice(store: Store, choice: int, task_id: str, strategy: str) -> bool:
-    """Whether that was our own choice for this task: anybody may tell outcomes anything."""
-    row = store.row(
-        "select 1 as yes from choices where choice = ? and task_id = ? and strategy = ?",
-        (choice, task_id, strategy),
-    )
-    return row is not None
-
-
 def task_failed(store: Store, task: FailedTask, lead: str) -> None:
     """Note it, once for each strategy that failed at it."""
     store.run(
@@ -83,19 +74,10 @@ def set_task(store: Store, task_id: str, state: str) -> None:
     )
 
 
-def lead_of(store: Store, strategy: str) -> str | None:
-    """The provider that a strategy asks first; None: there is no such strategy."""
-    row = store.row(
-        "select json_extract(genome, '$.providers[0]') as lead from strategies where id = ?",
-        (strategy,),
-    )
-    return None if row is None else row["lead"]
-
-
 def records_of(store: Store, intent: str) -> list[Record]:
     """How those that may be chosen in an intent have done, whatever its difficulty."""
     rows = store.rows(
-        "select id, json_extract(genome, '$.providers[0]') as lead,"
+        "select id, lead,"
         " coalesce(sum(successes), 0.0) as successes, coalesce(sum(failures), 0.0) as failures,"
         " coalesce(avg(mean), 0.5) as mean"
         " from strategies left join cells on cells.strategy = strategies.id"
@@ -198,16 +180,17 @@ def was_settled(store: Store, subjects: Sequence[str]) -> None:
     )
 
 
-def trial_failed(store: Store, seq: int, trial: FailedTrial) -> None:
+def trial_failed(store: Store, trial: FailedTrial) -> None:
     """Note it for a reflection."""
     store.run(
-        "insert into failed_trials (seq, task_id, intent, strategy, at_ms) values (?, ?, ?, ?, ?)"
-        " on conflict do nothing",
-        (seq, trial.task_id, trial.intent, trial.strategy, trial.at_ms),
+        "insert into failed_trials (choice, task_id, intent, strategy, at_ms)"
+        " values (?, ?, ?, ?, ?) on conflict do nothing",
+        (trial.choice, trial.task_id, trial.intent, trial.strategy, trial.at_ms),
     )
     store.run(
-        "delete from failed_trials where intent = ?1 and seq <= ("
-        " select seq from failed_trials where intent = ?1 order by seq desc limit 1 offset ?2)",
+        "delete from failed_trials where intent = ?1 and number <= ("
+        " select number from failed_trials where intent = ?1"
+        " order by number desc limit 1 offset ?2)",
         (trial.intent, TRIALS_MAX),
     )
 
@@ -216,7 +199,7 @@ def intents_failed(store: Store, least: int) -> list[str]:
     """Intents with so many failed trials since they were last thought over, and no answer
     outstanding."""
     rows = store.rows(
-        "select intent from failed_trials where seq > coalesce("
+        "select intent from failed_trials where number > coalesce("
         "   (select max(upto) from reflections where reflections.intent = failed_trials.intent), 0)"
         " and intent not in (select intent from reflections where step is null)"
         " group by intent having count(*) >= ? order by count(*) desc, intent",
@@ -228,8 +211,9 @@ def intents_failed(store: Store, least: int) -> list[str]:
 def trials_failed(store: Store, intent: str) -> list[Row]:
     """Those since the intent was last thought over, oldest first."""
     return store.rows(
-        "select seq, task_id, strategy from failed_trials where intent = ?1 and seq > coalesce("
-        " (select max(upto) from reflections where intent = ?1), 0) order by seq",
+        "select number, task_id, strategy from failed_trials where intent = ?1"
+        " and number > coalesce("
+        " (select max(upto) from reflections where intent = ?1), 0) order by number",
         (intent,),
     )
 

@@ -36,13 +36,14 @@ create table settled (
 
 -- Trials whose lead failed, while a model may think over what fails.
 create table failed_trials (
-    seq             integer primary key,     -- of the feed of outcomes
+    number          integer primary key autoincrement,
+    choice          integer not null unique,
     task_id         text not null,
     intent          text not null,
     strategy        text not null,
     at_ms           integer not null
 ) strict;
-create index failed_trials_intent on failed_trials (intent, seq);
+create index failed_trials_intent on failed_trials (intent, number);
 
 -- What was, or is to be, thought over by a task with this key.
 create table reflections (
