@@ -125,7 +125,7 @@ class Strategies(StoreActor):
 
     def on_start(self) -> None:
         """Continue from the log; what the settings say otherwise now is an event of it."""
-        self._journal = Journal(self.store)
+        self._journal = Journal(self.store, self.place.clock.now_ms)
         self._findings = Findings(self.store, self._settings)
         self._feed = Feed(self.store, self._journal, self._findings)
         self._configure()
@@ -361,14 +361,13 @@ class Strategies(StoreActor):
         """Log what natural selection did; as steps."""
         notes = [effect for effect in effects if isinstance(effect, Noted)]
         for note in notes:
-            level = "DEBUG" if note.what in ("seeded", "nothing") else "INFO"
-            logger.log(
-                level,
-                f"strategy.{note.what}",
-                intent=note.intent,
-                strategy=note.strategy,
-                why=note.why,
-            )
+            if note.what not in ("seeded", "nothing"):
+                logger.info(
+                    f"strategy.{note.what}",
+                    intent=note.intent,
+                    strategy=note.strategy,
+                    why=note.why,
+                )
         return [
             Step(intent=note.intent, what=note.what, strategy=note.strategy, why=note.why)
             for note in notes

@@ -22,6 +22,8 @@ class Feed:
         self._journal = journal
         self._findings = findings
         self.asking = False
+        self._grown_to = 0  # as far as we were told
+        self._moves = False  # whether the newest batch brought us on
 
     def next_question(self, grown_to: int | None) -> int | None:
         """After which number to ask now; None: there is no need."""
@@ -30,7 +32,8 @@ class Feed:
             # The database of outcomes began anew. Who ended already is not counted again.
             logger.warning("strategies.feed_began_anew", cursor=cursor, grown_to=grown_to)
             records.move_cursor(self._store, 0)
-            cursor, self.asking = 0, False
+            cursor, self.asking, self._grown_to = 0, False, 0
+        self._grown_to = max(self._grown_to, grown_to or 0)
         if self.asking or (grown_to is not None and grown_to <= cursor):
             return None
         self.asking = True
@@ -45,13 +48,14 @@ class Feed:
             if outcome.seq > cursor:
                 effects += self._count(outcome)
                 self._findings.hear(outcome)
-        if batch.upto > cursor:
+        self._moves = batch.upto > cursor
+        if self._moves:
             records.move_cursor(self._store, batch.upto)
         return effects
 
     def behind(self, batch: OutcomeBatch) -> bool:
-        """Whether there is more after it."""
-        return batch.more
+        """Whether there is more after the batch that was taken."""
+        return self._moves and (batch.more or self._grown_to > batch.upto)
 
     def _count(self, outcome: KeptOutcome) -> list[Effect]:
         number = trials.choice_of(outcome)

@@ -1,6 +1,6 @@
 """The engine and its log, which move together or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from atlas_actors.store import Store
@@ -16,8 +16,9 @@ RULES: Final = 1
 class Journal:
     """Applies events to the engine and keeps them, with what follows, in the open transaction."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, now_ms: Callable[[], int]) -> None:
         self._store = store
+        self._now_ms = now_ms
         self._engine: Engine | None = None
         self._since = 0  # events since the newest snapshot
 
@@ -38,30 +39,30 @@ class Journal:
         try:
             effects = engine.apply(event)
             chosen = next((one for one in effects if isinstance(one, Chosen)), None)
-            records.append(self._store, event, chosen)
-            projections.project(self._store, effects, event.at_ms)
+            now_ms = self._now_ms()  # an outcome may be older
+            records.append(self._store, event, chosen, now_ms)
+            projections.project(self._store, effects, now_ms)
             self._since += 1
             if self._since >= SNAPSHOT_EVERY:
-                self._keep_snapshot(engine, event.at_ms)
+                self._keep_snapshot(engine)
         except BaseException:
             self.forget()
             raise
         return effects
 
-    def _keep_snapshot(self, engine: Engine, at_ms: int) -> None:
-        records.keep_snapshot(self._store, at_ms, RULES, engine.snapshot())
+    def _keep_snapshot(self, engine: Engine) -> None:
+        records.keep_snapshot(self._store, self._now_ms(), RULES, engine.snapshot())
         self._since = 0
 
     def _load(self) -> Engine:
         """From the newest snapshot and what came after it; a start is bounded by that."""
         snapshot = records.newest_snapshot(self._store)
         engine = Engine(None if snapshot is None else snapshot["state"])
-        seq, at_ms = (0, 0) if snapshot is None else (snapshot["seq"], snapshot["at_ms"])
+        seq = 0 if snapshot is None else snapshot["seq"]
         self._since = 0
         for event in records.events_after(self._store, seq):
             engine.apply(event)
             self._since += 1
-            at_ms = event.at_ms
         if snapshot is None or snapshot["version"] != RULES:
-            self._keep_snapshot(engine, at_ms)
+            self._keep_snapshot(engine)
         return engine

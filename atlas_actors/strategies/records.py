@@ -32,12 +32,12 @@ def last_seq(store: Store) -> int:
     return 0 if row is None else int(row["seq"])
 
 
-def append(store: Store, event: Event, chosen: Chosen | None) -> None:
+def append(store: Store, event: Event, chosen: Chosen | None, now_ms: int) -> None:
     """Log an event, and what was chosen if it asked."""
     store.run(
         "insert into log (at_ms, kind, event, choice, chosen) values (?, ?, ?, ?, ?)",
         (
-            event.at_ms,
+            now_ms,
             kind_of(event),
             json.dumps(to_json(event), separators=(",", ":")),
             event.number if isinstance(event, Asked) else None,
