@@ -34,7 +34,7 @@ from atlas_actors.messages.task import (
     TaskState,
 )
 from atlas_actors.orchestrator.actor import BreakerDue, DayBegan, MoneyCameBack, Orchestrator
-from atlas_actors.orchestrator.attempts import CACHE_LANE
+from atlas_actors.orchestrator.answers import CACHE_LANE
 from atlas_actors.providers.prices import shipped
 from atlas_actors.settings import BudgetSettings, ProviderSettings, RoutingSettings
 from tests.support.stages import Stage
