@@ -82,6 +82,7 @@ class Progress:
     tried: tuple[str, ...] = ()  # failed in this round, by no fault of the request
     rounds: int = 0  # how often all had failed
     retried: int = 0  # times in a row on the provider of the last attempt
+    answers: int = 0  # of that provider that failed their check
 
 
 @attrs.frozen(kw_only=True)
