@@ -24,6 +24,7 @@ from atlas_actors.messages.execution import (
 from atlas_actors.messages.handoff import HandoffTaken, TakeHandoff
 from atlas_actors.messages.memory import Recall, Recalled
 from atlas_actors.messages.routing import Classified, Classify, DecideRoute
+from atlas_actors.messages.strategy import ChooseStrategy, StrategyChosen
 from atlas_actors.messages.supervision import ActorDown, ActorStarted, Ending, RequestFailed
 from atlas_actors.messages.task import (
     AttemptCancelled,
@@ -39,6 +40,7 @@ from atlas_actors.orchestrator.answers import CACHE_LANE, CACHE_SLOTS, Answers
 from atlas_actors.orchestrator.attempts import Attempts
 from atlas_actors.orchestrator.dues import (
     BreakerDue,
+    ChoiceDue,
     DayBegan,
     LeasesDue,
     MoneyCameBack,
@@ -76,6 +78,8 @@ Inbox = (
     | LeasesDue
     | Recalled
     | RecallDue
+    | StrategyChosen
+    | ChoiceDue
     | DayBegan
     | MoneyCameBack
     | ResetBreaker
@@ -172,6 +176,8 @@ class Orchestrator(StoreActor):
                 return LATER
             case Classified():
                 return self._planning.classified(message)
+            case StrategyChosen() | ChoiceDue():
+                return self._planning.chosen(message)
             case RequestFailed():
                 return self._on_request_failed(message)
             case AttemptStarted():
@@ -217,6 +223,8 @@ class Orchestrator(StoreActor):
         match failed.request:
             case Classify():
                 self._planning.not_classified(failed.request, failed.error)
+            case ChooseStrategy():
+                self._planning.chosen(failed.request, failed.error)
             case RunAttempt(started=started):
                 self._attempts.not_taken(started, failed.error)
             case TakeHandoff():

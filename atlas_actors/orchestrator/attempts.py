@@ -27,6 +27,7 @@ from atlas_actors.orchestrator.check import Verdict, check_answer
 from atlas_actors.orchestrator.desk import Desk
 from atlas_actors.orchestrator.dues import RecallDue
 from atlas_actors.orchestrator.flights import Flight, Flights, Key
+from atlas_actors.orchestrator.genes import context_tokens_of, genome_of, templated
 from atlas_actors.orchestrator.going_on import GoingOn
 from atlas_actors.orchestrator.leases import LOOKS_MAX, Leases
 from atlas_actors.orchestrator.money import Money
@@ -145,7 +146,7 @@ class Attempts:
             self._on_breaker(ended.provider)
         verdict = None
         if ended.end is End.ANSWERED:
-            verdict = check_answer(ended, started.route.needs)
+            verdict = check_answer(ended, started.route.needs, genome_of(started.route).check)
             self._recollection.rate(started, verdict.passed)
         step = self._prospects.next(ended, verdict, counted_usd)
         self._overs.tell(ended, verdict, step, cost_usd, counted_usd)
@@ -252,7 +253,8 @@ class Attempts:
             self.not_taken(started, f"{started.lane} was removed")
             return
         settings = self._roster.settings[started.lane]
-        request = with_notes(started.request, noted)
+        genome = genome_of(started.route)
+        request = with_notes(templated(started.request, genome.template), noted)
         try:
             prompt = build_prompt(filled(self._files, request), started.last_error)
         except NotFound as gone:
@@ -270,7 +272,8 @@ class Attempts:
             more = min(len(fresh) - 1, started.attempts_max - started.answers_asked)
             deadline_s = attempt_deadline_s(deadline_s, left_s, more)
         store, now_ms = self._desk.store, self._desk.place.clock.now_ms()
-        why = self._money.reserve(store, key, settings, request, now_ms, started.spent_usd)
+        spent_usd = started.spent_usd
+        why = self._money.reserve(store, key, settings, request, now_ms, spent_usd, genome)
         if why:
             self._end_early(started, End.OVER_BUDGET, Fault.BUDGET, why)
             return
@@ -285,6 +288,14 @@ class Attempts:
             writes="workspace" in started.route.needs and self._is_work(started),
             budget_usd=self._money.reserved_usd(key) if client else None,
             handoff=handoff,
+            temperature=genome.temperature,
+            plan_first=genome.plan_first,
+            context_tokens=context_tokens_of(
+                genome,
+                self._roster.providers[started.lane].context_tokens,
+                len(prompt),
+                started.route.answer_tokens,
+            ),
         )
         # An executor that parks or crashes meanwhile gives it back as a RequestFailed.
         self._desk.entrust(paths.executor(started.lane), order)

@@ -10,6 +10,7 @@ from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.task import TaskState
 from atlas_actors.orchestrator.chain import chain_of, lane_of, wanted_of
 from atlas_actors.orchestrator.check import Verdict
+from atlas_actors.orchestrator.genes import genome_of
 from atlas_actors.orchestrator.money import Money
 from atlas_actors.orchestrator.roster import Roster
 from atlas_actors.orchestrator.steps import Next, next_step
@@ -38,7 +39,7 @@ class Prospects:
     def chain(self, route: Route, request: Request, spent_usd: float = 0.0) -> tuple[Link, ...]:
         """Who could do it now, with what the task has spent in account."""
         now_ms = self._clock.now_ms()
-        over = self._money.over(self._roster.settings, request, now_ms, spent_usd)
+        over = self._money.over(self._roster.settings, request, now_ms, spent_usd, genome_of(route))
         return chain_of(
             wanted_of(route, request, over),
             self._roster.providers,
