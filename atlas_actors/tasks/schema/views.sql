@@ -43,7 +43,8 @@ create view inspect_costs as
 select attempts.task_id, attempts.number, attempts.provider, attempts.model, attempts.transport,
        attempts."end", attempts.ended_ms as at_ms,
        date(attempts.ended_ms / 1000, 'unixepoch', 'localtime') as day,
-       json_extract(tasks.route, '$.intent') as intent, tasks.cwd as project,
+       json_extract(tasks.route, '$.intent') as intent,
+       json_extract(tasks.route, '$.strategy.id') as strategy, tasks.cwd as project,
        attempts.input, attempts.cache_read, attempts.cache_write, attempts.cache_write_1h,
        attempts.output, attempts.reasoning, attempts.estimated, attempts.cost_usd
 from attempts join tasks on tasks.id = attempts.task_id
