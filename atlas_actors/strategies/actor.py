@@ -8,7 +8,7 @@ import attrs
 from loguru import logger
 
 from atlas_actors.actor import LATER, Place
-from atlas_actors.errors import Conflict, NotFound, UsageError
+from atlas_actors.errors import AtlasError, Conflict, NotFound, UsageError
 from atlas_actors.mailbox import Reply
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import ProvidersChanged
@@ -133,6 +133,16 @@ class Strategies(StoreActor):
         self.monitor(paths.OUTCOMES)
         self.after(OUTCOMES_LOOK_S, LookForOutcomes())
         self.after(EVOLUTION_S, EvolutionDue(least=1, again=True))
+
+    def dispatch(self, message: Any) -> Any:
+        """As of every room; when a handler fails, its savepoint is undone, and so is the engine."""
+        try:
+            return super().dispatch(message)
+        except AtlasError:
+            raise  # nothing was recorded yet
+        except BaseException:
+            self._journal.forget()
+            raise
 
     def on_rollback(self) -> None:
         """A batch was refused: what the engine heard in it never happened."""

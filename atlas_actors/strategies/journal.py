@@ -34,20 +34,16 @@ class Journal:
         self._engine = None
 
     def record(self, event: Event) -> Sequence[Effect]:
-        """What follows of the event; both are kept. A failure leaves nothing behind."""
+        """What follows of the event; both are kept."""
         engine = self.engine
-        try:
-            effects = engine.apply(event)
-            chosen = next((one for one in effects if isinstance(one, Chosen)), None)
-            now_ms = self._now_ms()  # an outcome may be older
-            records.append(self._store, event, chosen, now_ms)
-            projections.project(self._store, effects, now_ms)
-            self._since += 1
-            if self._since >= SNAPSHOT_EVERY:
-                self._keep_snapshot(engine)
-        except BaseException:
-            self.forget()
-            raise
+        effects = engine.apply(event)
+        chosen = next((one for one in effects if isinstance(one, Chosen)), None)
+        now_ms = self._now_ms()  # an outcome may be older
+        records.append(self._store, event, chosen, now_ms)
+        projections.project(self._store, effects, now_ms)
+        self._since += 1
+        if self._since >= SNAPSHOT_EVERY:
+            self._keep_snapshot(engine)
         return effects
 
     def _keep_snapshot(self, engine: Engine) -> None:
