@@ -18,15 +18,15 @@ def newest_ms(store: Store) -> int:
     return 0 if row is None or row["at_ms"] is None else int(row["at_ms"])
 
 
-def add(store: Store, id: str, outcome: RecordOutcome, at_ms: int) -> None:
-    """Keep an outcome; intent, provider and model of its context get columns."""
+def add(store: Store, id: str, outcome: RecordOutcome, at_ms: int, seq: int) -> None:
+    """Keep an outcome at its place in the feed; intent, provider and model get columns."""
     context = dict(outcome.context)
     usage = outcome.usage
     store.run(
         "insert into outcomes (id, at_ms, action, kind, result, verified_by, infrastructure,"
         " intent, provider, model, context, duration_ms, input, cache_read, cache_write, output,"
-        " reasoning, cost_usd, key)"
-        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " reasoning, cost_usd, key, seq)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             id,
             at_ms,
@@ -47,10 +47,12 @@ def add(store: Store, id: str, outcome: RecordOutcome, at_ms: int) -> None:
             usage.reasoning,
             outcome.cost_usd,
             outcome.key,
+            seq,
         ),
     )
 
 
 def prune(store: Store, before_ms: int) -> None:
-    """Delete outcomes older than that."""
+    """Delete outcomes older than that, with their amendments, and amendments of what never came."""
     store.run("delete from outcomes where at_ms < ?", (before_ms,))
+    store.run("delete from amendments where outcome_id is null and at_ms < ?", (before_ms,))
