@@ -12,7 +12,8 @@ class RecordOutcome:
     """Tell or ask outcomes: keep this; the answer is an OutcomeRecorded, after the commit.
 
     What `context` may say, all of it optional: project, intent, provider, model, strategy, choice,
-    session, turn (a number), request (a fingerprint of what was asked), files (paths), rule.
+    session, turn (a number), request (a fingerprint of what was asked), files (paths that it
+    changed), reverts (paths that it put back), test (true: it ran tests), rule.
     """
 
     action: str  # what was done: a task's id, a command, a tool

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import attrs
+from loguru import logger
 
 from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
@@ -20,7 +21,7 @@ from atlas_actors.messages.outcome import (
     RecordOutcome,
 )
 from atlas_actors.messages.supervision import ActorDown, ActorStarted
-from atlas_actors.outcomes import amendments, feed, records
+from atlas_actors.outcomes import amendments, evidence, feed, records
 from atlas_actors.settings import RetentionSettings
 from atlas_actors.store_actor import StoreActor
 
@@ -104,14 +105,45 @@ class Outcomes(StoreActor):
         known = None if outcome.key is None else records.id_of_key(self.store, outcome.key)
         if known is not None:
             return OutcomeRecorded(id=known)
-        id = self._ids.new()
-        records.add(self.store, id, outcome, self._past_ms(outcome.at_ms), feed.advance(self.store))
+        id, at_ms = self._ids.new(), self._past_ms(outcome.at_ms)
+        records.add(self.store, id, outcome, at_ms, feed.advance(self.store))
         if outcome.key is not None:
             if outcome.infrastructure:
                 amendments.drop_held(self.store, outcome.key)
             else:
                 amendments.take_held(self.store, id, outcome.key)
+        self._conclude(id, outcome, at_ms)
         return OutcomeRecorded(id=id)
+
+    def _conclude(self, id: str, outcome: RecordOutcome, at_ms: int) -> None:
+        """What has just been recorded may say something of what was before."""
+        context = outcome.context
+        session = project = []
+        if evidence.asks_for_session(context):
+            session = records.of_session(self.store, context["session"], at_ms)
+        if evidence.asks_for_project(context):
+            since_ms = at_ms - evidence.REVERT_MS
+            project = records.of_project(self.store, context["project"], since_ms, at_ms)
+        if not session and not project:
+            return
+        new = evidence.Seen(
+            id=id,
+            at_ms=at_ms,
+            kind=outcome.kind,
+            result=outcome.result,
+            verified_by=outcome.verified_by,
+            infrastructure=outcome.infrastructure,
+            context=context,
+        )
+        for found in evidence.conclude(new, session, project):
+            amendment = AmendOutcome(
+                id=found.id,
+                result=found.result,
+                verified_by=found.verified_by,
+                reason=found.reason,
+            )
+            amendments.add(self.store, found.id, amendment, at_ms)
+            logger.info("outcome.amended", id=found.id, because_of=id, by=found.verified_by)
 
     def _on_amend(self, amendment: AmendOutcome) -> OutcomeAmended:
         if (amendment.id is None) == (amendment.key is None):
