@@ -177,6 +177,8 @@ class RateMemories:
 
     ids: tuple[str, ...]
     useful: bool
+    rated_by: str = "client"  # or check: the request's own, of the answer that had them
+    key: str | None = None  # of the recall; its outcome is kept once
 
 
 @attrs.frozen(kw_only=True)
