@@ -133,7 +133,8 @@ class Findings:
             return None  # it was tried anew: once is enough
         known = records.records_of(self._store, row["intent"])
         failed = records.leads_failed(self._store, row["task_id"])
-        there = [record for record in known if record.leads in providers]
+        able = records.offered(self._store, row["choice"]).intersection(providers)
+        there = [record for record in known if record.leads in able]
         other = work.other_approach(failed, there)
         if other is None:
             return None

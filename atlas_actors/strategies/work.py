@@ -135,7 +135,7 @@ def seen_in_session(outcome: KeptOutcome) -> list[Edit | RanTest | SessionEnded]
     if not session or context.get("origin") == "generated":
         return []
     found: list[Edit | RanTest | SessionEnded] = []
-    if context.get("test") is True:
+    if context.get("test") is True or outcome.verified_by == "test":
         found.append(RanTest(project=project, session=session, at_ms=outcome.at_ms))
     elif files := _changed(context.get("files")):
         edit = Edit(project=project, session=session, files=files, at_ms=outcome.at_ms)
@@ -176,8 +176,8 @@ def subject_of_untested(project: str, session: str) -> str:
 
 def task_of(row: Mapping[str, Any]) -> FailedTask:
     """One as it is kept."""
-    names = ("task_id", "intent", "strategy", "project", "origin", "at_ms")
-    return FailedTask(choice=0, **{name: row[name] for name in names})
+    names = [field.name for field in attrs.fields(FailedTask)]
+    return FailedTask(**{name: row[name] for name in names})
 
 
 def untested_of(row: Mapping[str, Any]) -> Untested:

@@ -20,12 +20,13 @@ TRIALS_MAX: Final = 50  # failed ones that are kept of an intent
 def task_failed(store: Store, task: FailedTask, lead: str) -> None:
     """Note it, once for each strategy that failed at it."""
     store.run(
-        "insert into failed_tasks (task_id, strategy, intent, lead, project, origin, at_ms, state)"
-        " values (?, ?, ?, ?, ?, ?, ?, 'new') on conflict do nothing",
+        "insert into failed_tasks (task_id, strategy, intent, choice, lead, project, origin, at_ms,"
+        " state) values (?, ?, ?, ?, ?, ?, ?, ?, 'new') on conflict do nothing",
         (
             task.task_id,
             task.strategy,
             task.intent,
+            task.choice,
             lead,
             task.project,
             task.origin,
@@ -65,6 +66,13 @@ def leads_failed(store: Store, task_id: str) -> frozenset[str]:
     """The providers at whose head this task has failed."""
     rows = store.rows("select lead from failed_tasks where task_id = ?", (task_id,))
     return frozenset(row["lead"] for row in rows)
+
+
+def offered(store: Store, number: int) -> frozenset[str]:
+    """The providers that could have led when that choice was made."""
+    row = store.row("select event from log where choice = ?", (number,))
+    offers = [] if row is None else json.loads(row["event"])["offers"]
+    return frozenset(offer["provider"] for offer in offers)
 
 
 def set_task(store: Store, task_id: str, state: str) -> None:

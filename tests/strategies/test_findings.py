@@ -122,15 +122,11 @@ def test_the_other_try_is_led_by_somebody_else(room, feed):
     assert room.actor.dispatch(asking(2)).strategy is not None
 
 
-def test_where_there_is_nobody_else_nothing_is_proposed(room, feed):
-    feed.fail(1)
-    for row in room.actor.store.rows("select id, lead from strategies where intent = 'bug_fix'"):
-        room.actor.store.run(
-            "update strategies set state = 'retired' where id = ? and id not in"
-            " (select strategy from choices)",
-            (row["id"],),
-        )
+def test_where_nobody_else_could_do_it_nothing_is_proposed(room, feed):
+    chosen = room.actor.dispatch(asking(1, offers=OFFERS[:1]))
+    feed.end(1, chosen)
     assert look(room).proposals == ()
+    assert room.actor.store.rows("select state from failed_tasks") == [{"state": "alone"}]
 
 
 def test_a_proposal_is_taken_back_when_the_task_succeeds_after_all(room, feed):

@@ -104,8 +104,12 @@ def test_changed_files_of_a_session_are_seen():
     assert edit == Edit(project="/p", session="s", files=("a.py",), at_ms=9)
 
 
-def test_a_test_is_seen_whatever_it_said_and_its_files_are_no_change():
-    (test,) = seen_in_session(outcome(EDITED, {"test": True}, result="failure"))
+@pytest.mark.parametrize(
+    ("context", "fields"),
+    [({"test": True}, {"result": "failure"}), ({}, {"verified_by": "test"})],
+)
+def test_a_test_is_seen_whatever_it_said_and_its_files_are_no_change(context, fields):
+    (test,) = seen_in_session(outcome(EDITED, context, **fields))
     assert test == RanTest(project="/p", session="s", at_ms=9)
 
 

@@ -3,6 +3,7 @@ create table failed_tasks (
     task_id         text not null,
     strategy        text not null,
     intent          text not null,
+    choice          integer not null,        -- of this strategy for it
     lead            text not null,           -- the provider that this strategy asks first
     project         text,
     origin          text not null,
