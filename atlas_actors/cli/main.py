@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "cycle": ("cycle", "proposals"),
     "routing": ("route", "routes", "pin"),
     "costs": ("costs",),
+    "outcomes": ("outcomes",),
     "daemon": ("serve", "status", "stop", "retry"),
     "model": ("model",),
 }

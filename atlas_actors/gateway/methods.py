@@ -49,8 +49,7 @@ GROUPS: Final[dict[str, Answer]] = {
     "schedule": schedules.answer,
     "handoff": handoffs.answer,
     "context": context.answer,
-    "outcome": outcomes.answer,
-    "cost": outcomes.answer,
+    "cost": outcomes.answer_cost,
     "proposal": cycle.answer,
     "cycle": cycle.answer,
     "graph": graph.answer,
@@ -60,6 +59,7 @@ GROUPS: Final[dict[str, Answer]] = {
 GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
     "memory": memory.answer,
     "learn": learn.answer,
+    "outcome": outcomes.answer,
 }
 _OF_GROUPS: Final = (
     routing.METHODS,
