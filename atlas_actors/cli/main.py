@@ -32,8 +32,8 @@ COMMANDS: Final = {
     "context": ("context",),
     "cycle": ("cycle", "proposals"),
     "routing": ("route", "routes", "pin"),
-    "costs": ("costs",),
     "outcomes": ("outcomes",),
+    "costs": ("costs",),
     "daemon": ("serve", "status", "stop", "retry"),
     "model": ("model",),
 }

@@ -57,9 +57,9 @@ GROUPS: Final[dict[str, Answer]] = {
 }
 # Groups whose answer depends on who asks.
 GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
+    "outcome": outcomes.answer,
     "memory": memory.answer,
     "learn": learn.answer,
-    "outcome": outcomes.answer,
 }
 _OF_GROUPS: Final = (
     routing.METHODS,
