@@ -278,7 +278,8 @@ class Memory(StoreActor):
         rated = records.rate(self.store, order.ids, useful=order.useful)
         if rated:
             records.bump(self.store)
-            self.tell(paths.OUTCOMES, recalling.outcome_of(order, rated))
+            if order.rated_by is not None:
+                self.tell(paths.OUTCOMES, recalling.outcome_of(order, rated))
         return rated
 
     def _on_decide(self, order: DecideMemory) -> Stored:

@@ -128,5 +128,4 @@ def outcome_of(order: RateMemories, rated: int) -> RecordOutcome:
         result="success" if order.useful else "failure",
         verified_by=order.rated_by,
         context={"memories": rated},
-        key=order.key,
     )

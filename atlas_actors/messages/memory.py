@@ -177,8 +177,7 @@ class RateMemories:
 
     ids: tuple[str, ...]
     useful: bool
-    rated_by: str = "client"  # or check: the request's own, of the answer that had them
-    key: str | None = None  # of the recall; its outcome is kept once
+    rated_by: str | None = None  # None: who rates tells outcomes by itself
 
 
 @attrs.frozen(kw_only=True)

@@ -93,13 +93,7 @@ class Recollection:
             return
         ids = records.recalled_ids(self._desk.store, started.task_id, started.attempt)
         if ids:
-            rated = RateMemories(
-                ids=tuple(ids),
-                useful=passed,
-                rated_by="check",
-                key=f"recall {started.task_id}/{started.attempt}",
-            )
-            self._desk.tell(paths.MEMORY, rated)
+            self._desk.tell(paths.MEMORY, RateMemories(ids=tuple(ids), useful=passed))
 
     def keep(self) -> None:
         """The batch is on disk."""

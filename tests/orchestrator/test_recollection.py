@@ -161,9 +161,7 @@ def test_its_own_check_says_whether_the_notes_were_of_use(stage, project, code, 
     stage.give(order)
     stage.give(recalled(item(id="m-1"), item("other", id="m-2")))
     sent = stage.give(answered(order, check=CheckRun(code=code, output="")))
-    assert only(RateMemories, sent) == [
-        RateMemories(ids=("m-1", "m-2"), useful=useful, rated_by="check", key="recall a/1")
-    ]
+    assert only(RateMemories, sent) == [RateMemories(ids=("m-1", "m-2"), useful=useful)]
 
 
 @pytest.mark.parametrize(

@@ -170,15 +170,17 @@ def test_ticks_that_nobody_looked_at_are_told_of_once(scheduler, tmp_path):
 
 
 @pytest.mark.parametrize(("useful", "result"), [(True, "success"), (False, "failure")])
-def test_a_recall_comes_to_how_its_memories_were_rated(tmp_path, useful, result):
+def test_a_recall_comes_to_how_a_client_has_rated_its_memories(tmp_path, useful, result):
     memory = Remembering(tmp_path)
     id = memory.one("the parser is in parse.py").id
     memory.sent()
-    rated = RateMemories(ids=(id,), useful=useful, rated_by="check", key="recall t/1")
-    told = memory.give(rated)
-    assert memory.give(RateMemories(ids=("none",), useful=True)) == []
+    rated = RateMemories(ids=(id,), useful=useful, rated_by="client")
+    (told,) = memory.give(rated)
+    assert (told.kind, told.result, told.verified_by) == ("recall", result, "client")
+    nothing = RateMemories(ids=("none",), useful=True, rated_by="client")
+    told_elsewhere = RateMemories(ids=(id,), useful=useful)
+    assert memory.give(nothing, told_elsewhere) == []
     memory.stop()
-    assert results_of(told, tmp_path) == [("recall", result, "check", 0)]
 
 
 @pytest.mark.parametrize(("error", "kept"), [("", ("success", 0)), ("no memory", ("failure", 1))])
