@@ -208,7 +208,3 @@ def _gone_on_with(question: Question, route: Route) -> Route:
         return route
     why = "an answer by it was asked for before"
     return attrs.evolve(route, strategy=asked.strategy, choice=asked.choice, strategy_why=why)
-
-# The lead has NEWS for C: read 00-NEWS-FOR-C.txt in this worktree's root, then delete these lines.
-READ_00_NEWS_FOR_C_TXT_IN_THE_WORKTREES_ROOT
-
