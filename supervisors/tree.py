@@ -10,6 +10,7 @@ from collections.abc import Callable
 import attrs
 
 from atlas_actors.actor import Actor
+from atlas_actors.analytics.actor import Analytics
 from atlas_actors.config import Config
 from atlas_actors.context.actor import Context
 from atlas_actors.cycle.actor import Cycle
@@ -77,7 +78,14 @@ def learning(daemon: Daemon) -> SupervisorSpec:
             ),
             _room(config, "outcomes", Outcomes, "park", settings=config.outcomes),
             _absent("strategies", "lets approaches evolve by their outcomes"),
-            _absent("analytics", "watches the health of every part"),
+            _room(
+                config,
+                "analytics",
+                Analytics,
+                "park",
+                settings=config.feedback,
+                epoch=daemon.about.epoch,
+            ),
         ),
         budget=BUDGET,
     )
