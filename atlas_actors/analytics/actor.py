@@ -85,6 +85,7 @@ LOOK_FOR_S: Final = 0.5
 ACTORS_EVERY_S: Final = 60.0
 SHOWN_AFTER_S: Final = 1.0
 PRUNE_ROWS: Final = 2_000
+TURN_ENDED: Final = frozenset({"Stop", "SessionEnd"})  # hooks
 
 
 class Analytics(StoreActor):
@@ -193,6 +194,8 @@ class Analytics(StoreActor):
         self._unshown |= intake.take(self.store, batch)
         if self._unshown:
             self._show_soon()
+        if any(one.kind == "hook" and one.action in TURN_ENDED for one in batch.outcomes):
+            self._on_wanted()
         self._grown_to = batch.upto + batch.more  # what we were told before that is in it
         if batch.more:
             self._pull()
