@@ -12,6 +12,7 @@ from atlas_actors.gateway import (
     brief,
     context,
     cycle,
+    feedback,
     graph,
     handoffs,
     learn,
@@ -60,6 +61,8 @@ GROUPS: Final[dict[str, Answer]] = {
 GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
     "memory": memory.answer,
     "learn": learn.answer,
+    "feedback": feedback.answer,
+    "health": feedback.answer,
 }
 _OF_GROUPS: Final = (
     routing.METHODS,
@@ -73,6 +76,7 @@ _OF_GROUPS: Final = (
     memory.METHODS,
     brief.METHODS,
     learn.METHODS,
+    feedback.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.

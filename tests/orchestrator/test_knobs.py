@@ -4,18 +4,27 @@ import attrs
 import pytest
 
 from atlas_actors.errors import UsageError
-from atlas_actors.messages.execution import ProvidersChanged, RunAttempt
+from atlas_actors.messages.execution import ExecutorReported, ProvidersChanged, RunAttempt
 from atlas_actors.messages.feedback import AdjustKnob, KnobsWanted
 from atlas_actors.messages.task import OpenLane
 from atlas_actors.orchestrator.knobs import KnobBoard
-from atlas_actors.settings import ProviderSettings
-from tests.orchestrator.test_orchestrator import READY, STARTED, only, stage  # noqa: F401
+from tests.orchestrator.test_attempts import TABLES, only, stage_on, started
 
-LOCAL = ProviderSettings(name="localai", transport="openai-chat", tier="free")  # as in that stage
+CHEAP = TABLES["cheap"]
+READY = ExecutorReported(
+    provider="cheap", incarnation=1, state="ready", transport="t", model="m", slots=4
+)
+
+
+@pytest.fixture
+def stage(tmp_path):
+    built = stage_on(tmp_path)
+    yield built
+    built.stop()
 
 
 def board(**settings):
-    return KnobBoard({"a": attrs.evolve(LOCAL, name="a", **settings)}, recall_tokens=600)
+    return KnobBoard({"a": attrs.evolve(CHEAP, name="a", retries=1, **settings)}, recall_tokens=600)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +68,7 @@ def test_a_knob_is_turned_and_given_back_to_the_settings():
 
 
 def test_a_setting_that_changes_drops_what_was_turned_and_no_other():
-    settings = {"a": attrs.evolve(LOCAL, name="a")}
+    settings = {"a": attrs.evolve(CHEAP, name="a")}
     knobs = KnobBoard(settings, recall_tokens=600)
     for name, value in (("slots.a", 2.0), ("deadline_s.a", 90.0), ("recall_tokens", 300.0)):
         knobs.turn(name, value)
@@ -68,36 +77,35 @@ def test_a_setting_that_changes_drops_what_was_turned_and_no_other():
     assert (knobs.slots("a"), knobs.deadline_s("a"), knobs.recall_tokens) == (3, 90.0, 300)
 
 
-def test_fewer_slots_narrow_the_lane_at_once_and_a_deadline_goes_with_the_next_attempt(stage):  # noqa: F811
-    stage.give(attrs.evolve(READY, slots=4))
-    sent = stage.give(AdjustKnob(name="slots.localai", value=3.0))
-    assert only(OpenLane, sent) == [OpenLane(lane="localai", slots=3)]
-    stage.give(AdjustKnob(name="deadline_s.localai", value=120.0))
-    (run,) = only(RunAttempt, stage.give(STARTED))
+def test_fewer_slots_narrow_the_lane_at_once_and_a_deadline_goes_with_the_next_attempt(stage):
+    stage.give(READY)
+    sent = stage.give(AdjustKnob(name="slots.cheap", value=3.0))
+    assert only(OpenLane, sent) == [OpenLane(lane="cheap", slots=3)]
+    stage.give(AdjustKnob(name="deadline_s.cheap", value=120.0))
+    (run,) = only(RunAttempt, stage.give(started()))
     assert run.deadline_s == 120.0
 
 
-def test_a_report_of_more_slots_does_not_widen_a_lane_that_was_narrowed(stage):  # noqa: F811
-    stage.give(AdjustKnob(name="slots.localai", value=2.0))
-    sent = stage.give(attrs.evolve(READY, slots=4))
-    assert only(OpenLane, sent) == [OpenLane(lane="localai", slots=2)]
+def test_a_report_of_more_slots_does_not_widen_a_lane_that_was_narrowed(stage):
+    stage.give(AdjustKnob(name="slots.cheap", value=2.0))
+    sent = stage.give(READY)
+    assert only(OpenLane, sent) == [OpenLane(lane="cheap", slots=2)]
 
 
-def test_retries_hold_for_the_provider_through_a_reload_that_does_not_name_them(stage):  # noqa: F811
-    stage.give(READY, AdjustKnob(name="retries.localai", value=3.0))
-    assert stage.actor._roster.providers["localai"].retries == 3
-    told = attrs.asdict(attrs.evolve(LOCAL, model="another"))
+def test_retries_hold_for_the_provider_through_a_reload_that_does_not_name_them(stage):
+    stage.give(READY, AdjustKnob(name="retries.cheap", value=3.0))
+    assert stage.actor._roster.providers["cheap"].retries == 3
+    told = attrs.asdict(attrs.evolve(CHEAP, model="another"))
     stage.give(ProvidersChanged(providers=(told,)))
-    assert stage.actor._roster.providers["localai"].retries == 3
-    told = attrs.asdict(attrs.evolve(LOCAL, retries=2))
+    assert stage.actor._roster.providers["cheap"].retries == 3
+    told = attrs.asdict(attrs.evolve(CHEAP, retries=2))
     stage.give(ProvidersChanged(providers=(told,)))
-    assert stage.actor._roster.providers["localai"].retries == 2
+    assert stage.actor._roster.providers["cheap"].retries == 2
 
 
-def test_who_asks_is_told_all_knobs_as_they_are(stage):  # noqa: F811
-    stage.give(READY, AdjustKnob(name="slots.localai", value=1.0))
+def test_who_asks_is_told_all_knobs_as_they_are(stage):
+    stage.give(READY, AdjustKnob(name="slots.cheap", value=1.0))
     knobs = {knob.name: knob.value for knob in stage.actor.dispatch(KnobsWanted()).knobs}
-    assert knobs == {
-        "slots.localai": 1, "deadline_s.localai": 600, "retries.localai": 1,
-        "recall_tokens": 0, "context_tokens": 16_000,
-    }  # fmt: skip
+    assert len(knobs) == 3 * len(TABLES) + 2
+    assert (knobs["slots.cheap"], knobs["deadline_s.cheap"], knobs["retries.cheap"]) == (1, 600, 0)
+    assert (knobs["recall_tokens"], knobs["context_tokens"]) == (0, 16_000)
