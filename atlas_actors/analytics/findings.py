@@ -14,6 +14,7 @@ What = Literal["weak", "slow", "restarting", "degraded", "improving"]
 WHATS: Final[tuple[What, ...]] = ("weak", "slow", "restarting", "degraded", "improving")
 LEAST: Final = 10  # under that nothing is said
 HALF: Final = 0.5
+MARGIN: Final = 0.05  # of success; a smaller gap is nobody's concern
 SLOWER: Final = 2.0
 RESTARTS: Final = "restarts"
 RESTARTS_LEAST: Final = 3
@@ -95,12 +96,12 @@ def difference(after: tuple[float, float], before: tuple[float, float]) -> tuple
 
 def _weak(one: Health, others: Tally) -> Finding | None:
     now = one.now
-    if now.judged < LEAST:
+    if now.judged < LEAST or now.rate is None:
         return None
     low, high = now.interval
     against = others.rate if others.judged >= LEAST else None
     numbers: dict[str, Any] = {"n": now.judged, "success": now.good, "low": low, "high": high}
-    if against is not None and high < against:
+    if against is not None and high < against and now.rate < against - MARGIN:
         numbers["others"] = against
         words = f"{_rate_words(now)}; the other {one.part.kind}s {_percent(against)}"
         return Finding(what="weak", part=one.part, words=words, numbers=_rounded(numbers))

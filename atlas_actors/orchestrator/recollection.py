@@ -25,7 +25,7 @@ from atlas_actors.projects import project_of
 WAIT_S: Final = 0.5
 ITEMS_MAX: Final = PLAIN.recall
 QUERY_CHARACTERS: Final = 2_000
-FULL_SHARE: Final = 0.8
+FULL_SHARE: Final = 0.75
 FULL_MAX: Final = 1_000
 
 
@@ -92,7 +92,8 @@ class Recollection:
         ids = [item.id for item in answer.items[: len(lines)]]
         records.keep_recalled(self._desk.store, started.task_id, started.attempt, ids, now_ms)
         fence = notes.fence([notes.HEADER, *lines])
-        if notes.tokens_of(fence) >= FULL_SHARE * self._tokens():
+        filled = notes.tokens_of(fence) >= FULL_SHARE * self._tokens()
+        if filled or len(lines) < len(answer.items):
             self._full[key] = None
             if len(self._full) > FULL_MAX:  # those whose answers were never checked
                 del self._full[next(iter(self._full))]
