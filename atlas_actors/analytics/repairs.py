@@ -21,8 +21,10 @@ _WORDS: Final = {
 
 def needs_repair(finding: Finding) -> bool:
     """Slower than others is a nature, slower than before is a fault; what is degraded says its
-    cure itself."""
-    return finding.what in _REPAIRED and finding.numbers.get("than") != "others"
+    cure itself; what all of a kind do is the sum of what others do."""
+    if finding.part.kind == "kind" or finding.numbers.get("than") == "others":
+        return False
+    return finding.what in _REPAIRED
 
 
 def repairs_of(findings: Iterable[Finding], window: int) -> list[Propose]:

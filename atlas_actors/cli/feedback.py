@@ -154,7 +154,7 @@ def _told(ended: Mapping[str, Any]) -> Iterator[str]:
     if made is None:
         yield f"adjusted   nothing: {report['why']}"
         return
-    verb = "adjusted" if made["state"] == "applied" else "would adjust"
+    verb = "adjusted" if made["state"] == "applied" else "proposed"
     yield f"{verb:<11}{_change(made)}: {made['why']}"
     if made["state"] == "proposed":
         yield f"           atlas feedback approve {made['id']}, or reject {made['id']}"

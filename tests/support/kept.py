@@ -44,11 +44,16 @@ class Feed:
                 provider=provider, result="failure", infrastructure=True, **{**shown, **fields}
             )
 
-    def batch(self) -> OutcomeBatch:
-        """All that was made since the last batch."""
-        made, self._made = self._made, []
-        upto = made[-1].seq if made else 0
-        return OutcomeBatch(outcomes=tuple(made), upto=upto, more=False)
+    def after(self, seq: int, limit: int = 200) -> OutcomeBatch:
+        """What has come after this number."""
+        found = [one for one in self._made if one.seq > seq]
+        upto = found[:limit][-1].seq if found else seq
+        return OutcomeBatch(outcomes=tuple(found[:limit]), upto=upto, more=len(found) > limit)
+
+    @property
+    def newest(self) -> int:
+        """The number of the last one."""
+        return self._made[-1].seq if self._made else 0
 
 
 _CONTEXT = ("provider", "end", "fault", "intent", "strategy", "rule", "full")
