@@ -29,7 +29,7 @@ def test_f15_a_second_daemon_exits_3_and_names_the_first(tmp_path):
 
 
 def test_f15_a_stale_pid_and_a_stale_socket_do_not_stop_a_start(tmp_path):
-    daemon = Daemon(tmp_path / "home").start()
+    daemon = Daemon(tmp_path / "home", as_typed=True).start()
     daemon.kill()
     assert daemon.home.socket().exists()
     assert daemon.home.lock.read_text() == str(daemon.process.pid)

@@ -207,12 +207,13 @@ def campaign_on(
     """A home, a model server and a way to start daemons; whatever runs is ended afterwards."""
     with ExitStack() as stack:
         url = stack.enter_context(ledger_server(folder / "calls"))
-        forks = stack.enter_context(fork_server(fault)) if forked else None
+        forks = stack.enter_context(fork_server(fault)) if fault else None
         calls = Ledger(folder / "calls")
         stack.callback(calls.close)
         daemon = Daemon(
             folder / "home",
             watchdog=watchdog,
+            as_typed=not forked,
             forks=forks,
             **{**SETTINGS, "ATLAS_PROVIDERS_LOCALAI_BASE_URL": url, **settings},
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 from atlas_actors.cli.client import Client
 from atlas_actors.config import Home
-from tests.support.fork_server import Forked, ForkServer
+from tests.support.fork_server import Forked, ForkServer, ours
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "run.py"
@@ -26,17 +26,23 @@ _OURS_OR_PAID = re.compile(r"(ATLAS|ANTHROPIC|OPENAI|CLAUDE|CODEX)_").match
 
 
 class Daemon:
-    """A home, and perhaps a running daemon on it."""
+    """A home, and perhaps a running daemon on it.
+
+    It is forked from a process that has imported Atlas, which saves each start a second of work;
+    `as_typed` and `watchdog` start it as a person does.
+    """
 
     def __init__(
         self,
         home: Path,
         *,
         watchdog: bool = False,
+        as_typed: bool = False,
         forks: ForkServer | None = None,
         **settings: Any,
     ) -> None:
-        self.forks = forks  # starts it at once; None: as a person does
+        self.forks = forks  # None: from ours
+        self._as_typed = as_typed or watchdog
         self.flags = [] if watchdog else ["--no-watchdog"]
         self.command = [sys.executable, str(RUN), "serve", *self.flags]
         self.home = Home(root=home)
@@ -52,8 +58,9 @@ class Daemon:
 
     def launch(self) -> None:
         """Start its process, and wait for nothing."""
-        if self.forks is not None:
-            self.process = self.forks.start(self.environment, self.stderr, self.flags)
+        if not self._as_typed:
+            forks = self.forks or ours()
+            self.process = forks.start(self.environment, self.stderr, self.flags)
             return
         with self.stderr.open("ab") as file:
             self.process = subprocess.Popen(self.command, env=self.environment, stderr=file)

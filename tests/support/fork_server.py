@@ -8,14 +8,18 @@ with FAULT, in what tests/support/planted.py does to it. Orders are JSON lines: 
 answered by its exit code, -N after signal N.
 """
 
+import atexit
+import gc
 import json
 import os
 import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +30,14 @@ def main(words: list[str]) -> int:
     """Fork until stdin ends; in a forked process, be the daemon."""
     import run
     import supervisors.daemon  # noqa: F401 - so that a forked daemon need not
+    from atlas_actors.router import classify
     from tests.support.planted import FAULTS
 
+    classify.shipped()
     for name in words:
         FAULTS[name]()
+    gc.collect()
+    gc.freeze()
     print("ready", flush=True)
     for line in sys.stdin:
         order = json.loads(line)
@@ -100,6 +108,7 @@ class ForkServer:
     """The parent of forked daemons; one order at a time."""
 
     def __init__(self, fault: str = "") -> None:
+        self._one_order = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.fork_server", *([fault] if fault else [])],
             cwd=ROOT,
@@ -119,9 +128,10 @@ class ForkServer:
         """Give one order; its answer."""
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        with self._one_order:
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            return int(self._process.stdout.readline())
 
     def close(self) -> None:
         """End it; its daemons stay."""
@@ -130,6 +140,14 @@ class ForkServer:
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait(30)
+
+
+@cache
+def ours() -> ForkServer:
+    """One for all tests of this process, without a fault; started for the first that needs it."""
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
 
 
 @contextmanager
