@@ -19,6 +19,7 @@ from tests.support.fork_server import Forked, ForkServer, ours
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "run.py"
 START_S = 60.0
+COMMAND_S = 120.0
 
 
 # No test may reach a paid service, whoever's machine it runs on.
@@ -28,8 +29,8 @@ _OURS_OR_PAID = re.compile(r"(ATLAS|ANTHROPIC|OPENAI|CLAUDE|CODEX)_").match
 class Daemon:
     """A home, and perhaps a running daemon on it.
 
-    It is forked from a process that has imported Atlas, which saves each start a second of work;
-    `as_typed` and `watchdog` start it as a person does.
+    It and its commands are forked from a process that has imported Atlas, which saves each a
+    second of work; with `as_typed` or `watchdog` they start as a person starts them.
     """
 
     def __init__(
@@ -114,16 +115,20 @@ class Daemon:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(START_S)
 
-    def run(self, *words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
-        """The atlas command on this home."""
+    def run(
+        self, *words: str, cwd: Path = ROOT, as_typed: bool = False
+    ) -> "subprocess.CompletedProcess[str]":
+        """The atlas command on this home; `as_typed` for who looks at its environment in /proc."""
+        if not (as_typed or self._as_typed):
+            return ours().run(words, self.environment, cwd, COMMAND_S)
         return subprocess.run(
             [sys.executable, str(RUN), *words],
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=COMMAND_S,
             check=False,
-            **options,
+            cwd=cwd,
         )
 
     def inspect(self, *words: str) -> "subprocess.CompletedProcess[str]":
