@@ -14,7 +14,7 @@ from typing import Any
 
 from atlas_actors.cli.client import Client
 from atlas_actors.config import Home
-from tests.support.fork_server import Forked, ForkServer, ours
+from tests.support.fork_server import Forked, ours
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "run.py"
@@ -39,10 +39,10 @@ class Daemon:
         *,
         watchdog: bool = False,
         as_typed: bool = False,
-        forks: ForkServer | None = None,
+        fault: str = "",
         **settings: Any,
     ) -> None:
-        self.forks = forks  # None: from ours
+        self.fault = fault  # of tests/support/planted.py
         self._as_typed = as_typed or watchdog
         self.flags = [] if watchdog else ["--no-watchdog"]
         self.command = [sys.executable, str(RUN), "serve", *self.flags]
@@ -60,8 +60,7 @@ class Daemon:
     def launch(self) -> None:
         """Start its process, and wait for nothing."""
         if not self._as_typed:
-            forks = self.forks or ours()
-            self.process = forks.start(self.environment, self.stderr, self.flags)
+            self.process = ours().start(self.environment, self.stderr, self.flags, self.fault)
             return
         with self.stderr.open("ab") as file:
             self.process = subprocess.Popen(self.command, env=self.environment, stderr=file)

@@ -1,11 +1,11 @@
 """Starts daemons and commands at once: a process that has imported all of Atlas forks them.
 
-usage: python -m tests.support.fork_server [FAULT]     orders on stdin, answers on stdout
+usage: python -m tests.support.fork_server     orders on stdin, answers on stdout
 
 A program started so differs from `run.py WORDS` in nothing but who has imported its modules, and,
-with FAULT, in what tests/support/planted.py does to it. Orders are JSON lines: an Order starts one
-and is answered by its pid, {"pid"} waits for it to end and is answered by its exit code, -N after
-signal N.
+with a fault, in what tests/support/planted.py does to it. Orders are JSON lines: an Order starts
+one and is answered by its pid, {"pid"} waits for it to end and is answered by its exit code, -N
+after signal N.
 """
 
 import atexit
@@ -18,8 +18,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,16 +36,15 @@ class Order(TypedDict):
     stdin: str
     stdout: str
     stderr: str
+    fault: str  # of tests/support/planted.py; "": none
 
 
-def main(words: list[str]) -> int:
+def main() -> int:
     """Fork until stdin ends; in a forked process, be the program."""
     import run
     from tests.support.planted import FAULTS
 
     _import_all()
-    for name in words:
-        FAULTS[name]()
     gc.collect()
     gc.freeze()
     print("ready", flush=True)
@@ -59,6 +57,8 @@ def main(words: list[str]) -> int:
         pid = os.fork()
         if pid == 0:
             _become(order)
+            if order["fault"]:
+                FAULTS[order["fault"]]()
             return run.main()
         print(pid, flush=True)
     return 0
@@ -139,10 +139,10 @@ class Forked:
 class ForkServer:
     """The parent of forked daemons; one order at a time."""
 
-    def __init__(self, fault: str = "") -> None:
+    def __init__(self) -> None:
         self._one_order = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.fork_server", *([fault] if fault else [])],
+            [sys.executable, "-m", "tests.support.fork_server"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -151,7 +151,9 @@ class ForkServer:
         assert self._process.stdout
         assert self._process.stdout.readline() == "ready\n"
 
-    def start(self, environment: dict[str, str], stderr: Path, flags: list[str]) -> Forked:
+    def start(
+        self, environment: dict[str, str], stderr: Path, flags: list[str], fault: str = ""
+    ) -> Forked:
         """Start a daemon."""
         order = Order(
             words=["serve", *flags],
@@ -160,6 +162,7 @@ class ForkServer:
             stdin=os.devnull,
             stdout=os.devnull,
             stderr=str(stderr),
+            fault=fault,
         )
         return Forked(self, self.order(**order))
 
@@ -176,6 +179,7 @@ class ForkServer:
                 stdin=os.devnull,
                 stdout=str(stdout),
                 stderr=str(stderr),
+                fault="",
             )
             process = Forked(self, self.order(**order))
             try:
@@ -206,21 +210,11 @@ class ForkServer:
 
 @cache
 def ours() -> ForkServer:
-    """One for all tests of this process, without a fault; started for the first that needs it."""
+    """One for all tests of this process; started for the first that needs it."""
     server = ForkServer()
     atexit.register(server.close)
     return server
 
 
-@contextmanager
-def fork_server(fault: str = "") -> Iterator[ForkServer]:
-    """A running one."""
-    server = ForkServer(fault)
-    try:
-        yield server
-    finally:
-        server.close()
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
