@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "cycle": ("cycle", "proposals"),
     "routing": ("route", "routes", "pin"),
     "costs": ("costs",),
+    "strategies": ("strategies",),
     "daemon": ("serve", "status", "stop", "retry"),
     "model": ("model",),
 }
