@@ -22,7 +22,7 @@ from atlas_actors.executor.backend import (
 )
 from atlas_actors.executor.calls import Calls
 from atlas_actors.executor.check import run_check
-from atlas_actors.executor.context import GATHER_S
+from atlas_actors.executor.context import GATHER_S, ProjectFiles
 from atlas_actors.executor.handoff import GOAL_CHARACTERS
 from atlas_actors.executor.keys import hide
 from atlas_actors.executor.privacy import redacted_check, redacted_checkpoint, redacted_end
@@ -81,6 +81,7 @@ class Executor(AsyncActor):
         self._checked = True
         self._note = ""
         self._slots: anyio.CapacityLimiter
+        self._files: ProjectFiles
         self._retired = False
         self._scopes: dict[tuple[str, int], anyio.CancelScope] = {}
         self._workspaces = Workspaces(home.workspaces)
@@ -89,6 +90,8 @@ class Executor(AsyncActor):
     async def on_start_async(self) -> None:
         """Find the backend. Raises CannotStart when there is none: the supervisor parks us."""
         self._slots = anyio.CapacityLimiter(self._settings.slots)
+        ask_context = partial(self.call, paths.CONTEXT, timeout_s=GATHER_S)
+        self._files = ProjectFiles(ask=ask_context, redactor=self._redactor)
         self._backend = await choose_backend(
             self._settings,
             self._home,
@@ -274,8 +277,7 @@ class Executor(AsyncActor):
             backend=self._backend,
             settings=settings,
             prices=self._prices,
-            redactor=self._redactor,
-            ask_context=partial(self.call, paths.CONTEXT, timeout_s=GATHER_S),
+            files=self._files,
             on_text=partial(self._on_text, started),
         )
         work = Work(

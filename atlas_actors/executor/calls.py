@@ -1,7 +1,6 @@
 """One attempt as its strategy wants it: files before the prompt, a plan first, and one end."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import attrs
@@ -9,14 +8,13 @@ from loguru import logger
 
 from atlas_actors.executor.backend import Backend
 from atlas_actors.executor.cli import CliBackend
-from atlas_actors.executor.context import with_context
+from atlas_actors.executor.context import ProjectFiles
 from atlas_actors.executor.genes import Genes, fitting
 from atlas_actors.executor.plan import planned_in_run, to_plan, with_plan
 from atlas_actors.executor.work import OnText, Work, with_estimate
 from atlas_actors.messages.execution import End, Fault, RunAttempt, Usage
 from atlas_actors.providers.prices import PriceTable
 from atlas_actors.providers.wire import CallEnd
-from atlas_actors.redaction import Redactor
 from atlas_actors.settings import ProviderSettings
 
 _COUNTED: Final = tuple(field.name for field in attrs.fields(Usage))
@@ -29,8 +27,7 @@ class Calls:
     backend: Backend
     settings: ProviderSettings
     prices: PriceTable
-    redactor: Redactor
-    ask_context: Callable[[Any], Awaitable[Any]]
+    files: ProjectFiles
     on_text: OnText
     _before: CallEnd | None = None  # how the call for the plan ended
     _asked: int = 0  # characters sent by the call under way
@@ -42,9 +39,7 @@ class Calls:
         request, tokens = order.started.request, genes.context_tokens
         try:
             with anyio.fail_after(order.deadline_s):
-                prompt = await with_context(
-                    order.prompt, request, tokens, self.ask_context, self.redactor
-                )
+                prompt = await self.files.before(order.prompt, request, tokens)
                 work = attrs.evolve(work, ask=attrs.evolve(work.ask, prompt=prompt))
                 last = await self._made(work, plan_first=genes.plan_first)
         except TimeoutError:

@@ -18,12 +18,13 @@ from atlas_actors.redaction import Redactor
 from atlas_actors.sources.ignore import is_secret
 from atlas_actors.sources.measure import look_at
 from atlas_actors.sources.outline import HOW_TO_READ
-from atlas_actors.sources.planning import Planned, Wanted, plan_tiers
+from atlas_actors.sources.planning import Wanted, plan_tiers
 from atlas_actors.sources.project import NotReadableError, name_in, read, root_of
 
 GATHER_S: Final = 2.0  # then the request goes without
 LOOK_S: Final = 0.8  # of it, for files that have changed, and once more for outlines
 FILES: Final = 40
+THREADS_MAX: Final = 2
 TOKENS_MIN: Final = 64  # with less, it is not worth asking
 NAME_CHARACTERS: Final = 300
 TAG: Final = "atlas-context"
@@ -44,57 +45,74 @@ class Piece:
     outline: str | None = None
 
 
-async def with_context(
-    prompt: str, request: Request, tokens: int, ask: Ask, redactor: Redactor
-) -> str:
-    """The prompt with files before it; as it is where there are none, or not in time.
+@attrs.define(kw_only=True)
+class ProjectFiles:
+    """What an executor may see of projects. `ask` asks the context room.
 
-    `ask` asks the context room. It takes GATHER_S at most, and adds context_bytes(tokens).
+    A path may hang (a dead mount): what waits on it goes on unheard, on few threads.
     """
-    if request.cwd is None or tokens < TOKENS_MIN:
-        return prompt
-    fenced = ""
-    why = f"it took longer than {GATHER_S:g} s"
-    with anyio.move_on_after(GATHER_S) as limit:
-        try:
-            pieces = await _gathered(request, request.cwd, tokens, ask, redactor)
-            fenced = fence(pieces, context_bytes(tokens) - len("\n\n"))
-            why = "" if fenced else "nothing is known of the project's files"
-        except (AtlasError, OSError) as error:
-            why = f"{type(error).__name__}: {error}"
-    if not fenced or limit.cancelled_caught:
-        logger.info("attempt.without_context", why=redactor.text(why)[:200])
-        return prompt
-    return f"{fenced}\n\n{prompt}"
+
+    ask: Ask
+    redactor: Redactor
+    _threads: anyio.CapacityLimiter = attrs.field(
+        init=False, factory=lambda: anyio.CapacityLimiter(THREADS_MAX)
+    )
+
+    async def before(self, prompt: str, request: Request, tokens: int) -> str:
+        """The prompt with files before it; as it is where there are none, or not in time.
+
+        It takes GATHER_S at most, and adds at most context_bytes(tokens).
+        """
+        if request.cwd is None or tokens < TOKENS_MIN:
+            return prompt
+        fenced = ""
+        why = f"it took longer than {GATHER_S:g} s"
+        with anyio.move_on_after(GATHER_S):
+            try:
+                pieces = await self._gathered(request, request.cwd, tokens)
+                fenced = fence(pieces, context_bytes(tokens) - len("\n\n"))
+                why = "nothing is known of the project's files"
+            except (AtlasError, OSError, ValueError) as error:  # a NUL in a path is the last
+                why = f"{type(error).__name__}: {error}"
+        if not fenced:
+            logger.info("attempt.without_context", why=self.redactor.text(why)[:200])
+            return prompt
+        return f"{fenced}\n\n{prompt}"
+
+    async def _gathered(self, request: Request, cwd: str, tokens: int) -> list[Piece]:
+        """What is at hand with the request already is not said twice."""
+        root, seeds = await self._on_thread(lambda: _place(request, Path(cwd)))
+        wanted = Wanted(root=root, seeds=seeds, limit=FILES, tokens=tokens, look_s_max=LOOK_S)
+        planned = await plan_tiers(wanted, self.ask, self._on_thread)
+        files = [
+            file
+            for file in planned.tiers.files
+            if file.path not in seeds and not is_secret(file.path)
+        ]
+        pieces = await self._read(root, files, planned.file_bytes_max)
+        return await self._on_thread(lambda: [_redacted(one, self.redactor) for one in pieces])  # type: ignore[no-any-return]
+
+    async def _read(self, root: Path, files: Sequence[TieredFile], bytes_max: int) -> list[Piece]:
+        """In their order, the likeliest first."""
+        outlined = [file.path for file in files if file.tier == "WARM"]
+        looks = await look_at(root, outlined, bytes_max=bytes_max, timeout_s=LOOK_S, texts=True)
+        outlines = {look.measure.path: look.outline for look in looks}
+        hot = [file.path for file in files if file.tier == "HOT"]
+        texts = await self._on_thread(lambda: {name: _text(root, name, bytes_max) for name in hot})
+        return [
+            Piece(path=file.path, text=texts.get(file.path), outline=outlines.get(file.path))
+            for file in files
+        ]
+
+    async def _on_thread(self, work: Callable[[], Any]) -> Any:
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
 
 
-async def _gathered(
-    request: Request, cwd: str, tokens: int, ask: Ask, redactor: Redactor
-) -> list[Piece]:
-    """What is at hand with the request already is not said twice."""
-    root = await _on_thread(lambda: root_of(Path(cwd)))
-    given = [file.name for file in request.files]
-    names = await _on_thread(lambda: [name_in(root, name, Path(cwd)) for name in given])
-    seeds = tuple(dict.fromkeys(name for name in names if name is not None))
-    wanted = Wanted(root=root, seeds=seeds, limit=FILES, tokens=tokens, look_s_max=LOOK_S)
-    planned = await plan_tiers(wanted, ask, _on_thread)
-    files = [file for file in planned.tiers.files if file.path not in seeds]
-    pieces = await _read(root, [file for file in files if not is_secret(file.path)], planned)
-    return await _on_thread(lambda: [_redacted(piece, redactor) for piece in pieces])  # type: ignore[no-any-return]
-
-
-async def _read(root: Path, files: Sequence[TieredFile], planned: Planned) -> list[Piece]:
-    """In their order, the likeliest first."""
-    most = planned.file_bytes_max
-    outlined = [file.path for file in files if file.tier == "WARM"]
-    looks = await look_at(root, outlined, bytes_max=most, timeout_s=LOOK_S, texts=True)
-    outlines = {look.measure.path: look.outline for look in looks}
-    hot = [file.path for file in files if file.tier == "HOT"]
-    texts = await _on_thread(lambda: {name: _text(root, name, most) for name in hot})
-    return [
-        Piece(path=file.path, text=texts.get(file.path), outline=outlines.get(file.path))
-        for file in files
-    ]
+def _place(request: Request, cwd: Path) -> tuple[Path, tuple[str, ...]]:
+    """The project's root, and the files in it that come with the request."""
+    root = root_of(cwd)
+    names = [name_in(root, file.name, cwd) for file in request.files]
+    return root, tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 def _text(root: Path, name: str, bytes_max: int) -> str | None:
@@ -162,8 +180,3 @@ def _name(piece: Piece) -> str:
 
 def _size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
-
-
-async def _on_thread(work: Callable[[], Any]) -> Any:
-    """A path may hang: what waits on it goes on unheard."""
-    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)

@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from atlas_actors.executor.calls import Calls
+from atlas_actors.executor.context import ProjectFiles
 from atlas_actors.executor.work import Work
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
@@ -209,7 +210,7 @@ def test_a_plan_and_its_request_share_the_deadline_and_what_was_planned_is_count
     silent, heard = Silent(), []
     calls = Calls(
         backend=silent, settings=settings("http://localhost"), prices=shipped(),
-        redactor=Redactor(), ask_context=None, on_text=heard.append,
+        files=ProjectFiles(ask=None, redactor=Redactor()), on_text=heard.append,
     )  # fmt: skip
     started = AttemptStarted(
         task_id="t", attempt=1, epoch=1, lane="x", request=Request(prompt=""), route=ROUTE,

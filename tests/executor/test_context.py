@@ -16,7 +16,7 @@ from atlas_actors.actor import Actor
 from atlas_actors.context.actor import Context
 from atlas_actors.errors import Unavailable
 from atlas_actors.executor import context
-from atlas_actors.executor.context import Piece, fence, with_context
+from atlas_actors.executor.context import Piece, ProjectFiles, fence
 from atlas_actors.messages import paths
 from atlas_actors.messages.context import (
     Access,
@@ -210,7 +210,8 @@ def saying(*files):
 
 def gathered(ask, project, tokens=1_000):
     request = Request(prompt="why?", cwd=str(project))
-    return anyio.run(with_context, "why?", request, tokens, ask, Redactor())
+    files = ProjectFiles(ask=ask, redactor=Redactor())
+    return anyio.run(files.before, "why?", request, tokens)
 
 
 @pytest.mark.slow
@@ -245,6 +246,10 @@ def test_that_a_request_goes_without_is_logged_with_the_reason(project, error):
         logger.remove(sink)
     (line,) = [line for line in lines if line["message"] == "attempt.without_context"]
     assert str(error) in line["extra"]["why"]
+
+
+def test_a_folder_with_an_impossible_name_has_no_files(project):
+    assert gathered(saying(("hot.py", "HOT")), f"{project}\0") == "why?"
 
 
 # The fence.
