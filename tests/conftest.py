@@ -23,6 +23,10 @@ settings.load_profile("atlas")
 PAID = re.compile(r"(ANTHROPIC|OPENAI|CLAUDE|CODEX)").match
 
 
+# The programs that tests start would compile all of Atlas again at each start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_keys():
     for name in [name for name in os.environ if PAID(name)]:

@@ -116,7 +116,7 @@ def _terms(options: argparse.Namespace) -> list[tuple[str, str]]:
                     if code not in ((0,) if signals == 1 else (0, 1)):
                         problems.append((name, f"exit code {code}"))
                     _progress(name, number + 1, options.terms)
-            campaign.daemon.forks = None  # without the fault
+            campaign.daemon.fault = ""  # without the fault
             problems += _row(name, options.terms, begun_s, campaign)
     return problems
 

@@ -12,7 +12,6 @@ import venv
 import pytest
 
 from tests.support.daemons import RUN, Daemon, daemon_on
-from tests.support.fork_server import fork_server
 from tests.support.model_server import model_server
 from tests.support.trees import WAIT_S
 
@@ -29,7 +28,7 @@ def test_f15_a_second_daemon_exits_3_and_names_the_first(tmp_path):
 
 
 def test_f15_a_stale_pid_and_a_stale_socket_do_not_stop_a_start(tmp_path):
-    daemon = Daemon(tmp_path / "home").start()
+    daemon = Daemon(tmp_path / "home", as_typed=True).start()
     daemon.kill()
     assert daemon.home.socket().exists()
     assert daemon.home.lock.read_text() == str(daemon.process.pid)
@@ -171,45 +170,43 @@ def test_no_prompt_and_no_answer_is_ever_logged(tmp_path):
 
 
 def test_f15_of_ten_daemons_started_at_once_one_runs_and_nine_name_it(tmp_path):
-    with fork_server() as forks:
-        daemons = [Daemon(tmp_path / "home", forks=forks) for _ in range(10)]
-        for number, daemon in enumerate(daemons):
-            daemon.stderr = tmp_path / f"stderr{number}"
-            daemon.launch()
-        wait_for = {daemon.process: daemon for daemon in daemons}
-        while len(wait_for) > 1:
-            ready, _, _ = select.select(list(wait_for), [], [], WAIT_S)
-            assert ready, "more than one runs"
-            for process in ready:
-                del wait_for[process]
-        (runs,) = wait_for.values()
-        try:
-            while not runs.answers():
-                assert runs.process.poll() is None, runs.stderr.read_text()
-            for daemon in daemons:
-                if daemon is not runs:
-                    assert daemon.process.wait(WAIT_S) == 3
-                    assert f"pid {runs.process.pid}" in daemon.stderr.read_text()
-            assert runs.call("system.ping")["pid"] == runs.process.pid
-        finally:
-            assert runs.stop() == 0
+    daemons = [Daemon(tmp_path / "home") for _ in range(10)]
+    for number, daemon in enumerate(daemons):
+        daemon.stderr = tmp_path / f"stderr{number}"
+        daemon.launch()
+    wait_for = {daemon.process: daemon for daemon in daemons}
+    while len(wait_for) > 1:
+        ready, _, _ = select.select(list(wait_for), [], [], WAIT_S)
+        assert ready, "more than one runs"
+        for process in ready:
+            del wait_for[process]
+    (runs,) = wait_for.values()
+    try:
+        while not runs.answers():
+            assert runs.process.poll() is None, runs.stderr.read_text()
+        for daemon in daemons:
+            if daemon is not runs:
+                assert daemon.process.wait(WAIT_S) == 3
+                assert f"pid {runs.process.pid}" in daemon.stderr.read_text()
+        assert runs.call("system.ping")["pid"] == runs.process.pid
+    finally:
+        assert runs.stop() == 0
 
 
 def test_f15_a_pid_file_says_nothing_about_who_runs_and_nobody_else_is_stopped(tmp_path):
     ours = str(os.getpid())  # the pid of a dead daemon that somebody else was given since
-    with fork_server() as forks:
-        for left in ("", "not a pid", "99999999", ours):
-            daemon = Daemon(tmp_path / f"home{left}", forks=forks)
-            daemon.home.lock.write_text(left)
-            with socket.socket(socket.AF_UNIX) as stale:
-                stale.bind(str(daemon.home.socket()))
-            if left == ours:
-                stopped = daemon.run("stop")
-                assert (stopped.returncode, "no Atlas daemon runs" in stopped.stderr) == (3, True)
-            daemon.start()
-            try:
-                assert daemon.home.lock.read_text() == str(daemon.process.pid)
-                assert daemon.call("system.ping")["pid"] == daemon.process.pid
-            finally:
-                assert daemon.stop() == 0
-            assert daemon.home.lock.read_text() == ""
+    for left in ("", "not a pid", "99999999", ours):
+        daemon = Daemon(tmp_path / f"home{left}")
+        daemon.home.lock.write_text(left)
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(daemon.home.socket()))
+        if left == ours:
+            stopped = daemon.run("stop")
+            assert (stopped.returncode, "no Atlas daemon runs" in stopped.stderr) == (3, True)
+        daemon.start()
+        try:
+            assert daemon.home.lock.read_text() == str(daemon.process.pid)
+            assert daemon.call("system.ping")["pid"] == daemon.process.pid
+        finally:
+            assert daemon.stop() == 0
+        assert daemon.home.lock.read_text() == ""

@@ -65,7 +65,7 @@ def as_agent(daemon, project, *words, code=0):
     before = daemon.environment
     daemon.environment = {**before, **AGENT}
     try:
-        return run(daemon, project, *words, code=code)
+        return run(daemon, project, *words, code=code, as_typed=True)
     finally:
         daemon.environment = before
 

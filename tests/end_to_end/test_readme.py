@@ -30,7 +30,7 @@ def test_the_main_job_runs_as_written(tmp_path):
         server.scripts.put(say("Retry"))
         server.scripts.put(say('{"name": "Ann"}'))
         url = {"ATLAS_PROVIDERS_LOCALAI_BASE_URL": server.url}
-        with daemon_on(tmp_path / "home", **url) as daemon:
+        with daemon_on(tmp_path / "home", as_typed=True, **url) as daemon:
             told = {}
             for line in commands("The main job"):
                 words = shlex.split(line)

@@ -98,7 +98,7 @@ def test_f9_sigterm_while_an_actor_hangs_ends_in_time_and_loses_nothing(tmp_path
         # Its time is given to who hangs; a second order ends that too, and the exit code says so.
         waited = "atlas/work/router incarnation=1 ending=killed" in log
         assert (code, waited) == ((0, True) if signals == 1 else (1, False)), log[-2000:]
-        campaign.daemon.forks = None  # the next has no fault
+        campaign.daemon.fault = ""  # the next has no fault
         campaign.drain()
         verdict = campaign.verdict()
     assert verdict.broken == ()

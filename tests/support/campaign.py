@@ -15,7 +15,6 @@ from typing import Any
 from atlas_actors.errors import AtlasError
 from supervisors.daemon import STOP_S
 from tests.support.daemons import Daemon
-from tests.support.fork_server import fork_server
 from tests.support.ledger import Ledger, Verdict, judge
 from tests.support.ledger_server import OF_A_PROMPT, ledger_server
 
@@ -207,13 +206,13 @@ def campaign_on(
     """A home, a model server and a way to start daemons; whatever runs is ended afterwards."""
     with ExitStack() as stack:
         url = stack.enter_context(ledger_server(folder / "calls"))
-        forks = stack.enter_context(fork_server(fault)) if forked else None
         calls = Ledger(folder / "calls")
         stack.callback(calls.close)
         daemon = Daemon(
             folder / "home",
             watchdog=watchdog,
-            forks=forks,
+            as_typed=not forked,
+            fault=fault,
             **{**SETTINGS, "ATLAS_PROVIDERS_LOCALAI_BASE_URL": url, **settings},
         )
         campaign = Campaign(folder, daemon, calls, random.Random(seed))

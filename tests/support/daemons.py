@@ -14,11 +14,12 @@ from typing import Any
 
 from atlas_actors.cli.client import Client
 from atlas_actors.config import Home
-from tests.support.fork_server import Forked, ForkServer
+from tests.support.fork_server import Forked, ours
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "run.py"
 START_S = 60.0
+COMMAND_S = 120.0
 
 
 # No test may reach a paid service, whoever's machine it runs on.
@@ -26,17 +27,23 @@ _OURS_OR_PAID = re.compile(r"(ATLAS|ANTHROPIC|OPENAI|CLAUDE|CODEX)_").match
 
 
 class Daemon:
-    """A home, and perhaps a running daemon on it."""
+    """A home, and perhaps a running daemon on it.
+
+    It and its commands are forked from a process that has imported Atlas, which saves each a
+    second of work; with `as_typed` or `watchdog` they start as a person starts them.
+    """
 
     def __init__(
         self,
         home: Path,
         *,
         watchdog: bool = False,
-        forks: ForkServer | None = None,
+        as_typed: bool = False,
+        fault: str = "",
         **settings: Any,
     ) -> None:
-        self.forks = forks  # starts it at once; None: as a person does
+        self.fault = fault  # of tests/support/planted.py
+        self._as_typed = as_typed or watchdog
         self.flags = [] if watchdog else ["--no-watchdog"]
         self.command = [sys.executable, str(RUN), "serve", *self.flags]
         self.home = Home(root=home)
@@ -52,8 +59,8 @@ class Daemon:
 
     def launch(self) -> None:
         """Start its process, and wait for nothing."""
-        if self.forks is not None:
-            self.process = self.forks.start(self.environment, self.stderr, self.flags)
+        if not self._as_typed:
+            self.process = ours().start(self.environment, self.stderr, self.flags, self.fault)
             return
         with self.stderr.open("ab") as file:
             self.process = subprocess.Popen(self.command, env=self.environment, stderr=file)
@@ -107,16 +114,20 @@ class Daemon:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(START_S)
 
-    def run(self, *words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
-        """The atlas command on this home."""
+    def run(
+        self, *words: str, cwd: Path = ROOT, as_typed: bool = False
+    ) -> "subprocess.CompletedProcess[str]":
+        """The atlas command on this home; `as_typed` for who looks at its environment in /proc."""
+        if not (as_typed or self._as_typed):
+            return ours().run(words, self.environment, cwd, COMMAND_S)
         return subprocess.run(
             [sys.executable, str(RUN), *words],
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=COMMAND_S,
             check=False,
-            **options,
+            cwd=cwd,
         )
 
     def inspect(self, *words: str) -> "subprocess.CompletedProcess[str]":

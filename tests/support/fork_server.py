@@ -1,35 +1,52 @@
-"""Starts daemons within milliseconds: a process that has imported all of Atlas forks them.
+"""Starts daemons and commands at once: a process that has imported all of Atlas forks them.
 
-usage: python -m tests.support.fork_server [FAULT]     orders on stdin, answers on stdout
+usage: python -m tests.support.fork_server     orders on stdin, answers on stdout
 
-A daemon started so differs from `run.py serve` in nothing but who has imported its modules, and,
-with FAULT, in what tests/support/planted.py does to it. Orders are JSON lines: {"environment",
-"stderr", "flags"} starts one and is answered by its pid, {"pid"} waits for it to end and is
-answered by its exit code, -N after signal N.
+A program started so differs from `run.py WORDS` in nothing but who has imported its modules, and,
+with a fault, in what tests/support/planted.py does to it. Orders are JSON lines: an Order starts
+one and is answered by its pid, {"pid"} waits for it to end and is answered by its exit code, -N
+after signal N.
 """
 
+import atexit
+import gc
+import importlib
 import json
 import os
 import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypedDict
 
 ROOT = Path(__file__).parents[2]
 
 
-def main(words: list[str]) -> int:
-    """Fork until stdin ends; in a forked process, be the daemon."""
+class Order(TypedDict):
+    """What is started, and with what; files by path."""
+
+    words: list[str]
+    environment: dict[str, str]
+    cwd: str
+    stdin: str
+    stdout: str
+    stderr: str
+    fault: str  # of tests/support/planted.py; "": none
+
+
+def main() -> int:
+    """Fork until stdin ends; in a forked process, be the program."""
     import run
-    import supervisors.daemon  # noqa: F401 - so that a forked daemon need not
     from tests.support.planted import FAULTS
 
-    for name in words:
-        FAULTS[name]()
+    _import_all()
+    gc.collect()
+    gc.freeze()
     print("ready", flush=True)
     for line in sys.stdin:
         order = json.loads(line)
@@ -40,20 +57,43 @@ def main(words: list[str]) -> int:
         pid = os.fork()
         if pid == 0:
             _become(order)
+            if order["fault"]:
+                FAULTS[order["fault"]]()
             return run.main()
         print(pid, flush=True)
     return 0
 
 
-def _become(order: dict[str, Any]) -> None:
+def _import_all() -> None:
+    """What a daemon and the commands import, and what they read that never changes."""
+    import rich.console
+    import rich.progress
+    import rich.table  # noqa: F401
+
+    import supervisors.daemon  # noqa: F401
+    from atlas_actors.cli.main import COMMANDS
+    from atlas_actors.router import classify
+
+    for name in COMMANDS:
+        importlib.import_module(f"atlas_actors.cli.{name}")
+    classify.shipped()
+
+
+def _become(order: Order) -> None:
     """Take over what a started program would have been given."""
-    null = os.open(os.devnull, os.O_RDWR)
-    stderr = os.open(order["stderr"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for ours, theirs in ((null, 0), (null, 1), (stderr, 2)):
-        os.dup2(ours, theirs)
+    writes = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    for name, flags, theirs in (
+        (order["stdin"], os.O_RDONLY, 0),
+        (order["stdout"], writes, 1),
+        (order["stderr"], writes, 2),
+    ):
+        own = os.open(name, flags, 0o600)
+        os.dup2(own, theirs)
+        os.close(own)
+    os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["environment"])
-    sys.argv = [str(ROOT / "run.py"), "serve", *order["flags"]]
+    sys.argv = [str(ROOT / "run.py"), *order["words"]]
 
 
 class Forked:
@@ -99,9 +139,10 @@ class Forked:
 class ForkServer:
     """The parent of forked daemons; one order at a time."""
 
-    def __init__(self, fault: str = "") -> None:
+    def __init__(self) -> None:
+        self._one_order = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.fork_server", *([fault] if fault else [])],
+            [sys.executable, "-m", "tests.support.fork_server"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -110,18 +151,53 @@ class ForkServer:
         assert self._process.stdout
         assert self._process.stdout.readline() == "ready\n"
 
-    def start(self, environment: dict[str, str], stderr: Path, flags: list[str]) -> Forked:
+    def start(
+        self, environment: dict[str, str], stderr: Path, flags: list[str], fault: str = ""
+    ) -> Forked:
         """Start a daemon."""
-        pid = self.order(environment=environment, stderr=str(stderr), flags=flags)
-        return Forked(self, pid)
+        order = Order(
+            words=["serve", *flags],
+            environment=environment,
+            cwd=str(ROOT),
+            stdin=os.devnull,
+            stdout=os.devnull,
+            stderr=str(stderr),
+            fault=fault,
+        )
+        return Forked(self, self.order(**order))
+
+    def run(
+        self, words: Sequence[str], environment: dict[str, str], cwd: Path, timeout_s: float
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end. Raises subprocess.TimeoutExpired."""
+        with TemporaryDirectory() as folder:
+            stdout, stderr = (Path(folder) / name for name in ("stdout", "stderr"))
+            order = Order(
+                words=list(words),
+                environment=environment,
+                cwd=str(cwd),
+                stdin=os.devnull,
+                stdout=str(stdout),
+                stderr=str(stderr),
+                fault="",
+            )
+            process = Forked(self, self.order(**order))
+            try:
+                code = process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            said = (file.read_text("utf-8") for file in (stdout, stderr))
+            return subprocess.CompletedProcess(list(words), code, *said)
 
     def order(self, **order: Any) -> int:
         """Give one order; its answer."""
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        with self._one_order:
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            return int(self._process.stdout.readline())
 
     def close(self) -> None:
         """End it; its daemons stay."""
@@ -132,15 +208,13 @@ class ForkServer:
         self._process.wait(30)
 
 
-@contextmanager
-def fork_server(fault: str = "") -> Iterator[ForkServer]:
-    """A running one."""
-    server = ForkServer(fault)
-    try:
-        yield server
-    finally:
-        server.close()
+@cache
+def ours() -> ForkServer:
+    """One for all tests of this process; started for the first that needs it."""
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
