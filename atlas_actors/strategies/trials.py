@@ -64,7 +64,7 @@ def _ended(outcome: KeptOutcome, number: int) -> Ended:
         x=x,
         weight=1.0 if own or x == 0 else WEAK,
         cost_usd=_cost_usd(outcome),
-        latency_ms=outcome.duration_ms,
+        latency_ms=_work_ms(outcome),
         at_ms=outcome.at_ms,
     )
 
@@ -87,3 +87,10 @@ def _cost_usd(outcome: KeptOutcome) -> float:
     total: Any = outcome.context.get("task_cost_usd")
     known = isinstance(total, int | float) and not isinstance(total, bool) and total >= 0
     return float(total) if known else outcome.cost_usd
+
+
+def _work_ms(outcome: KeptOutcome) -> int | None:
+    """Of all attempts, where that was told; a task's duration has its waits in it, too."""
+    took: Any = outcome.context.get("work_ms")
+    known = isinstance(took, int) and not isinstance(took, bool) and took >= 0
+    return took if known else outcome.duration_ms
