@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "routing": ("route", "routes", "pin"),
     "outcomes": ("outcomes",),
     "costs": ("costs",),
+    "strategies": ("strategies",),
     "daemon": ("serve", "status", "stop", "retry"),
     "model": ("model",),
 }

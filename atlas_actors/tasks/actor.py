@@ -212,7 +212,7 @@ class Tasks(StoreActor):
                 )
             case OutcomesWanted(since_ms=since_ms):
                 for row in claims.ended_since(self.store, since_ms, OUTCOMES_MAX):
-                    for outcome in outcomes_again(row):
+                    for outcome in outcomes_again(row, self._attempts_of(row)):
                         self.tell(paths.OUTCOMES, outcome)
                 return settled.tell_again(self, since_ms)
             case TaskDue():
@@ -339,7 +339,7 @@ class Tasks(StoreActor):
         self._lanes.touch(over.lane)
         if before["deadline_ms"] is not None:
             self._endings.deadlines_changed()  # it may wait again, and for how long
-        for outcome in outcomes_of(before, over, now_ms):
+        for outcome in outcomes_of(before, over, now_ms, self._attempts_of(before)):
             self.tell(paths.OUTCOMES, outcome)
         logger.info(
             "task.attempt_over",
@@ -371,6 +371,9 @@ class Tasks(StoreActor):
 
     def _begun(self, row: Row) -> None:
         self._offers.left(row)
+
+    def _attempts_of(self, row: Row) -> list[Row]:
+        return claims.attempts_of(self.store, row["id"], row["fresh_from"])
 
     def _gap_ms(self) -> float:
         return self.place.clock.now_ms() - self.place.clock.monotonic_s() * 1000
