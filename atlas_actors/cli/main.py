@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "context": ("context",),
     "cycle": ("cycle", "proposals"),
     "routing": ("route", "routes", "pin"),
+    "outcomes": ("outcomes",),
     "costs": ("costs",),
     "strategies": ("strategies",),
     "daemon": ("serve", "status", "stop", "retry"),
