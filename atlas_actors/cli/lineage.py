@@ -135,4 +135,5 @@ def _known(numbers: dict[str, Any]) -> str:
 
 
 def _count(n: float) -> str:
-    return f"{n:.0f}" if n == round(n) else f"{n:.1f}"
+    """Old trials count less than new ones, so it may be a fraction."""
+    return f"{n:.0f}" if n >= ENOUGH or abs(n - round(n)) < 0.05 else f"{n:.1f}"

@@ -10,6 +10,7 @@ from atlas_actors.gateway.methods import METHODS, method_for
 from atlas_actors.messages import paths
 from atlas_actors.messages.strategy import StrategiesReplayed
 from tests.support.doors import door_on
+from tests.support.ledger_room import handle
 from tests.support.strategists import asking, batch, ended, room_on
 
 
@@ -43,9 +44,9 @@ class Home:
         """Choices and their ends."""
         for number in numbers:
             self.seq += 1
-            chosen = self.room.actor.dispatch(asking(number))
-            told = ended(self.seq, chosen, f"t{number}", passed(number))
-            self.room.actor.dispatch(batch(told))
+            (reply,) = handle(self.room, [asking(number)])
+            told = ended(self.seq, reply.value, f"t{number}", passed(number))
+            handle(self.room, [batch(told)])
 
     def stop(self):
         self.room.stop()
