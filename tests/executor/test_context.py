@@ -214,32 +214,32 @@ def test_a_file_that_has_gone_since_is_named_and_not_shown(project):
     assert "by name:\ngone.py\n</atlas-context>" in prompt
 
 
-def test_a_room_that_is_late_is_not_waited_for(project, monkeypatch):
+def test_a_room_that_is_late_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(context, "GATHER_S", 0.01)
 
     async def ask(_message):
         await anyio.sleep_forever()
 
-    assert gathered(ask, project) == "why?"
+    assert gathered(ask, tmp_path) == "why?"
 
 
 @pytest.mark.parametrize("error", [Unavailable("it is parked"), OSError(5, "of the disk")])
-def test_that_a_request_goes_without_is_logged_with_the_reason(project, error):
+def test_that_a_request_goes_without_is_logged_with_the_reason(tmp_path, error):
     async def ask(_message):
         raise error
 
     lines = []
     sink = logger.add(lambda line: lines.append(line.record), level="INFO")
     try:
-        assert gathered(ask, project) == "why?"
+        assert gathered(ask, tmp_path) == "why?"
     finally:
         logger.remove(sink)
     (line,) = [line for line in lines if line["message"] == "attempt.without_context"]
     assert str(error) in line["extra"]["why"]
 
 
-def test_a_folder_with_an_impossible_name_has_no_files(project):
-    assert gathered(saying(("hot.py", "HOT")), f"{project}\0") == "why?"
+def test_a_folder_with_an_impossible_name_has_no_files(tmp_path):
+    assert gathered(saying(("hot.py", "HOT")), f"{tmp_path}\0") == "why?"
 
 
 # The fence.
