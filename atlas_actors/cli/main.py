@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "cycle": ("cycle", "proposals"),
     "feedback": ("feedback", "health"),
     "routing": ("route", "routes", "pin"),
+    "outcomes": ("outcomes",),
     "costs": ("costs",),
     "daemon": ("serve", "status", "stop", "retry"),
     "model": ("model",),

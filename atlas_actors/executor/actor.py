@@ -24,6 +24,7 @@ from atlas_actors.executor.check import run_check
 from atlas_actors.executor.handoff import GOAL_CHARACTERS
 from atlas_actors.executor.keys import hide
 from atlas_actors.executor.privacy import redacted_check, redacted_checkpoint, redacted_end
+from atlas_actors.executor.started import outcome_of_start
 from atlas_actors.executor.work import Work, with_estimate
 from atlas_actors.executor.workspaces import Site, Workspaces
 from atlas_actors.messages import paths
@@ -107,6 +108,7 @@ class Executor(AsyncActor):
             )
         if isinstance(self._backend, EmbeddedBackend):
             model = self._backend.server.model
+            self._backend.server.on_start = self._on_model_start
             if not is_verified(self._home, model):
                 self._checked = False
                 self.spawn(self._check_model)
@@ -346,6 +348,17 @@ class Executor(AsyncActor):
                 checkpoint=redacted_checkpoint(self._redactor, attrs.evolve(checkpoint, goal=goal)),
             ),
         )
+        self._flush()
+
+    def _on_model_start(self, took_s: float, error: str) -> None:
+        started = outcome_of_start(
+            self._settings.name,
+            self._backend.model,
+            now_ms=self.place.clock.now_ms(),
+            took_s=took_s,
+            error=error,
+        )
+        self.tell(paths.OUTCOMES, started)
         self._flush()
 
     def _on_backend_change(self, note: str) -> None:

@@ -50,8 +50,7 @@ GROUPS: Final[dict[str, Answer]] = {
     "schedule": schedules.answer,
     "handoff": handoffs.answer,
     "context": context.answer,
-    "outcome": outcomes.answer,
-    "cost": outcomes.answer,
+    "cost": outcomes.answer_cost,
     "proposal": cycle.answer,
     "cycle": cycle.answer,
     "graph": graph.answer,
@@ -59,6 +58,7 @@ GROUPS: Final[dict[str, Answer]] = {
 }
 # Groups whose answer depends on who asks.
 GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
+    "outcome": outcomes.answer,
     "memory": memory.answer,
     "learn": learn.answer,
     "feedback": feedback.answer,

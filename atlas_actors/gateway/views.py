@@ -124,11 +124,6 @@ def counted_today_usd(state: Path) -> float:
     return float(spent[0]["usd"]) + float(held[0]["usd"])
 
 
-def rates(state: Path) -> list[Row]:
-    """Outcomes counted by kind, intent and provider."""
-    return Reader(state / "outcomes.db").rows("select * from inspect_rates")
-
-
 def task(state: Path, id: str) -> dict[str, Any]:
     """One task, by its id or its key, with its attempts. Raises NotFound."""
     reader = Reader(state / "tasks.db")

@@ -43,7 +43,7 @@ from atlas_actors.messages.task import (
 from atlas_actors.settings import GroupSettings, TaskSettings
 from atlas_actors.store import Row
 from atlas_actors.store_actor import TELL_AGAIN_S, StoreActor
-from atlas_actors.tasks import claims, records
+from atlas_actors.tasks import claims, records, settled
 from atlas_actors.tasks.endings import Endings
 from atlas_actors.tasks.groups import Groups
 from atlas_actors.tasks.intake import Intake
@@ -214,7 +214,7 @@ class Tasks(StoreActor):
                 for row in claims.ended_since(self.store, since_ms, OUTCOMES_MAX):
                     for outcome in outcomes_again(row, self._attempts_of(row)):
                         self.tell(paths.OUTCOMES, outcome)
-                return None
+                return settled.tell_again(self, since_ms)
             case TaskDue():
                 return self._touch_all()
 
@@ -287,7 +287,7 @@ class Tasks(StoreActor):
         row = self._find(order.id)
         if row["state"] in UNFINISHED:
             raise Conflict(f"task {order.id} is {row['state']}: its work is not over")
-        records.set_workspace(self.store, order.id, order.workspace)
+        settled.settle(self, order, row)
         if order.workspace.state == "discarded":
             self.tell(paths.HANDOFFS, WorkEnded(task_id=order.id))
         return TaskChanged(id=order.id, state=TaskState(row["state"]))
