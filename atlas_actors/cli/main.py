@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "routing": ("route", "routes", "pin"),
     "outcomes": ("outcomes",),
     "costs": ("costs",),
+    "strategies": ("strategies",),
     "daemon": ("serve", "status", "stop", "retry"),
     "model": ("model",),
 }

@@ -20,6 +20,7 @@ from atlas_actors.gateway import (
     outcomes,
     routing,
     schedules,
+    strategies,
     tasks,
 )
 from atlas_actors.gateway.caller import Caller
@@ -63,6 +64,7 @@ GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
     "learn": learn.answer,
     "feedback": feedback.answer,
     "health": feedback.answer,
+    "strategy": strategies.answer,
 }
 _OF_GROUPS: Final = (
     routing.METHODS,
@@ -77,11 +79,11 @@ _OF_GROUPS: Final = (
     brief.METHODS,
     learn.METHODS,
     feedback.METHODS,
+    strategies.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.
 ABSENT: Final = {
-    "strategy.": paths.STRATEGIES,
     "hook.": paths.GATEWAY,
 }
 

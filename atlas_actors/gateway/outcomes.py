@@ -54,7 +54,7 @@ METHODS: Final = (
         " have cost → {by, rows, total, quality_model, prices_of}.",
         object_schema(
             {
-                "by": {"enum": ["day", "provider", "intent", "strategy", "project"]},
+                "by": {"enum": list(costs.BY)},
                 "since_ms": TIME,
             }
         ),

@@ -219,8 +219,14 @@ def _task(row: Row) -> dict[str, Any]:
         "maybe_ran": bool(row["maybe_ran"]),
         "route": route,
         "workspace": workspace,
-        "strategy": None,
+        "strategy": _strategy(route),
     }
+
+
+def _strategy(route: dict[str, Any] | None) -> str | None:
+    """The id of the strategy that it is gone about by."""
+    strategy = (route or {}).get("strategy")
+    return None if strategy is None else str(strategy["id"])
 
 
 def _bytes(file: dict[str, Any]) -> int:

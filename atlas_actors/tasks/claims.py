@@ -275,7 +275,8 @@ def attempts_of(store: Store, id: str, fresh_from: int) -> list[Row]:
     """The attempts of a task's present work that have ended, in their order, as far as they say
     how its strategy has done."""
     return store.rows(
-        'select choice, provider, transport, "end", infrastructure, cost_usd from attempts'
+        'select choice, provider, transport, "end", infrastructure, cost_usd, started_ms, ended_ms'
+        " from attempts"
         ' where task_id = ? and number > ? and "end" is not null order by number',
         (id, fresh_from),
     )

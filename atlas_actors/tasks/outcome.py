@@ -83,6 +83,8 @@ def _of_task(
         "origin": row["origin"],
         "checked": "own" if row["checks_itself"] else "text",
         "task_cost_usd": round(sum(one["cost_usd"] for one in attempts), 6),
+        # of the attempts: the task's duration has the time that it waited in, too
+        "work_ms": sum(max(0, one["ended_ms"] - one["started_ms"]) for one in attempts),
     }
     project = _project(row["cwd"])
     if project is not None:

@@ -107,9 +107,9 @@ def test_without_any_provider_a_task_waits_pending_and_says_what_to_do(tmp_path)
         degraded = {part["part"]: part for part in daemon.call("system.status")["degraded"]}
         assert degraded["executor.localai"]["state"] == "parked"
         assert "atlas model pull" in degraded["executor.localai"]["cure"]
-        assert degraded["strategies"]["state"] == "absent"
+        assert degraded["mcp"]["state"] == "absent"
         with pytest.raises(Unavailable, match="not built yet"):
-            daemon.call("strategy.list")
+            daemon.call("hook.event")
 
 
 def test_a_task_that_waits_starts_once_its_provider_is_there(server, tmp_path):
