@@ -69,7 +69,7 @@ def test_every_method_is_described_and_answered(home):
 def test_a_rate_comes_with_its_n_and_its_interval_and_under_ten_says_so(home):
     home.live(range(1, 10))
     tried = [one for one in home.call("list", intent="bug_fix")["strategies"] if one["n"]]
-    assert sum(one["n"] for one in tried) == 9
+    assert sum(one["n"] for one in tried) == pytest.approx(9, abs=0.5)  # old ones count less
     assert not any(one["enough"] for one in tried)
     home.live(range(10, 200))
     known = [one for one in home.call("list")["strategies"] if one["enough"]]
