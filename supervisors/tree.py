@@ -10,6 +10,7 @@ from collections.abc import Callable
 import attrs
 
 from atlas_actors.actor import Actor
+from atlas_actors.analytics.actor import Analytics
 from atlas_actors.config import Config
 from atlas_actors.context.actor import Context
 from atlas_actors.cycle.actor import Cycle
@@ -89,7 +90,14 @@ def learning(daemon: Daemon) -> SupervisorSpec:
                 tiers=config.routing.tiers,
                 prices=config.prices,
             ),
-            _absent("analytics", "watches the health of every part"),
+            _room(
+                config,
+                "analytics",
+                Analytics,
+                "park",
+                settings=config.feedback,
+                epoch=daemon.about.epoch,
+            ),
         ),
         budget=BUDGET,
     )

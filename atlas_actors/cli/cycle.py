@@ -11,7 +11,7 @@ from atlas_actors.errors import UsageError
 from atlas_actors.home import Home
 
 CYCLE_S: Final = 5_000.0  # each of its steps keeps to [cycle] step_s
-KINDS: Final = ("check", "handoff", "todo")  # what Atlas proposes by itself
+KINDS: Final = ("check", "handoff", "repair", "todo")  # what Atlas proposes by itself
 STATES: Final = ("proposed", "approved", "submitted", "rejected", "expired", "done")
 
 

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "graph": ("graph",),
     "context": ("context",),
     "cycle": ("cycle", "proposals"),
+    "feedback": ("feedback", "health"),
     "routing": ("route", "routes", "pin"),
     "outcomes": ("outcomes",),
     "costs": ("costs",),

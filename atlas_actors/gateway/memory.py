@@ -7,12 +7,13 @@ from typing import Any, Final
 
 import attrs
 
-from atlas_actors.errors import Conflict, Unavailable
+from atlas_actors.errors import Unavailable
 from atlas_actors.gateway import memories
 from atlas_actors.gateway.caller import Caller, origin_of
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.imported import EXPORTED, take
 from atlas_actors.gateway.method import COUNT, NAME, TIME, method
+from atlas_actors.gateway.people import only_people
 from atlas_actors.gateway.remembered import (
     ID_LIKE,
     IDS,
@@ -171,7 +172,7 @@ async def answer(door: Door, name: str, params: dict[str, Any], caller: Caller) 
             await door.call(paths.MEMORY, order)
             return {"ids": ids}
         case "memory.approve" | "memory.reject":
-            await _only_people(door, caller, name)
+            await only_people(door, caller, name)
             (id,) = await door.read(memories.whole_ids, [params["id"]])
             decide = DecideMemory(id=id, approve=name == "memory.approve")
             return attrs.asdict(await door.call(paths.MEMORY, decide))
@@ -192,23 +193,13 @@ async def answer(door: Door, name: str, params: dict[str, Any], caller: Caller) 
         case "memory.import":
             trusts = params.get("trust", False)
             if trusts:
-                await _only_people(door, caller, "memory.import with trust")
+                await only_people(door, caller, "memory.import with trust")
             return await take(door, params["items"], trusts)
     raise AssertionError(f"{name} is described but not answered")
 
 
 async def _origin(door: Door, caller: Caller, *, own_words: bool = False) -> Origin:
     return origin_of(await door.on_thread(lambda: caller.inside), own_words=own_words)
-
-
-async def _only_people(door: Door, caller: Caller, name: str) -> None:
-    """Raises Conflict for a call from inside an agent, or from who knows where."""
-    if await _origin(door, caller, own_words=True) != "person":
-        raise Conflict(
-            f"{name} is a person's to call, and this call comes from inside a coding agent or from"
-            " where that cannot be seen",
-            cure="call it from a terminal of your own",
-        )
 
 
 async def _store(door: Door, items: list[dict[str, Any]], origin: Origin) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from atlas_actors.gateway import (
     brief,
     context,
     cycle,
+    feedback,
     graph,
     handoffs,
     learn,
@@ -62,6 +63,8 @@ GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
     "memory": memory.answer,
     "learn": learn.answer,
     "strategy": strategies.answer,
+    "feedback": feedback.answer,
+    "health": feedback.answer,
 }
 _OF_GROUPS: Final = (
     routing.METHODS,
@@ -76,6 +79,7 @@ _OF_GROUPS: Final = (
     brief.METHODS,
     learn.METHODS,
     strategies.METHODS,
+    feedback.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.

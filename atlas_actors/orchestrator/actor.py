@@ -21,6 +21,7 @@ from atlas_actors.messages.execution import (
     RetireExecutor,
     RunAttempt,
 )
+from atlas_actors.messages.feedback import AdjustKnob, Knob, Knobs, KnobsWanted
 from atlas_actors.messages.handoff import HandoffTaken, TakeHandoff
 from atlas_actors.messages.memory import Recall, Recalled
 from atlas_actors.messages.routing import Classified, Classify, DecideRoute
@@ -83,6 +84,8 @@ Inbox = (
     | DayBegan
     | MoneyCameBack
     | ResetBreaker
+    | KnobsWanted
+    | AdjustKnob
 )
 
 
@@ -108,7 +111,7 @@ class Orchestrator(StoreActor):
         jitter: Callable[[], float] = random.random,
     ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
-        self._roster = Roster(providers, prices)
+        self._roster = Roster(providers, prices, recall_tokens)
         self._money = Money(budget, prices)
         self._answers = Answers(keep_answers_s)
         prospects = Prospects(
@@ -129,7 +132,6 @@ class Orchestrator(StoreActor):
             self._answers,
             prospects,
             files=files,
-            recall_tokens=recall_tokens,
             jitter=jitter,
             on_breaker=self._on_breaker,
             on_money=self._on_money,
@@ -213,6 +215,10 @@ class Orchestrator(StoreActor):
             case MoneyCameBack():
                 self._money_is_back = False
                 return self.tell(paths.TASKS, RouteAgain())
+            case KnobsWanted():
+                return Knobs(knobs=self._roster.knobs.all())
+            case AdjustKnob():
+                return self._on_adjust_knob(message)
             case ResetBreaker():
                 if self._roster.reset(message.provider):
                     self._on_breaker(message.provider)
@@ -304,6 +310,14 @@ class Orchestrator(StoreActor):
         for name in come:
             self.monitor(paths.executor(name))
         self._reconcile()
+
+    def _on_adjust_knob(self, order: AdjustKnob) -> Knob:
+        """What runs already goes on as it began."""
+        knob, provider = self._roster.turn(order.name, order.value)
+        logger.info("knob.turned", knob=knob.name, value=knob.value)
+        if provider is not None and provider not in self._unreported:
+            self._tell_lane(provider)
+        return knob
 
     def _tell_lane(self, name: str, *, reroute: bool = True) -> None:
         self.tell(paths.TASKS, self._roster.lane(name, reroute=reroute))

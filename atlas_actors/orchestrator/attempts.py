@@ -51,7 +51,6 @@ class Attempts:
         prospects: Prospects,
         *,
         files: Path,
-        recall_tokens: int,
         jitter: Callable[[], float],
         on_breaker: Callable[[str], None],
         on_money: Callable[[], None],
@@ -69,7 +68,7 @@ class Attempts:
         self._overs = Overs(desk, roster.is_client)
         self._leases = Leases()
         self._going_on = GoingOn(desk, self._flights)
-        self._recollection = Recollection(desk, self._flights, recall_tokens)
+        self._recollection = Recollection(desk, self._flights, lambda: roster.knobs.recall_tokens)
 
     def keep(self) -> None:
         """The batch is on disk."""
@@ -260,7 +259,7 @@ class Attempts:
         except NotFound as gone:
             self._end_early(started, End.REFUSED, Fault.TASK, gone.message)
             return
-        deadline_s = settings.deadline_s
+        deadline_s = self._roster.knobs.deadline_s(started.lane)
         if started.deadline_ms is not None:
             left_s = (started.deadline_ms - self._desk.place.clock.now_ms()) / 1000
             if left_s <= 0:
@@ -290,11 +289,14 @@ class Attempts:
             handoff=handoff,
             temperature=genome.temperature,
             plan_first=genome.plan_first,
-            context_tokens=context_tokens_of(
-                genome,
-                self._roster.providers[started.lane].context_tokens,
-                len(prompt),
-                started.route.answer_tokens,
+            context_tokens=min(
+                self._roster.knobs.context_tokens,
+                context_tokens_of(
+                    genome,
+                    self._roster.providers[started.lane].context_tokens,
+                    len(prompt),
+                    started.route.answer_tokens,
+                ),
             ),
         )
         # An executor that parks or crashes meanwhile gives it back as a RequestFailed.

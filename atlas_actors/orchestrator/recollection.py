@@ -4,6 +4,7 @@ What is recalled is put before the prompt as fenced notes. An answer is kept and
 person's own words alone: notes are no part of the key of a request.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -13,16 +14,19 @@ from atlas_actors.messages import paths
 from atlas_actors.messages.execution import AttemptStarted, Request
 from atlas_actors.messages.handoff import Checkpoint
 from atlas_actors.messages.memory import RateMemories, Recall, Recalled, RecalledItem
+from atlas_actors.messages.outcome import RecordOutcome
 from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.desk import Desk
 from atlas_actors.orchestrator.dues import RecallDue
-from atlas_actors.orchestrator.flights import Flights
+from atlas_actors.orchestrator.flights import Flights, Key
 from atlas_actors.orchestrator.genes import PLAIN, genome_of
 from atlas_actors.projects import project_of
 
 WAIT_S: Final = 0.5
 ITEMS_MAX: Final = PLAIN.recall
 QUERY_CHARACTERS: Final = 2_000
+FULL_SHARE: Final = 0.75
+FULL_MAX: Final = 1_000
 
 
 @attrs.frozen(kw_only=True)
@@ -38,20 +42,22 @@ class Waiting:
 class Recollection:
     """Attempts that wait for memory. A batch that the disk refuses can be taken back."""
 
-    def __init__(self, desk: Desk, flights: Flights, tokens: int) -> None:
+    def __init__(self, desk: Desk, flights: Flights, tokens: Callable[[], int]) -> None:
         self._desk = desk
         self._flights = flights
         self._tokens = tokens
         self._waiting: dict[str, Waiting] = {}
         self._new: list[str] = []
         self._answered: dict[str, Waiting] = {}
+        self._full: dict[Key, None] = {}  # attempts whose notes filled their budget
 
     def ask(self, started: AttemptStarted, same: str | None, handoff: Checkpoint | None) -> bool:
         """Whether memory is asked; then its answer, or the end of the wait, comes as a message."""
         items = genome_of(started.route).recall
-        if self._tokens <= 0 or items <= 0:
+        tokens = self._tokens()
+        if tokens <= 0 or items <= 0:
             return False
-        wanted = wanted_of(started.request, self._tokens, items)
+        wanted = wanted_of(started.request, tokens, items)
         if wanted is None:
             return False
         name = _name(started.task_id, started.attempt)
@@ -79,21 +85,42 @@ class Recollection:
             return None
         if not isinstance(answer, Recalled):
             return found
-        lines = notes.within([_line(item) for item in answer.items], self._tokens)
+        lines = notes.within([_line(item) for item in answer.items], self._tokens())
         if not lines:
             return found
         started, now_ms = found.started, self._desk.place.clock.now_ms()
         ids = [item.id for item in answer.items[: len(lines)]]
         records.keep_recalled(self._desk.store, started.task_id, started.attempt, ids, now_ms)
-        return attrs.evolve(found, notes=notes.fence([notes.HEADER, *lines]))
+        fence = notes.fence([notes.HEADER, *lines])
+        filled = notes.tokens_of(fence) >= FULL_SHARE * self._tokens()
+        if filled or len(lines) < len(answer.items):
+            self._full[key] = None
+            if len(self._full) > FULL_MAX:  # those whose answers were never checked
+                del self._full[next(iter(self._full))]
+        return attrs.evolve(found, notes=fence)
 
     def rate(self, started: AttemptStarted, passed: bool) -> None:
         """An answer was checked by what the request itself asks for: were its notes of use?"""
         if not checks_itself(started.request):
             return
         ids = records.recalled_ids(self._desk.store, started.task_id, started.attempt)
-        if ids:
-            self._desk.tell(paths.MEMORY, RateMemories(ids=tuple(ids), useful=passed))
+        if not ids:
+            return
+        self._desk.tell(paths.MEMORY, RateMemories(ids=tuple(ids), useful=passed))
+        key = (started.task_id, started.attempt)
+        action, full = _name(*key), key in self._full
+        self._full.pop(key, None)
+        self._desk.tell(
+            paths.OUTCOMES,
+            RecordOutcome(
+                action=action,
+                kind="recall",
+                result="success" if passed else "failure",
+                verified_by="check of the answer",
+                context={"intent": started.route.intent, "memories": len(ids), "full": full},
+                key=f"recall {action}",
+            ),
+        )
 
     def keep(self) -> None:
         """The batch is on disk."""

@@ -11,10 +11,12 @@ from atlas_actors.messages.execution import (
     ExecutorReported,
     Fault,
 )
+from atlas_actors.messages.feedback import Knob
 from atlas_actors.messages.task import CloseLane, OpenLane
 from atlas_actors.orchestrator import breaker
 from atlas_actors.orchestrator.breaker import Breaker, Policy
 from atlas_actors.orchestrator.chain import Provider, provider_of
+from atlas_actors.orchestrator.knobs import KnobBoard
 from atlas_actors.providers.catalog import TRANSPORTS
 from atlas_actors.providers.prices import PriceTable
 from atlas_actors.settings import ProviderSettings
@@ -26,9 +28,12 @@ WORKING_STATES = frozenset({"ready", "loading"})
 class Roster:
     """The providers by name; changed by what arrives, asked by the pure files."""
 
-    def __init__(self, settings: Mapping[str, ProviderSettings], prices: PriceTable) -> None:
+    def __init__(
+        self, settings: Mapping[str, ProviderSettings], prices: PriceTable, recall_tokens: int = 0
+    ) -> None:
         self.settings = dict(settings)
         self.prices = prices
+        self.knobs = KnobBoard(self.settings, recall_tokens)
         self._former: dict[str, ProviderSettings] = {}  # of who is gone and may still finish
         self.providers = {name: provider_of(table, prices) for name, table in settings.items()}
 
@@ -106,7 +111,8 @@ class Roster:
                 return CloseLane(lane=name, reason=reason, reroute=reroute)
             case "half_open":
                 return OpenLane(lane=name, slots=1, per_minute=per_minute)
-        return OpenLane(lane=name, slots=provider.slots, per_minute=per_minute)
+        slots = min(provider.slots, self.knobs.slots(name))
+        return OpenLane(lane=name, slots=slots, per_minute=per_minute)
 
     def fact(self, name: str, now_s: float, now_ms: int) -> BreakerChanged:
         """The state of a breaker, for people."""
@@ -129,7 +135,18 @@ class Roster:
         for name in come:
             self.settings[name] = new[name]
             self.providers[name] = provider_of(new[name], self.prices)
+        self.knobs.reloaded()
+        for name in come:
+            self._heed_knobs(name)
         return gone, come
+
+    def turn(self, name: str, value: float | None) -> tuple[Knob, str | None]:
+        """A knob is turned: as it is then, and the provider that it is of. Raises UsageError."""
+        knob = self.knobs.turn(name, value)
+        provider = name.partition(".")[2] or None
+        if provider is not None:
+            self._heed_knobs(provider)
+        return knob, provider
 
     def estimate_usd(self, name: str | None, input_tokens: float, answer_tokens: int) -> float:
         """What a request will likely cost at a provider; 0 where it is free or nobody can do it."""
@@ -157,6 +174,10 @@ class Roster:
         """Whether it is a program, whose runs may end without a word on what they used."""
         settings = self.settings.get(name) or self._former.get(name)
         return settings is not None and TRANSPORTS[settings.transport].client is not None
+
+    def _heed_knobs(self, name: str) -> None:
+        retries = self.knobs.retries(name)
+        self.providers[name] = attrs.evolve(self.providers[name], retries=retries)
 
     def _set(self, known: Provider, new: Breaker) -> bool:
         self.providers[known.name] = attrs.evolve(known, breaker=new)

@@ -7,6 +7,7 @@ from atlas_actors import notes
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import AttemptEnded, CheckRun, End, Request, RunAttempt
 from atlas_actors.messages.memory import RateMemories, Recall, Recalled, RecalledItem
+from atlas_actors.messages.outcome import RecordOutcome
 from atlas_actors.messages.supervision import RequestFailed
 from atlas_actors.messages.task import AttemptCancelled, AttemptOver
 from atlas_actors.orchestrator.answers import key_of
@@ -162,6 +163,17 @@ def test_its_own_check_says_whether_the_notes_were_of_use(stage, project, code, 
     stage.give(recalled(item(id="m-1"), item("other", id="m-2")))
     sent = stage.give(answered(order, check=CheckRun(code=code, output="")))
     assert only(RateMemories, sent) == [RateMemories(ids=("m-1", "m-2"), useful=useful)]
+    (outcome,) = only(RecordOutcome, sent)
+    assert (outcome.kind, outcome.result) == ("recall", "success" if useful else "failure")
+    assert (outcome.context["memories"], outcome.context["full"]) == (2, False)
+
+
+def test_notes_that_fill_their_budget_are_told_as_full(stage, project):
+    order = started(request=Request(prompt="why", cwd=str(project), check=("true",)))
+    stage.give(order)
+    stage.give(recalled(*(item(f"{n} words" + " and more" * 60, id=f"m-{n}") for n in range(20))))
+    (outcome,) = only(RecordOutcome, stage.give(answered(order, check=CheckRun(code=0, output=""))))
+    assert outcome.context["full"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from atlas_actors.analytics.actor import Analytics
 from atlas_actors.cli.client import Client
 from atlas_actors.clock import SystemClock
 from atlas_actors.config import Home, load
@@ -53,6 +54,7 @@ class House:
     def actor_types(self) -> list[type[Any]]:
         """The classes of the rooms."""
         return [
+            Analytics,
             Context,
             Cycle,
             Executor,

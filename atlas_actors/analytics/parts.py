@@ -1,0 +1,56 @@
+"""Pure: which parts an outcome counts for."""
+
+from typing import Final, Literal
+
+import attrs
+
+from atlas_actors.messages.outcome import KeptOutcome
+
+# queue: the whole time of a provider's tasks, their waits included.
+PartKind = Literal["provider", "queue", "intent", "hook", "rule", "strategy", "kind", "actor"]
+SHOWN: Final[tuple[PartKind, ...]] = (
+    "provider",
+    "intent",
+    "hook",
+    "rule",
+    "strategy",
+    "kind",
+    "actor",
+)
+NAME_CHARACTERS: Final = 200
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """Something whose health is watched."""
+
+    kind: PartKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+def parts_of(outcome: KeptOutcome) -> list[Part]:
+    """What is said of an outcome's parts: its kind, and as far as it names them its provider,
+    intent, strategy, hook and rule."""
+    found = [_part("kind", outcome.kind)]
+    context = outcome.context
+    match outcome.kind:
+        case "attempt":
+            found.append(_part("provider", context.get("provider")))
+        case "task":
+            found.append(_part("queue", context.get("provider")))
+            found.append(_part("intent", context.get("intent")))
+            found.append(_part("strategy", context.get("strategy")))
+        case "hook":
+            found.append(_part("hook", outcome.action))
+        case "route":
+            found.append(_part("rule", context.get("rule")))
+    return [part for part in found if part is not None]
+
+
+def _part(kind: PartKind, name: object) -> Part | None:
+    if not isinstance(name, str) or not name:
+        return None
+    return Part(kind=kind, name=name[:NAME_CHARACTERS])
