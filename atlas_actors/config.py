@@ -117,6 +117,7 @@ def load(environment: Mapping[str, str]) -> Config:
         _check_provider(settings, origins)
     _check_tiers(config, origins)
     _check_reader(config, origins)
+    _check_reflecting(config, origins)
     return config
 
 
@@ -188,6 +189,17 @@ def _check_reader(config: Config, origins: Mapping[tuple[str, ...], str]) -> Non
         raise SettingsError(
             f"{where}: memory.learn_with is {name!r}, which costs money",
             cure="a local provider, or atlas learn FILE --with PROVIDER --budget USD by hand",
+        )
+
+
+def _check_reflecting(config: Config, origins: Mapping[tuple[str, ...], str]) -> None:
+    """Who thinks over what failed must be there; it may cost, a little and a few times a day."""
+    name = config.strategies.reflect_with
+    if name and name not in config.providers:
+        where = origins.get(("strategies", "reflect_with"), str(DEFAULTS_FILE))
+        raise SettingsError(
+            f"{where}: strategies.reflect_with is {name!r}, which is no provider",
+            cure=f"one of: {', '.join(config.providers)}",
         )
 
 

@@ -148,3 +148,10 @@ def test_who_reads_every_session_must_be_there_and_cost_nothing(home, name, says
     assert load({**home, "ATLAS_MEMORY_LEARN_WITH": "localai"}).memory.learn_with == "localai"
     with pytest.raises(SettingsError, match=says):
         load({**home, "ATLAS_MEMORY_LEARN_WITH": name})
+
+
+def test_who_thinks_over_what_failed_must_be_there_and_may_cost(home):
+    assert load(home).strategies.reflect_with == ""
+    assert load({**home, "ATLAS_STRATEGIES_REFLECT_WITH": "haiku"}).strategies.reflect_with
+    with pytest.raises(SettingsError, match=r"strategies.reflect_with .* is no provider"):
+        load({**home, "ATLAS_STRATEGIES_REFLECT_WITH": "nobody"})

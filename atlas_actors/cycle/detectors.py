@@ -17,6 +17,7 @@ from atlas_actors.errors import AtlasError, UsageError
 from atlas_actors.messages import paths
 from atlas_actors.messages.handoff import StaleHandoff
 from atlas_actors.messages.proposal import Propose, Proposed, SubjectSettled
+from atlas_actors.messages.task import SubmitTask
 from atlas_actors.process import run_command, without_secrets
 from atlas_actors.providers.cli import MARKER
 from atlas_actors.redaction import Redactor
@@ -103,7 +104,7 @@ class Detectors:
             self._over.pop(name).set()
 
     async def _find_todos(self) -> str:
-        tally, problems = _Tally(), ""
+        tally, problems = Tally(), ""
         for project in self._settings.projects:
             try:
                 found = await anyio.to_thread.run_sync(
@@ -112,7 +113,7 @@ class Detectors:
             except AtlasError as error:  # the other projects are looked at still
                 problems = joined(problems, error.message)
                 continue
-            await self._propose_all(found, tally)
+            await self.propose_all(found, tally)
             if tally.full:
                 return joined(f"{tally.made} proposed", tally.why, tally.refusals(), problems)
         problems = joined(tally.refusals(), problems)
@@ -138,8 +139,8 @@ class Detectors:
         known = await anyio.to_thread.run_sync(
             task_states, self._state, ids, abandon_on_cancel=True
         )
-        tally = _Tally()
-        await self._propose_all(stale.proposals_of(handoffs, known), tally)
+        tally = Tally()
+        await self.propose_all(stale.proposals_of(handoffs, known), tally)
         if tally.refused:
             raise AtlasError(joined(f"{tally.made} proposed of {len(handoffs)}", tally.refusals()))
         why = tally.why if not tally.made else ""
@@ -169,7 +170,7 @@ class Detectors:
             return f"fails (exit {ran.code}), not proposed: {proposed.why}"
         return f"fails (exit {ran.code}), {proposed.state}"
 
-    async def _propose_all(self, proposals: Sequence[Propose], tally: "_Tally") -> None:
+    async def propose_all(self, proposals: Sequence[Propose], tally: "Tally") -> None:
         """One after another until the day is full; one that is refused costs no other."""
         for proposal in proposals:
             try:
@@ -184,6 +185,11 @@ class Detectors:
             if proposed.full:
                 tally.full = True
                 return
+
+    def redacted_order(self, order: SubmitTask) -> SubmitTask:
+        """A task of the cycle's own without secrets of what was read for it."""
+        prompt = self._redactor.text(order.request.prompt)
+        return attrs.evolve(order, request=attrs.evolve(order.request, prompt=prompt))
 
     async def _propose(self, proposal: Propose) -> Proposed:
         """The cycle's door of redaction: what was read in files and output."""
@@ -208,7 +214,7 @@ def _redacted(redactor: Redactor, proposal: Propose) -> Propose:
 
 
 @attrs.define
-class _Tally:
+class Tally:
     """What became of what one run has proposed; `why` is what was said of the last."""
 
     made: int = 0

@@ -10,6 +10,8 @@ import attrs
 from atlas_actors.actor import Place
 from atlas_actors.cycle import views
 from atlas_actors.cycle.detectors import Detectors
+from atlas_actors.cycle.work import StrategyWork
+from atlas_actors.errors import AtlasError
 from atlas_actors.messages import paths
 from atlas_actors.messages.cycle import StepResult
 from atlas_actors.messages.handoff import HandoffsReviewed, ReviewHandoffs, StaleHandoff
@@ -62,6 +64,7 @@ class Steps:
         self._state = state
         self._step_s = step_s
         self._detectors = detectors
+        self._work = StrategyWork(desk, state, step_s, detectors)
         self._stale: Sequence[StaleHandoff] | None = None
         self._outcomes_since_ms = desk.place.clock.now_ms()
 
@@ -98,13 +101,14 @@ class Steps:
             await self._ask(paths.PROPOSALS, ProposedWorkEnded(tasks=ended))
         older = self._detectors.running()
         begun = self._detectors.begin(self._desk.place.clock.monotonic_s(), self._stale)
+        of_strategies, works = await self._strategy_work()
         with anyio.move_on_after(self._step_s * WAIT_SHARE):
             for finding in begun.values():
                 await finding.over.wait()
         after: ProposalsLooked = await self._ask(paths.PROPOSALS, LookAtProposals())
         found = [f"{name}: {finding.said}" for name, finding in begun.items()]
         found += [f"{name}: still running" for name in older]
-        result: StepResult = "ok"
+        result: StepResult = "ok" if works else "degraded"
         if any(finding.failed for finding in begun.values()):
             result = "degraded"
         elif not all(finding.over.is_set() for finding in begun.values()):
@@ -114,7 +118,15 @@ class Steps:
         )
         off = "" if self._detectors.names else "no detector is switched on"
         expired = f"{looked.expired} expired" if looked.expired else ""
-        return Done(did=views.joined(*found, off, open_ones, expired), result=result)
+        return Done(did=views.joined(*found, of_strategies, off, open_ones, expired), result=result)
+
+    async def _strategy_work(self) -> tuple[str, bool]:
+        """What strategies have found; (what came of it, whether that worked)."""
+        try:
+            said = await self._work.look()
+        except AtlasError as error:  # the rest of this step goes on without them
+            return f"strategies: {error.message}", False
+        return f"strategies: {said}" if said else "", True
 
     async def _schedules(self) -> Done:
         looked: SchedulesLooked = await self._ask(paths.SCHEDULER, LookAtSchedules())

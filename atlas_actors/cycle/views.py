@@ -110,6 +110,43 @@ def readings_ended(state: Path, now_ms: int) -> list[tuple[str, str | None]]:
     waiting = Reader(state / "memory.db").rows(
         "select key, at_ms from inspect_readings order by at_ms limit ?", (READINGS_MAX,)
     )
+    return _answers(state, waiting, now_ms)
+
+
+def reflections_ended(state: Path, now_ms: int) -> list[tuple[str, str | None]]:
+    """(key, answer) of the tasks that have thought over a template and are over."""
+    waiting = Reader(state / "strategies.db").rows(
+        "select key, at_ms from inspect_reflections where step is null order by at_ms limit ?",
+        (READINGS_MAX,),
+    )
+    return _answers(state, waiting, now_ms)
+
+
+def tasks_with_attempts(state: Path, ids: Sequence[str]) -> dict[str, Row]:
+    """Of these tasks those that are there, with what was asked and their `attempts`."""
+    if not ids:
+        return {}
+    wanted = (json.dumps(list(ids)),)
+    with Reader(state / "tasks.db").snapshot() as query:
+        tasks = query(
+            "select id, state, prompt, cwd, origin, pinned_provider from inspect_tasks"
+            " where id in (select value from json_each(?))",
+            wanted,
+        )
+        attempts = query(
+            'select task_id, number, provider, "end", "check" from inspect_attempts'
+            " where task_id in (select value from json_each(?)) order by task_id, number",
+            wanted,
+        )
+    found = {row["id"]: {**row, "attempts": []} for row in tasks}
+    for row in attempts:
+        if row["task_id"] in found:
+            found[row["task_id"]]["attempts"].append(row)
+    return found
+
+
+def _answers(state: Path, waiting: Sequence[Row], now_ms: int) -> list[tuple[str, str | None]]:
+    """Of what is waited for the keys whose tasks are over, with their answers."""
     if not waiting:
         return []
     rows = Reader(state / "tasks.db").rows(

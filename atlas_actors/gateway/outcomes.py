@@ -12,7 +12,7 @@ from atlas_actors.gateway.method import COUNT, ID, NAME, PATH, TIME, method
 from atlas_actors.gateway.requests import outcome_of
 from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
-from atlas_actors.messages.outcome import AmendOutcome
+from atlas_actors.messages.outcome import AmendOutcome, RecordOutcome
 
 PERSON: Final = "person"
 LIST_ROWS: Final = 50
@@ -44,6 +44,7 @@ _CONTEXT: Final = {
         "files": _FILES,
         "reverts": _FILES,
         "test": {"type": "boolean"},
+        "ended": {"type": "boolean"},  # so has the session
     },
 }
 
@@ -134,7 +135,7 @@ async def answer(door: Door, name: str, params: dict[str, Any], caller: Caller) 
     """One call of outcome.* to its result. Raises AtlasError."""
     match name:
         case "outcome.record":
-            recorded = await door.call(paths.OUTCOMES, outcome_of(params))
+            recorded = await door.call(paths.OUTCOMES, _not_ours(outcome_of(params)))
             return {"id": recorded.id}
         case "outcome.amend":
             return await _amend(door, params, caller)
@@ -164,6 +165,16 @@ async def answer_cost(door: Door, name: str, params: dict[str, Any]) -> Any:
         by, since_ms = params.get("by", "day"), params.get("since_ms", 0)
         return await door.read(costs.stats, by, since_ms, best, door.prices.date)
     raise AssertionError(f"{name} is described but not answered")
+
+
+def _not_ours(outcome: RecordOutcome) -> RecordOutcome:
+    """Raises Conflict for what would end a choice of strategies: its task's own outcome does."""
+    if outcome.kind == "task" and "choice" in outcome.context:
+        raise Conflict(
+            "context.choice is Atlas' own: how a choice ended is told by its task",
+            cure="leave it out; outcome.amend says what is known later",
+        )
+    return outcome
 
 
 async def _amend(door: Door, params: dict[str, Any], caller: Caller) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import attrs
 
+from atlas_actors.messages.proposal import Propose
+
 Check = Literal["text", "complete", "code"]
 # champion: in the ordinary choice; challenger: on trial beside its parent; probe: a rare look at
 # one that is benched; pinned: a person's choice.
@@ -137,27 +139,46 @@ class StrategiesReplayed:
 
 
 @attrs.frozen(kw_only=True)
+class ReflectionWanted:
+    """A template that is to be thought over by one task with this key, on this provider.
+
+    Who submits it adds what the failed tasks' checks said.
+    """
+
+    key: str
+    intent: str
+    parent: str  # the strategy whose template it is
+    template: str  # "": the request alone
+    tasks: tuple[str, ...]  # those that failed with it
+    provider: str
+    budget_usd: float
+    schema: dict[str, Any]  # of the answer
+
+
+@attrs.frozen(kw_only=True)
 class LookForWork:
-    """Ask strategies: what work does what has failed call for? The answer is a WorkFound."""
+    """Ask strategies: what does what has failed call for? The answer is a WorkFound."""
 
 
 @attrs.frozen(kw_only=True)
 class WorkFound:
-    """Answer to LookForWork: how many proposals were made, taken back and known already."""
+    """Answer to LookForWork, for who proposes it: the same again until it is said to be done.
 
-    proposed: int
-    known: int
-    why: tuple[str, ...] = ()
+    Evidence of a task's attempts is not here; whoever proposes it adds what the task says.
+    """
+
+    proposals: tuple[Propose, ...] = ()
+    settled: tuple[str, ...] = ()  # subjects of which nothing is left to do
+    reflections: tuple[ReflectionWanted, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
-class ReflectionWanted:
-    """Fact for the cycle's reader: a template to be thought over; `key` is of the task."""
+class WorkProposed:
+    """Ask strategies: these were proposed, or never will be; these are settled. Answered by None,
+    after the commit."""
 
-    key: str
-    intent: str
-    parent: str
-    failures: tuple[dict[str, Any], ...]
+    fingerprints: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -16,18 +16,21 @@ from atlas_actors.messages.outcome import OutcomeBatch, OutcomesAfter, OutcomesG
 from atlas_actors.messages.strategy import (
     ChooseStrategy,
     EvolveStrategies,
+    LookForWork,
     PinStrategy,
     ReplayStrategies,
     RetireStrategy,
     Step,
     StrategiesEvolved,
     StrategyChosen,
+    TakeReflection,
+    WorkProposed,
 )
 from atlas_actors.messages.supervision import ActorDown, ActorStarted, RequestFailed
 from atlas_actors.providers.prices import PriceTable
 from atlas_actors.settings import ProviderSettings, StrategySettings
 from atlas_actors.store_actor import StoreActor
-from atlas_actors.strategies import records
+from atlas_actors.strategies import records, reflection
 from atlas_actors.strategies.events import (
     Asked,
     Chosen,
@@ -40,6 +43,7 @@ from atlas_actors.strategies.events import (
     Unpinned,
 )
 from atlas_actors.strategies.feed import Feed
+from atlas_actors.strategies.findings import Findings
 from atlas_actors.strategies.journal import RULES, Journal
 from atlas_actors.strategies.replay import Replay
 from atlas_actors.strategies.seeds import seeded
@@ -77,6 +81,9 @@ Inbox = (
     | PinStrategy
     | RetireStrategy
     | ReplayStrategies
+    | LookForWork
+    | WorkProposed
+    | TakeReflection
     | ProvidersChanged
     | ActorStarted
     | ActorDown
@@ -114,11 +121,13 @@ class Strategies(StoreActor):
         self._replays: list[tuple[Reply, Replay]] = []
         self._journal: Journal
         self._feed: Feed
+        self._findings: Findings
 
     def on_start(self) -> None:
         """Continue from the log; what the settings say otherwise now is an event of it."""
         self._journal = Journal(self.store, self.place.clock.now_ms)
-        self._feed = Feed(self.store, self._journal)
+        self._findings = Findings(self.store, self._settings)
+        self._feed = Feed(self.store, self._journal, self._findings)
         self._configure()
         self._seed()
         self.monitor(paths.OUTCOMES)
@@ -157,6 +166,12 @@ class Strategies(StoreActor):
                 return self._on_retire(message)
             case ReplayStrategies():
                 return self._on_replay(message)
+            case LookForWork():
+                return self._findings.look(self.place.clock.now_ms(), self._providers)
+            case WorkProposed():
+                return self._findings.proposed(message)
+            case TakeReflection():
+                return self._findings.take(message, self._bear)
             case ProvidersChanged():
                 return self._on_providers_changed(message)
             case ActorStarted():
@@ -180,12 +195,14 @@ class Strategies(StoreActor):
         """Delete what is older than that, but for what a replay begins with or reads now."""
         if self._replays:
             return False
+        self._findings.prune(before_ms)
         return records.prune(self.store, before_ms)
 
     # ---- choices
 
     def _on_choose(self, asked: ChooseStrategy) -> StrategyChosen:
         engine = self._journal.engine
+        asked = self._findings.another_way(asked)
         if not asked.trial:
             best = engine.best(asked.intent, asked.difficulty, asked.offers)
             return _answer(asked, best, None)
@@ -250,6 +267,13 @@ class Strategies(StoreActor):
         return self._say(effects) or [
             Step(intent=intent, what="nothing", strategy=None, why="nothing called for it")
         ]
+
+    def _bear(self, row: Mapping[str, Any], template: str, why: str) -> Step:
+        """What a model has thought of is a challenger like any other."""
+        now_ms = self.place.clock.now_ms()
+        event = reflection.birth_of(row, self._find(row["parent"]), template, why, now_ms)
+        steps = self._say(self._journal.record(event))
+        return steps[0] if steps else reflection.nothing(row, "there is no room for another one")
 
     # ---- a person's wishes
 

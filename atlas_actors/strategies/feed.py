@@ -8,6 +8,7 @@ from atlas_actors.messages.outcome import KeptOutcome, OutcomeBatch
 from atlas_actors.store import Store
 from atlas_actors.strategies import records, trials
 from atlas_actors.strategies.events import Effect, Ended
+from atlas_actors.strategies.findings import Findings
 from atlas_actors.strategies.journal import Journal
 
 
@@ -16,9 +17,10 @@ class Feed:
 
     page: Final = 100  # outcomes at a time: choices wait while they are counted
 
-    def __init__(self, store: Store, journal: Journal) -> None:
+    def __init__(self, store: Store, journal: Journal, findings: Findings) -> None:
         self._store = store
         self._journal = journal
+        self._findings = findings
         self.asking = False
         self._grown_to = 0  # as far as we were told
         self._moves = False  # whether the newest batch brought us on
@@ -45,6 +47,7 @@ class Feed:
         for outcome in batch.outcomes:
             if outcome.seq > cursor:
                 effects += self._count(outcome)
+                self._findings.hear(outcome)
         self._moves = batch.upto > cursor
         if self._moves:
             records.move_cursor(self._store, batch.upto)

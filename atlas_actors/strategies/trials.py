@@ -8,6 +8,8 @@ from atlas_actors.messages.outcome import KeptOutcome
 from atlas_actors.strategies.events import Amended, Ended
 
 WEAK: Final = 0.2  # an answer that only looks like one; that it does not even do so says more
+# Whose word an amendment is, where nothing proves it.
+HEARSAY: Final = ("agent", "program", "tool", "file", "external")
 CHOICE_MAX: Final = 2**53
 
 
@@ -71,7 +73,10 @@ def _ended(outcome: KeptOutcome, number: int) -> Ended:
 
 def _amended(outcome: KeptOutcome, choice: Choice) -> Amended | None:
     """Later evidence is about the answer that was given: it says nothing of a lead that failed
-    while somebody else's answer was taken, nor of one that faults kept from answering."""
+    while somebody else's answer was taken, nor of one that faults kept from answering. An
+    agent's mere word moves nothing: it may be of the one that is judged."""
+    if outcome.verified_by in HEARSAY:
+        return None
     if not choice.ended or outcome.infrastructure or choice.lead not in ("passed", "failed"):
         return None
     if choice.lead == "failed" and choice.result == "success":

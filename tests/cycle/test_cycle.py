@@ -30,6 +30,7 @@ from atlas_actors.messages.proposal import (
     SubjectSettled,
 )
 from atlas_actors.messages.schedule import LookAtSchedules, SchedulesLooked
+from atlas_actors.messages.strategy import LookForWork, WorkFound, WorkProposed
 from atlas_actors.messages.supervision import FailNow, Ping
 from atlas_actors.messages.task import LookAtTasks, TasksLooked
 from atlas_actors.settings import CheckSettings, CycleSettings, DetectorSettings
@@ -53,6 +54,7 @@ ANSWERS = {
     LookAtTasks: TasksLooked(pending=4, in_progress=5, offered=1, started=2, expired=0),
     Propose: Proposed(id="p1", why="", state="proposed"),
     SubjectSettled: SubjectForgotten(expired=0),
+    LookForWork: WorkFound(),
 }
 
 
@@ -135,7 +137,7 @@ def office(tmp_path, *, answers=None, absent=(), detectors=OFF, checks=(), **set
     spec = SupervisorSpec(
         children=(
             folder("door", gateway),
-            folder("learning", part("memory"), part("outcomes")),
+            folder("learning", part("memory"), part("outcomes"), part("strategies")),
             folder("work", *work, part("proposals"), ours),
         )
     )
@@ -170,8 +172,8 @@ def test_eight_steps_run_in_the_order_of_the_design(tmp_path):
         assert [(step.number, step.name) for step in ended.steps] == list(enumerate(NAMES, 1))
         kinds = [type(message) for message in here.asked()]
         assert kinds == [
-            ReviewHandoffs, LookAtProposals, LookAtProposals, LookAtSchedules, LookAtTasks,
-            Ping, Ping, Ping, Ping,
+            ReviewHandoffs, LookAtProposals, LookForWork, LookAtProposals, LookAtSchedules,
+            LookAtTasks, Ping, Ping, Ping, Ping,
         ]  # fmt: skip
         assert did(ended, "handoffs") == "2 open, 0 stale, 1 expired"
         assert did(ended, "schedules") == "1 task due"
@@ -467,3 +469,57 @@ def test_parts_whose_work_is_only_looked_at_are_asked_whether_they_are_there(tmp
         # There are no databases here, so what they say is that there is nothing to read.
         assert results(ended)["route"] == results(ended)["execute"] == "degraded"
         assert "tasks.db does not exist" in did(ended, "route")
+
+
+UNTESTED = Propose(kind="untested", title="test the changes", prompt="x", fingerprint="untested:1")
+
+
+def test_what_strategies_have_found_is_proposed_and_they_are_told(tmp_path):
+    found = WorkFound(proposals=(UNTESTED,), settled=("untested:2",))
+    with office(tmp_path, answers={LookForWork: found}) as here:
+        ended = here.run()
+        said = [message for path, message in here.asked_whom() if path == paths.STRATEGIES]
+        assert said == [
+            LookForWork(), WorkProposed(fingerprints=("untested:1",), settled=("untested:2",))
+        ]  # fmt: skip
+        assert "strategies: 1 proposed, 0 known already; 1 taken back" in did(ended, "generated")
+
+
+def test_what_is_taken_back_is_settled_where_it_was_proposed(tmp_path):
+    with office(tmp_path, answers={LookForWork: WorkFound(settled=("retry:t",))}) as here:
+        here.run()
+        assert here.asked(SubjectSettled) == [SubjectSettled(subject="retry:t")]
+
+
+def test_when_the_day_is_full_what_was_found_waits_for_the_next(tmp_path):
+    found = WorkFound(proposals=(UNTESTED, attrs.evolve(UNTESTED, fingerprint="untested:3")))
+    full = Proposed(id=None, why="10 were proposed today", full=True)
+    with office(tmp_path, answers={LookForWork: found, Propose: full}) as here:
+        assert "10 were proposed today" in did(here.run(), "generated")
+        heard = here.asked()
+        assert len([one for one in heard if isinstance(one, Propose)]) == 1
+        assert not [one for one in heard if isinstance(one, WorkProposed)]
+
+
+def test_one_that_proposals_refuse_costs_no_other_and_does_not_come_again(tmp_path):
+    other = attrs.evolve(UNTESTED, fingerprint="untested:3")
+    answers = {
+        LookForWork: WorkFound(proposals=(UNTESTED, other)),
+        Propose: lambda asked: (
+            UsageError("no") if asked.fingerprint == "untested:1" else ANSWERS[Propose]
+        ),
+    }
+    with office(tmp_path, answers=answers) as here:
+        assert "1 proposed, 0 known already; 1 refused: no" in did(here.run(), "generated")
+        (told,) = here.asked(WorkProposed)
+        assert told.fingerprints == ("untested:1", "untested:3")
+
+
+def test_strategies_that_do_not_work_cost_the_step_nothing_else(tmp_path):
+    failing = python("raise SystemExit(1)")
+    parked = {LookForWork: Unavailable("strategies is parked")}
+    with office(tmp_path, answers=parked, checks=[failing]) as here:
+        ended = here.run()
+        assert results(ended)["generated"] == "degraded"
+        assert "strategies: strategies is parked" in did(ended, "generated")
+        assert len(here.proposed()) == 1

@@ -16,7 +16,12 @@ from atlas_actors.gateway.outcome_rates import (
     recommend,
 )
 from atlas_actors.messages import paths
-from atlas_actors.messages.outcome import AmendOutcome, OutcomeAmended, RecordOutcome
+from atlas_actors.messages.outcome import (
+    AmendOutcome,
+    OutcomeAmended,
+    OutcomeRecorded,
+    RecordOutcome,
+)
 from atlas_actors.outcomes.actor import Outcomes
 from atlas_actors.settings import RetentionSettings
 from tests.support.doors import door_on
@@ -186,6 +191,14 @@ def door(tmp_path):
             room.clock.advance(1)
             room.actor.dispatch(message)
         yield found
+
+
+def test_nobody_at_the_door_ends_a_choice_of_strategies(tmp_path):
+    door = door_on(tmp_path, [], lambda _: OutcomeRecorded(id="o"))
+    params = {"action": "t", "kind": "task", "result": "success", "context": {"choice": 1}}
+    with pytest.raises(Conflict, match="Atlas' own"):
+        call(door, "outcome.record", params)
+    assert call(door, "outcome.record", {**params, "kind": "agent"}) == {"id": "o"}
 
 
 def test_a_list_shows_what_stands_what_was_recorded_and_why(door):

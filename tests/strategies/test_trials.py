@@ -102,3 +102,9 @@ def test_later_evidence_counts_whole_where_it_is_about_who_was_chosen(
 def test_later_evidence_that_says_the_same_changes_nothing():
     assert event_of(told(before="failure"), over("passed", 1, 1.0)) is None
     assert event_of(told(before="failure"), over("passed", 1, 0.2)).weight == 1.0
+
+
+@pytest.mark.parametrize(("word", "moves"), [("agent", False), ("program", False), ("test", True)])
+def test_an_agents_mere_word_takes_no_success_back(word, moves):
+    later = told(before="success", result="failure", verified_by=word)
+    assert isinstance(event_of(later, over("passed", 1, 1.0)), Amended) is moves

@@ -41,3 +41,7 @@ select (select count(*) from log) as events, (select count(*) from log where cho
        (select min(seq) from log) as first_event, (select max(seq) from log) as last_event,
        (select count(*) from snapshots) as snapshots,
        (select seq from cursors where feed = 'outcomes') as outcomes_seq;
+
+-- What is, or was, thought over by the task with this key.
+create view inspect_reflections as
+select key, intent, parent, tasks, at_ms, step from reflections;
