@@ -345,13 +345,18 @@ class Engine:
     # ---- parts
 
     def _in(self, intent: str, at_ms: int) -> Population:
-        return Population(self._state, intent, self._weights(), at_ms, self._effects)
+        known = self._state.intent(intent)
+        return Population(self._state, known, intent, self._weights(), at_ms, self._effects)
 
     def _of(self, strategy: str, at_ms: int) -> Population:
         return self._in(self._state.intent_of[strategy], at_ms)
 
     def _cell(self, trial: Trial) -> Cell:
-        return self._state.cells.setdefault((trial.strategy, trial.band), Cell())
+        key = trial.strategy, trial.band
+        cell = self._state.cells.get(key)
+        if cell is None:
+            cell = self._state.cells[key] = Cell()
+        return cell
 
     def _weights(self, spent_share: float = 0.0, day_share: float = 1.0) -> Weights:
         settings = self._settings
