@@ -118,6 +118,15 @@ def test_a_model_that_refuses_even_without_is_asked_no_third_time(house, server)
     assert (ended.end, ended.fault, len(server.requests)) == (End.REFUSED, Fault.REQUEST, 2)
 
 
+def test_what_was_sent_without_a_temperature_is_not_sent_again(server, tmp_path):
+    house = House(tmp_path, settings(server.url, "openai-responses"))
+    refusal = {"error": {"message": REFUSALS["openai-responses"]}}
+    server.scripts.put(answering(refusal, 400))
+    assert house.ended().end is End.REFUSED
+    assert len(server.requests) == 1
+    house.tree.stop()
+
+
 def test_another_refusal_is_no_reason_to_ask_again(house, server):
     server.scripts.put(status(400))
     assert house.ended(temperature=0.7).end is End.REFUSED

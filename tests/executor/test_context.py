@@ -4,7 +4,6 @@ to give; without them when context does not answer in time."""
 import os
 import random
 import subprocess
-import threading
 
 import anyio
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
-from atlas_actors.actor import Actor
 from atlas_actors.context.actor import Context
 from atlas_actors.errors import Unavailable
 from atlas_actors.executor import context
@@ -160,28 +158,6 @@ def test_an_executor_without_a_context_room_asks_all_the_same(built, project):
     assert built().prompt(cwd=str(project), context_tokens=1_400) == "why?"
 
 
-class Busy(Actor):
-    """A room that is busy until it is released."""
-
-    inbox = RankFiles
-
-    def __init__(self, place, *, release):
-        super().__init__(place)
-        self.release = release
-
-    def on_receive(self, _message):
-        self.release.wait(WAIT_S)
-
-
-@pytest.mark.slow
-def test_a_room_that_is_late_is_not_waited_for(built, project, monkeypatch):
-    monkeypatch.setattr(context, "GATHER_S", 0.02)
-    release = threading.Event()
-    house = built(ChildSpec(id="context", actor=Busy, arguments={"release": release}))
-    assert house.prompt(cwd=str(project), context_tokens=1_400) == "why?"
-    release.set()
-
-
 # What a room may say, and what is made of it.
 
 
@@ -211,7 +187,12 @@ def saying(*files):
 def gathered(ask, project, tokens=1_000):
     request = Request(prompt="why?", cwd=str(project))
     files = ProjectFiles(ask=ask, redactor=Redactor())
-    return anyio.run(files.before, "why?", request, tokens)
+
+    async def ended():
+        with anyio.fail_after(WAIT_S):
+            return await files.before("why?", request, tokens)
+
+    return anyio.run(ended)
 
 
 @pytest.mark.slow
@@ -233,23 +214,32 @@ def test_a_file_that_has_gone_since_is_named_and_not_shown(project):
     assert "by name:\ngone.py\n</atlas-context>" in prompt
 
 
+def test_a_room_that_is_late_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(context, "GATHER_S", 0.01)
+
+    async def ask(_message):
+        await anyio.sleep_forever()
+
+    assert gathered(ask, tmp_path) == "why?"
+
+
 @pytest.mark.parametrize("error", [Unavailable("it is parked"), OSError(5, "of the disk")])
-def test_that_a_request_goes_without_is_logged_with_the_reason(project, error):
+def test_that_a_request_goes_without_is_logged_with_the_reason(tmp_path, error):
     async def ask(_message):
         raise error
 
     lines = []
     sink = logger.add(lambda line: lines.append(line.record), level="INFO")
     try:
-        assert gathered(ask, project) == "why?"
+        assert gathered(ask, tmp_path) == "why?"
     finally:
         logger.remove(sink)
     (line,) = [line for line in lines if line["message"] == "attempt.without_context"]
     assert str(error) in line["extra"]["why"]
 
 
-def test_a_folder_with_an_impossible_name_has_no_files(project):
-    assert gathered(saying(("hot.py", "HOT")), f"{project}\0") == "why?"
+def test_a_folder_with_an_impossible_name_has_no_files(tmp_path):
+    assert gathered(saying(("hot.py", "HOT")), f"{tmp_path}\0") == "why?"
 
 
 # The fence.
