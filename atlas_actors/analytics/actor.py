@@ -111,6 +111,7 @@ class Analytics(StoreActor):
         self._asked: list[Reply] = []  # who wait for the look that runs
         self._concluded: FeedbackEnded | None = None  # in the batch in hand
         self._unshown: set[Part] = set()
+        self._lacking: tuple[str, str] | None = None  # what was said before outcomes was away
 
     def on_start(self) -> None:
         """What outcomes has is asked for as soon as it is there."""
@@ -261,7 +262,7 @@ class Analytics(StoreActor):
         match failed.request:
             case OutcomesAfter():
                 self._pulling = False
-                self._degrade(f"outcomes does not answer: {failed.error}", "atlas retry outcomes")
+                self._lack(f"outcomes does not answer: {failed.error}")
                 if self._looking:
                     self.request(paths.ORCHESTRATOR, KnobsWanted())
             case KnobsWanted():
@@ -278,12 +279,20 @@ class Analytics(StoreActor):
 
     def _on_started(self, path: str) -> None:
         if path == paths.OUTCOMES:
-            self._degrade("", "")
+            if self._lacking is not None:
+                self._degrade(*self._lacking)
+                self._lacking = None
             self._pulling = False
             self._grown_to = max(self._grown_to, intake.seq(self.store) + 1)
             self._pull()
         else:
             self.request(path, KnobsWanted())
+
+    def _lack(self, reason: str) -> None:
+        """Say what is missing, until it is there again."""
+        if self._lacking is None:
+            self._lacking = self._notice
+        self._degrade(reason, "atlas retry outcomes")
 
     def _on_down(self, down: ActorDown) -> None:
         if down.incarnation == 0:

@@ -230,11 +230,11 @@ def _prune(store: Store, before_ms: int, rows: int) -> Iterator[int]:
         "delete from looks where id in (select id from looks where at_ms < ? limit ?)",
         (before_ms, rows),
     )
-    # The newest of a knob says what holds.
+    # The newest that was kept of a knob holds, however old it is.
     yield store.run(
         "delete from adjustments where id in (select id from adjustments as one"
-        " where ended_ms < ? and exists (select 1 from adjustments where knob = one.knob"
-        " and id > one.id) limit ?)",
+        " where ended_ms < ? and (state <> 'kept' or exists (select 1 from adjustments"
+        " where knob = one.knob and id > one.id and state in ('applied', 'kept'))) limit ?)",
         (before_ms, rows),
     )
 

@@ -11,6 +11,8 @@ KIND: Final = "repair"
 PROPOSED_MAX: Final = 3  # of one look
 # Where operators look; not put before prompts of other projects.
 PROJECT: Final = "atlas"
+# A kind is the sum of others; strategies live and die by themselves.
+_NOT_REPAIRED: Final = frozenset({"kind", "strategy"})
 _REPAIRED: Final = frozenset({"weak", "restarting", "slow"})
 _WORDS: Final = {
     "weak": "succeeds too rarely",
@@ -21,8 +23,8 @@ _WORDS: Final = {
 
 def needs_repair(finding: Finding) -> bool:
     """Slower than others is a nature, slower than before is a fault; what is degraded says its
-    cure itself; what all of a kind do is the sum of what others do."""
-    if finding.part.kind == "kind" or finding.numbers.get("than") == "others":
+    cure itself."""
+    if finding.part.kind in _NOT_REPAIRED or finding.numbers.get("than") == "others":
         return False
     return finding.what in _REPAIRED
 
@@ -36,7 +38,7 @@ def repairs_of(findings: Iterable[Finding], window: int) -> list[Propose]:
 
 def learning_of(finding: Finding) -> NewMemory | None:
     """What is worth remembering of a finding: who cannot do what."""
-    if finding.what != "weak" or finding.part.kind not in ("provider", "intent", "strategy"):
+    if finding.what != "weak" or finding.part.kind not in ("provider", "intent"):
         return None
     return NewMemory(
         kind="learning",

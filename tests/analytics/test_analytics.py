@@ -68,12 +68,13 @@ def test_the_cursor_and_the_counts_are_one_commit(room):
 
 
 def test_while_outcomes_is_parked_the_status_says_so_and_a_look_goes_on_with_what_is_known(room):
+    room.stage.actor._degrade("kept as x", "look at it")  # as after a damaged file
     room.away = {"OutcomesAfter"}
     assert room.look().new
     assert room.stage.cell.reason == "outcomes does not answer: parked"
     room.away = set()
     room.give(ActorStarted(path=paths.OUTCOMES, incarnation=2))
-    assert room.stage.cell.reason == ""
+    assert room.stage.cell.reason == "kept as x"
 
 
 def test_without_an_orchestrator_it_says_so_and_turns_nothing(room):
@@ -270,6 +271,24 @@ def test_what_is_old_goes_and_what_holds_stays(room):
     room.clock.advance(181 * DAY_MS / 1000)
     room.give(PruneDue())
     assert room.rows("select * from hours") == room.rows("select * from looks") == []
+
+
+def test_an_adjustment_that_holds_stays_however_old_it_is(tmp_path):
+    room = Watching(tmp_path, "act")
+    for _ in range(2):
+        room.feed.attempts(80)
+        room.feed.faults(20, "rate")
+        room.look()
+        room.later()
+        room.feed.attempts(20)
+        room.look()
+        room.later()
+    room.clock.advance(181 * DAY_MS / 1000)
+    room.give(PruneDue())
+    assert room.history() == [("slots.haiku", 3, 2, "kept")]
+    room.restart_orchestrator()
+    assert room.board.slots("haiku") == 2
+    room.stage.stop()
 
 
 def test_the_status_is_the_last_look_and_what_is_open(room, tmp_path):
