@@ -11,7 +11,8 @@ from atlas_actors.errors import UsageError
 from atlas_actors.home import Home
 
 CYCLE_S: Final = 5_000.0  # each of its steps keeps to [cycle] step_s
-KINDS: Final = ("check", "handoff", "repair", "todo")  # what Atlas proposes by itself
+# What Atlas proposes by itself.
+KINDS: Final = ("check", "handoff", "repair", "retry", "todo", "untested")
 STATES: Final = ("proposed", "approved", "submitted", "rejected", "expired", "done")
 
 

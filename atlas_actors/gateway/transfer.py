@@ -46,6 +46,7 @@ EXPORTED_ATTEMPT: Final = object_schema(
         "cost_usd": {"type": "number"},
         "started_ms": COUNT,
         "ended_ms": _WHOLE,
+        "strategy": _TEXT,
     },
     "number",
     "epoch",

@@ -142,13 +142,9 @@ class Findings:
         return work.retry_proposal(work.task_of(row), of_failed, other)
 
     def _untested(self, now_ms: int) -> list[Propose]:
-        rows = records.open_untested(self._store, FOUND_MAX)
-        changes = [work.untested_of(row) for row in rows]
-        return [
-            work.untested_proposal(one)
-            for one in changes
-            if work.is_due(one.last_ms, one.ended, now_ms)
-        ]
+        last_ms, old_ms = now_ms - work.TESTED_WITHIN_MS, now_ms - work.UNTESTED_MAX_MS
+        rows = records.due_untested(self._store, last_ms, old_ms, FOUND_MAX)
+        return [work.untested_proposal(work.untested_of(row)) for row in rows]
 
     def _reflections(self, now_ms: int) -> list[ReflectionWanted]:
         """Those that are waited for are wanted until their answer has come: their keys make it

@@ -14,6 +14,7 @@ from atlas_actors.strategies.trials import choice_of
 
 RETRY: Final = "retry:"
 TESTED_WITHIN_MS: Final = 30 * 60_000  # after the last change; then, or at the session's end
+UNTESTED_MAX_MS: Final = 24 * 3_600_000  # what changed before that is no news
 FILES_MAX: Final = 50  # that are named
 FILE_CHARACTERS: Final = 300
 FILES_BYTES_MAX: Final = 8_000  # of a proposal's evidence, which may have 20,000
@@ -143,11 +144,6 @@ def seen_in_session(outcome: KeptOutcome) -> list[Edit | RanTest | SessionEnded]
     if context.get("ended") is True:
         found.append(SessionEnded(session=session))
     return found
-
-
-def is_due(last_ms: int, ended: bool, now_ms: int) -> bool:
-    """Whether no test is waited for any more after a change made then."""
-    return ended or now_ms - last_ms >= TESTED_WITHIN_MS
 
 
 def other_approach(failed: Collection[str], records: Iterable[Record]) -> Record | None:

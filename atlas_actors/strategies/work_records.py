@@ -45,9 +45,10 @@ def task_passed(store: Store, task_id: str) -> bool:
 
 
 def new_failed_tasks(store: Store, limit: int) -> list[Row]:
-    """Those that were not looked at yet, oldest first."""
+    """Those that were not looked at yet, newest first."""
     return store.rows(
-        "select * from failed_tasks where state = 'new' order by at_ms, task_id limit ?", (limit,)
+        "select * from failed_tasks where state = 'new' order by at_ms desc, task_id limit ?",
+        (limit,),
     )
 
 
@@ -153,11 +154,13 @@ def tested(store: Store, project: str, session: str, at_ms: int) -> list[Row]:
     return rows
 
 
-def open_untested(store: Store, limit: int) -> list[Row]:
-    """What was not proposed yet, oldest first."""
+def due_untested(store: Store, last_ms: int, old_ms: int, limit: int) -> list[Row]:
+    """What was not proposed yet and changed last by then, or its session has ended; newest first,
+    and nothing that is older than `old_ms`."""
     return store.rows(
-        "select * from untested where state = 'open' order by last_ms, project, session limit ?",
-        (limit,),
+        "select * from untested where state = 'open' and (ended or last_ms <= ?) and last_ms > ?"
+        " order by last_ms desc, subject limit ?",
+        (last_ms, old_ms, limit),
     )
 
 

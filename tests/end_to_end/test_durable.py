@@ -173,7 +173,13 @@ def test_a_request_from_stdin_is_utf_8(atlas):
 
 def test_a_kind_of_proposals_that_there_is_not_is_refused_with_those_that_there_are(atlas):
     refused = atlas("proposals", "approve", "--kind", "bogus")
-    assert (refused.returncode, "one of check, handoff, todo" in refused.stderr) == (2, True)
+    assert (
+        refused.returncode,
+        "one of check, handoff, repair, retry, todo, untested" in refused.stderr,
+    ) == (
+        2,
+        True,
+    )
     assert atlas("proposals", "approve", "--kind", "todo").stdout == "nothing is proposed\n"
     assert atlas("proposals", "--state", "all").stdout == "nothing is proposed\n"
 

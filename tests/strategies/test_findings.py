@@ -12,7 +12,7 @@ from atlas_actors.messages.strategy import (
     WorkProposed,
 )
 from atlas_actors.strategies.reflection import BUDGET_USD, FAILURES_LEAST, FAILURES_SHOWN
-from atlas_actors.strategies.work import TESTED_WITHIN_MS
+from atlas_actors.strategies.work import TESTED_WITHIN_MS, UNTESTED_MAX_MS
 from tests.support.strategists import OFFERS, asking, batch, ended, room_on
 
 REJECTED = {"intent": "bug_fix", "origin": "person", "end": "rejected", "project": "/p"}
@@ -172,6 +172,22 @@ def test_changes_that_nobody_tests_are_proposed_after_half_an_hour(room, feed):
     done(room, look(room))
     assert look(room).proposals == ()
     feed.session(now_ms + 9, files=["c.py"])
+    assert look(room).proposals == ()
+
+
+def test_a_session_that_ended_does_not_wait_behind_many_that_go_on(room, feed):
+    now_ms = room.clock.now_ms()
+    for number in range(50):
+        feed.session(now_ms, session=f"s{number}", files=["a.py"])
+    feed.session(now_ms, session="s49", ended=True)
+    (asked,) = look(room).proposals
+    assert asked.evidence["session"] == "s49"
+
+
+@pytest.mark.parametrize("moved_ms", [-1, UNTESTED_MAX_MS + 1])
+def test_what_changed_long_ago_or_in_the_future_is_not_proposed(room, feed, moved_ms):
+    """A clock that was set back is waited for."""
+    feed.session(room.clock.now_ms() - moved_ms, files=["a.py"])
     assert look(room).proposals == ()
 
 

@@ -8,7 +8,6 @@ from atlas_actors.messages.strategy import Offer
 from atlas_actors.proposals.decide import checked
 from atlas_actors.strategies.work import (
     FILES_MAX,
-    TESTED_WITHIN_MS,
     Edit,
     FailedTask,
     RanTest,
@@ -17,7 +16,6 @@ from atlas_actors.strategies.work import (
     Untested,
     failed_task,
     failed_trial,
-    is_due,
     offers_without,
     other_approach,
     passed_task,
@@ -141,13 +139,6 @@ def test_names_without_end_and_of_no_encoding_are_kept_in_bounds():
     (edit,) = seen_in_session(outcome(EDITED, {"files": files, "project": "\udfff" * 9}))
     assert len(edit.files) <= FILES_MAX
     assert all(name.encode() and len(name) <= 300 for name in (*edit.files, edit.project))
-
-
-def test_a_test_is_waited_for_half_an_hour_or_until_the_session_ends():
-    assert not is_due(0, False, TESTED_WITHIN_MS - 1)
-    assert is_due(0, False, TESTED_WITHIN_MS)
-    assert is_due(0, True, 1)
-    assert not is_due(5_000, False, 0)  # the clock was set back
 
 
 def test_another_approach_is_the_best_that_somebody_else_leads():

@@ -22,12 +22,13 @@ from tasks;
 
 create view inspect_dependencies as select task_id, needs_id from dependencies;
 
--- Everything that another daemon needs to take a task over.
+-- Everything that another daemon needs to take a task over; the number of a choice is of our log.
 create view inspect_export as
 select id, key, state, prompt, cwd, provider, match, error, result, verified_by, unique_key,
        if_dead, group_name, origin, lane, priority, budget_usd, attempts_max, due_ms, created_ms,
        started_ms, ended_ms, attempt, answers_asked, interruptions, maybe_ran, in_place,
-       deadline_s, deadline_ms, spent_usd, files, schema, command, route, workspace, progress
+       deadline_s, deadline_ms, spent_usd, files, schema, command,
+       json_replace(route, '$.choice', null) as route, workspace, progress
 from tasks;
 
 -- But for its choice, whose number is of this daemon's log.
