@@ -212,6 +212,8 @@ def _kept(kept: dict[str, Any]) -> str:
 
 
 def _replayed(found: dict[str, Any]) -> list[str]:
+    if not found["choices"]:
+        return ["no choices were kept yet"]
     lines = [
         f"{found['same']:,} of {found['choices']:,} choices the same, from choice"
         f" {found['from_choice']} on"

@@ -237,9 +237,9 @@ class Strategies(StoreActor):
 
     def _on_request_failed(self, fact: RequestFailed) -> None:
         """Outcomes is parked or refuses; it is asked again when it starts, grows, or in a while."""
-        assert isinstance(fact.request, OutcomesAfter)
         self._feed.asking = False
-        logger.warning("strategies.outcomes_missing", error=fact.error)
+        kind = type(fact.request).__name__
+        logger.warning("strategies.unanswered", request=kind, error=fact.error)
 
     # ---- natural selection
 

@@ -57,6 +57,11 @@ def test_the_cost_is_that_of_all_attempts():
     assert event_of(told(), OPEN).cost_usd == 0.01
 
 
+@pytest.mark.parametrize(("told_ms", "took_ms"), [(300, 300), (None, 900), (-1, 900), (True, 900)])
+def test_what_it_took_is_the_work_and_not_the_waits_where_that_is_told(told_ms, took_ms):
+    assert event_of(told(context={"work_ms": told_ms}), OPEN).latency_ms == took_ms
+
+
 @pytest.mark.parametrize(
     ("kind", "number"),
     [("attempt", 7), ("task", None), ("task", "7"), ("task", True), ("task", 0), ("task", 2**60)],
