@@ -58,11 +58,14 @@ class Configured:
 
 @attrs.frozen(kw_only=True)
 class Seeded:
-    """The starting set for the providers there are; seeds.seeded builds it. What is known of it
-    already changes nothing."""
+    """The starting set for the providers there are; seeds.seeded builds it. A provider that leads
+    a strategy of an intent already gets no other one."""
 
     seeds: tuple[Seed, ...] = attrs.field(converter=_seeds)
     tries: tuple[Try, ...] = attrs.field(converter=_tries, default=())
+    # by intent and gene: values that a mutation may take
+    vocabulary: dict[str, dict[str, list[Any]]] = attrs.field(factory=dict)
+    providers: tuple[str, ...] = attrs.field(converter=_texts, default=())  # that there are
     at_ms: int = 0
 
 

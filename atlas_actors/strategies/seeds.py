@@ -26,15 +26,39 @@ def seeded(
     orders = [order_from(lead, providers, tiers) for lead in providers]
     seeds: list[Seed] = []
     tries: list[Try] = []
+    vocabulary: dict[str, dict[str, list[Any]]] = {}
     for intent in sorted(intents):
         section = _section(intent)
         genes = _genes(section)
+        rows = [_genes(row) for row in section["tries"]]
         seeds += [
             Seed(intent=intent, genome=Genome(providers=order, **genes), why=section["why"])
             for order in orders
         ]
-        tries += [Try(intent=intent, genes=_genes(row), why=row["why"]) for row in section["tries"]]
-    return Seeded(seeds=tuple(seeds), tries=tuple(tries), at_ms=at_ms)
+        tries += [
+            Try(intent=intent, genes=row, why=said["why"])
+            for row, said in zip(rows, section["tries"], strict=True)
+        ]
+        vocabulary[intent] = _vocabulary([genes, *rows])
+    return Seeded(
+        seeds=tuple(seeds),
+        tries=tuple(tries),
+        vocabulary=vocabulary,
+        providers=tuple(providers),
+        at_ms=at_ms,
+    )
+
+
+def _vocabulary(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """What each gene may become: the file's values, and those of the intent's own rows."""
+    shared: dict[str, list[Any]] = _file()["vocabulary"]
+    values = {gene: list(shared.get(gene, [])) for gene in GENES if gene != "providers"}
+    values["template"] = [_file()["templates"][name].strip() for name in values["template"]]
+    for row in rows:
+        for gene, value in row.items():
+            if value not in values[gene]:
+                values[gene].append(value)
+    return {gene: found for gene, found in values.items() if found}
 
 
 def order_from(lead: str, providers: Mapping[str, str], tiers: Sequence[str]) -> tuple[str, ...]:

@@ -4,9 +4,10 @@ from typing import Any, Final
 
 import attrs
 
-from atlas_actors.messages.strategy import Strategy
+from atlas_actors.messages.strategy import Genome, Strategy
 from atlas_actors.strategies import genome as genomes
 from atlas_actors.strategies.cells import Cell
+from atlas_actors.strategies.pairs import Duel
 
 TRIALS_MAX: Final = 5_000  # an end that comes after so many choices is not counted
 BANDS: Final = ("easy", "hard")
@@ -15,6 +16,26 @@ BANDS: Final = ("easy", "hard")
 def band_of(difficulty: float) -> str:
     """The band of a request: half of the scale each."""
     return BANDS[1] if difficulty >= 0.5 else BANDS[0]
+
+
+@attrs.define(kw_only=True)
+class Spent:
+    """What ended choices took."""
+
+    usd: float = 0.0
+    expected_usd: float = 0.0  # by their offers
+    ended: int = 0
+    waited_ms: float = 0.0
+    timed: int = 0  # of the ended ones those whose time is known
+
+    def add(self, usd: float, expected_usd: float, waited_ms: int | None) -> None:
+        """One more has ended."""
+        self.usd += usd
+        self.expected_usd += expected_usd
+        self.ended += 1
+        if waited_ms is not None:
+            self.waited_ms += waited_ms
+            self.timed += 1
 
 
 @attrs.define(kw_only=True)
@@ -29,10 +50,11 @@ class Record:
     why: str = ""
     numbers: dict[str, Any] = attrs.field(factory=dict)  # of the parents, at its birth
     priors: dict[str, float] = attrs.field(factory=dict)  # of a child, by band: its parent's mean
-    spent_usd: float = 0.0  # of ended choices
-    expected_usd: float = 0.0  # of the same ones, by their offers
-    waited_ms: float = 0.0
-    ended: float = 0.0
+    spent: Spent = attrs.field(factory=Spent)
+
+    @property
+    def id(self) -> str:
+        return self.strategy.id
 
     @property
     def lead(self) -> str:
@@ -40,36 +62,94 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         return attrs.asdict(self) | {
-            "strategy": {
-                "id": self.strategy.id,
-                "intent": self.strategy.intent,
-                "genome": genomes.to_json(self.strategy.genome),
-            }
+            "strategy": [self.strategy.intent, genomes.to_json(self.strategy.genome)]
         }
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "Record":
-        said = row["strategy"]
-        strategy = Strategy(
-            id=said["id"], intent=said["intent"], genome=genomes.from_json(said["genome"])
-        )
-        return cls(**(row | {"strategy": strategy, "parents": tuple(row["parents"])}))
+        intent, genes = row["strategy"]
+        strategy = genomes.strategy_of(intent, genomes.from_json(genes))
+        spent, parents = Spent(**row["spent"]), tuple(row["parents"])
+        return cls(**(row | {"strategy": strategy, "parents": parents, "spent": spent}))
 
 
 @attrs.define(kw_only=True)
 class Trial:
     """A choice that was made, and what of its end was counted."""
 
-    intent: str
     band: str
     strategy: str
     role: str
     expected_usd: float
-    verifies: bool
     ended: bool = False
     x: int | None = None
     weight: float = 0.0
-    epoch: int = 0  # of its cell when it was counted
+    at: int = 0  # its number in its cell
+
+
+@attrs.define(kw_only=True)
+class Waiting:
+    """Somebody to be tried when there is room: genes on top of whoever leads, or a whole genome."""
+
+    genes: dict[str, Any]
+    operator: str
+    why: str
+    parents: tuple[str, ...] = ()
+
+
+@attrs.define(kw_only=True)
+class Intent:
+    """What is remembered of an intent besides its strategies."""
+
+    records: dict[str, Record] = attrs.field(factory=dict)
+    asked: dict[str, int] = attrs.field(factory=dict)  # choices by band
+    children: dict[str, int] = attrs.field(factory=dict)  # of these by challengers
+    verified: int = 0  # trials of full weight
+    evolved: int = 0  # `verified` when something was last born
+    rounds: int = 0  # of evolution
+    duels: dict[str, Duel] = attrs.field(factory=dict)  # by child
+    waiting: list[Waiting] = attrs.field(factory=list)
+    tried: list[Waiting] = attrs.field(factory=list)  # of the starting set, waiting or not
+    vocabulary: dict[str, list[Any]] = attrs.field(factory=dict)
+    pinned: str | None = None
+    leaders: dict[str, str] = attrs.field(factory=dict)  # by band
+    archive: list[str] = attrs.field(factory=list)  # the Pareto front
+    prices: dict[str, list[float]] = attrs.field(factory=dict)  # by provider: cost now, prior
+    spent: Spent = attrs.field(factory=Spent)  # of all its strategies
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **{name: getattr(self, name) for name in _PLAIN},
+            "records": [record.to_json() for record in self.records.values()],
+            "duels": {child: duel.to_json() for child, duel in self.duels.items()},
+            "waiting": [attrs.asdict(waiting) for waiting in self.waiting],
+            "tried": [attrs.asdict(waiting) for waiting in self.tried],
+            "spent": attrs.asdict(self.spent),
+        }
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> "Intent":
+        records = [Record.from_json(record) for record in row["records"]]
+        return cls(
+            **{name: row[name] for name in _PLAIN},
+            records={record.id: record for record in records},
+            duels={child: Duel.from_json(duel) for child, duel in row["duels"].items()},
+            waiting=[_waiting(waiting) for waiting in row["waiting"]],
+            tried=[_waiting(waiting) for waiting in row["tried"]],
+            spent=Spent(**row["spent"]),
+        )
+
+
+def _waiting(row: dict[str, Any]) -> Waiting:
+    return Waiting(**(row | {"parents": tuple(row["parents"])}))
+
+
+_PLAIN: Final = [
+    field.name
+    for field in attrs.fields(Intent)
+    if field.name not in ("records", "duels", "waiting", "tried", "spent")
+]
+_TRIAL: Final = [field.name for field in attrs.fields(Trial)]
 
 
 @attrs.define(kw_only=True)
@@ -77,35 +157,57 @@ class State:
     """Everything that decisions depend on besides the settings."""
 
     asked: int = 0
-    records: dict[str, Record] = attrs.field(factory=dict)
-    cells: dict[str, Cell] = attrs.field(factory=dict)  # by "intent/band/strategy"
+    providers: tuple[str, ...] = ()  # that there are
+    intents: dict[str, Intent] = attrs.field(factory=dict)
+    intent_of: dict[str, str] = attrs.field(factory=dict)  # by strategy
+    cells: dict[tuple[str, str], Cell] = attrs.field(factory=dict)  # by strategy and band
+    pools: dict[str, list[float]] = attrs.field(factory=dict)  # successes, failures by lead
     trials: dict[int, Trial] = attrs.field(factory=dict)
-    pins: dict[str, str] = attrs.field(factory=dict)
 
-    def cell(self, intent: str, band: str, strategy: str) -> Cell:
-        """The cell, made when it is not there yet."""
-        return self.cells.setdefault(f"{intent}/{band}/{strategy}", Cell())
+    def intent(self, name: str) -> Intent:
+        """The intent, made when it is not there yet."""
+        return self.intents.setdefault(name, Intent())
+
+    def record(self, id: str) -> Record:
+        """The strategy with this id; KeyError when there is none."""
+        return self.intents[self.intent_of[id]].records[id]
+
+    def add(self, record: Record) -> None:
+        """A strategy that did not exist."""
+        self.intent(record.strategy.intent).records[record.id] = record
+        self.intent_of[record.id] = record.strategy.intent
+
+    def existed(self, intent: str) -> frozenset[str]:
+        """The canonical genomes that exist or have existed in an intent."""
+        records = self.intent(intent).records.values()
+        return frozenset(genomes.canonical(record.strategy.genome) for record in records)
+
+    def genome_of(self, id: str) -> Genome:
+        """The genome of a strategy."""
+        return self.record(id).strategy.genome
 
     def to_json(self) -> dict[str, Any]:
         return {
             "asked": self.asked,
-            "records": [record.to_json() for record in self.records.values()],
-            "cells": {key: cell.to_json() for key, cell in self.cells.items()},
-            "trials": [[number, attrs.astuple(trial)] for number, trial in self.trials.items()],
-            "pins": self.pins,
+            "providers": list(self.providers),
+            "intents": {name: intent.to_json() for name, intent in self.intents.items()},
+            "cells": [[*key, cell.to_json()] for key, cell in self.cells.items()],
+            "pools": self.pools,
+            "trials": [[number, *attrs.astuple(trial)] for number, trial in self.trials.items()],
         }
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "State":
-        records = [Record.from_json(record) for record in row["records"]]
-        names = [field.name for field in attrs.fields(Trial)]
+        intents = {name: Intent.from_json(intent) for name, intent in row["intents"].items()}
         return cls(
             asked=row["asked"],
-            records={record.strategy.id: record for record in records},
-            cells={key: Cell(*cell) for key, cell in row["cells"].items()},
+            providers=tuple(row["providers"]),
+            intents=intents,
+            intent_of={id: name for name, intent in intents.items() for id in intent.records},
+            cells={(id, band): Cell(*cell) for id, band, cell in row["cells"]},
+            pools=row["pools"],
             trials={
-                number: Trial(**dict(zip(names, trial, strict=True)))
-                for number, trial in row["trials"]
+                number: Trial(**dict(zip(_TRIAL, trial, strict=True)))
+                for number, *trial in row["trials"]
             },
-            pins=dict(row["pins"]),
         )

@@ -1,0 +1,72 @@
+"""Pure: which strategy leads in a context, and why another one does now."""
+
+from typing import Final
+
+import attrs
+
+from atlas_actors.strategies.cells import WINDOW, Cell
+from atlas_actors.strategies.choosing import Arm
+from atlas_actors.strategies.drift import Drift
+from atlas_actors.strategies.state import Record
+
+MARGIN: Final = 0.03  # in worth, that another one must be ahead
+KNOWN_LEAST: Final = 5.0  # trials of who is to lead
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """Another strategy leads from now on."""
+
+    arm: Arm
+    before: Arm | None
+    why: str
+
+
+def change_of(arms: list[Arm], cells: dict[str, Cell], leader: Record | None) -> Change | None:
+    """Who leads now instead of `leader`; None: nobody is clearly ahead. `cells` by strategy."""
+    known = [arm for arm in arms if _cell(cells, arm).n >= KNOWN_LEAST]
+    best = max(known, key=lambda arm: arm.worth, default=None)
+    if best is None or (leader is not None and best.record.id == leader.id):
+        return None
+    before = next((arm for arm in arms if leader is not None and arm.record.id == leader.id), None)
+    if before is not None and best.worth < before.worth + MARGIN:
+        return None
+    return Change(arm=best, before=before, why=_why(best, before, leader, cells))
+
+
+def said_of(record: Record, cell: Cell) -> str:
+    """A strategy and its record, for a person."""
+    return f"{record.lead} ({record.id[:6]}) {cell.mean:.2f} (n={cell.n:.0f})"
+
+
+def said_of_drift(record: Record, context: str, drift: Drift) -> str:
+    """A change of a success rate, for a person."""
+    way = "fell" if drift.now < drift.before else "rose"
+    return (
+        f"drift in {context}: {record.lead} ({record.id[:6]}) {way} from {drift.before:.2f}"
+        f" (n={drift.trials:.0f}) to {drift.now:.2f} (last {WINDOW})"
+    )
+
+
+def _why(best: Arm, before: Arm | None, leader: Record | None, cells: dict[str, Cell]) -> str:
+    now = said_of(best.record, _cell(cells, best))
+    if leader is None:
+        return f"{now} is the first that is known to do well"
+    if before is None:
+        return f"{now} leads: {leader.lead} ({leader.id[:6]}) is {leader.state} or gone"
+    was = said_of(leader, _cell(cells, before))
+    reason = "it does better for its price"
+    if _drifted(_cell(cells, before)):
+        reason = f"{leader.lead} changed (drift)"
+    elif _drifted(_cell(cells, best)):
+        reason = f"{best.record.lead} changed (drift)"
+    return f"{now} leads instead of {was}: {reason}"
+
+
+def _drifted(cell: Cell) -> bool:
+    """Has it begun anew lately?"""
+    return cell.drifts > 0 and cell.seen - cell.began <= 5 * WINDOW
+
+
+def _cell(cells: dict[str, Cell], arm: Arm) -> Cell:
+    return cells.get(arm.record.id) or Cell()
