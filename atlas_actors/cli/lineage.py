@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from atlas_actors.cli import show
 from atlas_actors.cli.cycle import plain
+from atlas_actors.intervals import wilson
 
-_LIVES: Final = {"promoted": "promoted", "culled": "culled", "retired": "retired"}
+ENOUGH: Final = 10  # trials below which a rate is none to go by
 
 
 def rate(one: dict[str, Any]) -> str:
@@ -51,7 +52,7 @@ def origin(one: dict[str, Any]) -> str:
 def family(intent: dict[str, Any]) -> list[str]:
     """One intent: its tree, then its story."""
     lines = [intent["intent"]]
-    lines += _tree(intent["strategies"], _lives(intent["story"]))
+    lines += _tree(intent["strategies"], _lives(intent["fates"]))
     if intent["story"]:
         lines += ["", *(f"  {line(note)}" for note in intent["story"])]
     return [*lines, ""]
@@ -101,30 +102,36 @@ def _member(one: dict[str, Any]) -> str:
     return f"{one['id']} {state_of(one)}  {rate(one)}  {genes(one['genome'])}{born}"
 
 
-def _lives(story: list[dict[str, Any]]) -> dict[str, list[str]]:
+def _lives(fates: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Promotion and death of each, with the numbers at that time."""
     lives: dict[str, list[str]] = defaultdict(list)
-    for note in story:
-        if note["what"] in _LIVES and note["strategy"]:
-            numbers = _numbers(note["numbers"])
-            lives[note["strategy"]].append(
-                f"{_LIVES[note['what']]} {show.when(note['at_ms'])}{numbers}"
-            )
+    for note in fates:
+        told = f"{note['what']} {show.when(note['at_ms'])}{_numbers(note['numbers'])}"
+        lives[note["strategy"]].append(told)
     return lives
 
 
 def _numbers(numbers: dict[str, Any]) -> str:
-    """`, rate 0.8, n 12`; what is nested is told in words by the note itself."""
-    told = [
-        f"{plain(name.replace('_', ' '))} {_number(value)}"
+    """What was known at that time: of itself, of its parents, of its pairs."""
+    told = []
+    if "e_value" in numbers:
+        told.append(f"e-value {numbers['e_value']:.3g}, against it {numbers['e_worse']:.3g}")
+    if "n" in numbers:
+        told.append(_known(numbers))
+    told += [
+        f"{plain(name)} {_known(value)}"
         for name, value in numbers.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(value, dict) and "n" in value
     ]
     return "".join(f", {text}" for text in told)
 
 
-def _number(value: float) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _known(numbers: dict[str, Any]) -> str:
+    """As a rate, from successes and trials."""
+    n, successes = numbers["n"], numbers["successes"]
+    low, high = wilson(successes, n)
+    share = successes / n if n else None
+    return rate({"n": n, "rate": share, "low": low, "high": high, "enough": n >= ENOUGH})
 
 
 def _count(n: float) -> str:

@@ -38,7 +38,7 @@ METHODS: Final = (
     method(
         "strategy.lineage",
         "Of each intent all strategies that ever were, and the newest lines of the story →"
-        " {intents: [{intent, strategies, story}]}.",
+        " {intents: [{intent, strategies, fates, story}]}.",
         object_schema({"intent": NAME, "id": ID, "limit": _LIMIT}),
     ),
     method(

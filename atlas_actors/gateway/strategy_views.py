@@ -67,7 +67,8 @@ def one(state: Path, id: str) -> dict[str, Any]:
 def lineage(
     state: Path, intent: str | None, id: str | None, limit: int
 ) -> dict[str, list[dict[str, Any]]]:
-    """Of each intent all strategies that ever were, and the newest lines of the story."""
+    """Of each intent all strategies that ever were, how they rose and fell, and the newest lines
+    of the story."""
     with Reader(state / "strategies.db").snapshot() as query:
         if id is not None:
             (row,) = query("select intent from inspect_strategies where id = ?", (id,))
@@ -83,14 +84,20 @@ def lineage(
             " and (?2 is null or strategy = ?2) and what <> 'seeded' order by id desc limit ?3",
             (intent, id, limit),
         )
+        fates = query(
+            "select * from inspect_lineage where (?1 is null or intent = ?1)"
+            " and what in ('promoted', 'culled', 'retired') order by id",
+            (intent,),
+        )
     intents: dict[str, dict[str, Any]] = {}
     for row in strategies:
-        empty = {"intent": row["intent"], "strategies": [], "story": []}
+        empty = {"intent": row["intent"], "strategies": [], "fates": [], "story": []}
         found = intents.setdefault(row["intent"], empty)
         found["strategies"].append(_shown(row, cells[row["id"]]))
-    for note in reversed(notes):
-        if note["intent"] in intents:
-            intents[note["intent"]]["story"].append(_note(note))
+    for name, lines in (("fates", fates), ("story", list(reversed(notes)))):
+        for note in lines:
+            if note["intent"] in intents:
+                intents[note["intent"]][name].append(_note(note))
     return {"intents": list(intents.values())}
 
 

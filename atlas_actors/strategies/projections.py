@@ -107,8 +107,8 @@ def _pair(store: Store, child: str, row: dict[str, Any] | None) -> None:
             row["pairs"],
             row["child_only"],
             row["parent_only"],
-            row["evalue"],
-            row["against"],
+            row["e_value"],
+            row["e_worse"],
         ),
     )
 

@@ -11,6 +11,9 @@ GENOME = {
 }  # fmt: skip
 
 
+PROMOTED = {"e_value": 21.5, "e_worse": 0.01, "successes": 50, "n": 60, "parent": "aaaa"}
+
+
 def strategy(id, parents=(), **changes):
     operator = "mutate" if parents else "seed"
     return {
@@ -51,13 +54,13 @@ def test_a_family_is_a_tree_with_numbers_at_birth_promotion_and_death():
         "intent": "bug_fix",
         "strategies": [
             strategy("aaaa"),
-            strategy("bbbb", ["aaaa"], numbers={"rate": 0.8, "n": 40}),
+            strategy("bbbb", ["aaaa"], numbers={"aaaa": {"successes": 32, "n": 40}}),
             strategy("cccc", ["bbbb", "aaaa"], operator="crossover", state="culled"),
             strategy("dddd", pinned=True),
         ],
-        "story": [
-            note("born", "bbbb", "recall 8 -> 0"),
-            note("promoted", "bbbb", "e-value 21", {"evalue": 21.5, "pairs": 60}),
+        "story": [note("born", "bbbb", "recall 8 -> 0")],
+        "fates": [
+            note("promoted", "bbbb", "e-value 21", PROMOTED),
             note("culled", "cccc", "worse"),
         ],
     }
@@ -69,8 +72,9 @@ def test_a_family_is_a_tree_with_numbers_at_birth_promotion_and_death():
     born = next(line for line in tree if "└─ bbbb" in line)
     assert born.startswith("│  └─ bbbb active")
     assert "mutate of aaaa" in born
-    assert born.endswith(", rate 0.8, n 40]")
-    assert any("promoted" in line and "evalue 21.5, pairs 60" in line for line in tree)
+    assert born.endswith(", aaaa 0.80 [0.65-0.90] n=40]")
+    (promoted,) = [line for line in tree if "promoted" in line]
+    assert promoted.endswith(", e-value 21.5, against it 0.01, 0.83 [0.72-0.91] n=60")
     grandchild = next(line for line in tree if "cccc" in line)
     assert grandchild.startswith("│     └─ cccc culled")
     assert "crossover of bbbb and aaaa" in grandchild
