@@ -126,7 +126,7 @@ class Strategies(StoreActor):
     def on_start(self) -> None:
         """Continue from the log; what the settings say otherwise now is an event of it."""
         self._journal = Journal(self.store, self.place.clock.now_ms)
-        self._findings = Findings(self.store, self._settings)
+        self._findings = Findings(self.store, self._settings, self._journal)
         self._feed = Feed(self.store, self._journal, self._findings)
         self._configure()
         self._seed()
