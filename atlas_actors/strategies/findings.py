@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Collection
-from datetime import datetime
 from typing import Any
 
 import attrs
 
+from atlas_actors.clock import local_day
 from atlas_actors.errors import UsageError
 from atlas_actors.messages.outcome import KeptOutcome
 from atlas_actors.messages.proposal import Propose
@@ -215,8 +215,3 @@ class Findings:
         except UsageError as error:
             return reflection.nothing(row, error.message)
         return bear(row, template, why)
-
-
-def local_day(now_ms: int) -> str:
-    """The day that it is here."""
-    return datetime.fromtimestamp(now_ms / 1000).date().isoformat()
