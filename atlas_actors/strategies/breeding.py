@@ -31,10 +31,10 @@ def bred(
     draw: random.Random,
 ) -> Birth | None:
     """A genome that has not existed (`existed`: canonical texts), from parents with their success;
-    None when there are no parents, or so many draws found none."""
-    strategies = [strategy for strategy, _ in parents]
-    if not strategies:
+    None when so many draws found none."""
+    if not parents:
         return None
+    strategies = [strategy for strategy, _ in parents]
     weights = [max(success, 0.01) for _, success in parents]
     for _ in range(DRAWS_MAX):
         first = draw.choices(strategies, weights)[0]

@@ -29,19 +29,16 @@ KNOWN_LEAST: Final = 10.0  # trials of a strategy, before its numbers are used
 WAITING_MAX: Final = 50
 
 
-@attrs.define
+@attrs.frozen
 class Population:
     """The strategies of one intent during one event; what happens is added to `effects`."""
 
     state: State
+    intent: Intent
     name: str
     weights: Weights
     at_ms: int
     effects: list[Effect]
-
-    @property
-    def intent(self) -> Intent:
-        return self.state.intent(self.name)
 
     def note(self, what: str, strategy: str | None, why: str, **numbers: Any) -> None:
         """A line of the lineage."""

@@ -58,7 +58,7 @@ class Record:
 
     @property
     def lead(self) -> str:
-        return genomes.lead_of(self.strategy.genome)
+        return self.strategy.genome.providers[0]
 
     def to_json(self) -> dict[str, Any]:
         return attrs.asdict(self) | {
@@ -166,7 +166,10 @@ class State:
 
     def intent(self, name: str) -> Intent:
         """The intent, made when it is not there yet."""
-        return self.intents.setdefault(name, Intent())
+        found = self.intents.get(name)
+        if found is None:
+            found = self.intents[name] = Intent()
+        return found
 
     def record(self, id: str) -> Record:
         """The strategy with this id; KeyError when there is none."""
