@@ -60,7 +60,7 @@ def reload(old: Config, daemon: Daemon, directory: Directory) -> None:
     changed = ProvidersChanged(
         providers=tuple(attrs.asdict(provider) for provider in new.providers.values())
     )
-    for path in (paths.ORCHESTRATOR, paths.ROUTER, paths.GATEWAY):
+    for path in (paths.ORCHESTRATOR, paths.ROUTER, paths.STRATEGIES, paths.GATEWAY):
         try:
             directory.ref(path).tell(changed)
         except AtlasError as error:

@@ -22,8 +22,10 @@ from atlas_actors.outcomes.actor import Outcomes
 from atlas_actors.proposals.actor import Proposals
 from atlas_actors.redaction import Redactor, load_key
 from atlas_actors.router.actor import Router
+from atlas_actors.router.intents import with_overrides
 from atlas_actors.scheduler.actor import Scheduler
 from atlas_actors.settings import ProviderSettings
+from atlas_actors.strategies.actor import Strategies
 from atlas_actors.tasks.actor import Tasks
 from supervisors.child import Backoff, Budget, ChildSpec, OnExhausted, SupervisorSpec
 from supervisors.supervisor import Supervisor
@@ -76,7 +78,17 @@ def learning(daemon: Daemon) -> SupervisorSpec:
                 settings=config.context,
             ),
             _room(config, "outcomes", Outcomes, "park", settings=config.outcomes),
-            _absent("strategies", "lets approaches evolve by their outcomes"),
+            _room(
+                config,
+                "strategies",
+                Strategies,
+                "park",
+                settings=config.strategies,
+                intents=tuple(with_overrides(config.intents)),
+                providers=config.providers,
+                tiers=config.routing.tiers,
+                prices=config.prices,
+            ),
             _absent("analytics", "watches the health of every part"),
         ),
         budget=BUDGET,

@@ -41,7 +41,7 @@ def run_costs(options: argparse.Namespace, home: Home) -> int:
         (_row(row, row[options.by] or "-") for row in rows),
         "",
     )
-    sys.stdout.write("\n".join(_notes(found, options.by)) + "\n")
+    sys.stdout.write("\n".join(_notes(found)) + "\n")
     return 0
 
 
@@ -59,7 +59,7 @@ def _row(row: dict[str, Any], name: str) -> tuple[str, ...]:
     )
 
 
-def _notes(found: dict[str, Any], by: str) -> list[str]:
+def _notes(found: dict[str, Any]) -> list[str]:
     notes = ["* no provider with a known price is configured"]
     if found["quality_provider"]:
         notes = [
@@ -69,6 +69,4 @@ def _notes(found: dict[str, Any], by: str) -> list[str]:
     guessed = found["total"]["estimated_attempts"]
     if guessed:
         notes.append(f"  the tokens of {guessed} attempts that broke off are estimates")
-    if by == "strategy":
-        notes.append("  strategies are not built yet in this version")
     return notes

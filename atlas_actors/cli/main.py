@@ -32,7 +32,9 @@ COMMANDS: Final = {
     "context": ("context",),
     "cycle": ("cycle", "proposals"),
     "routing": ("route", "routes", "pin"),
+    "outcomes": ("outcomes",),
     "costs": ("costs",),
+    "strategies": ("strategies",),
     "daemon": ("serve", "status", "stop", "retry"),
     "model": ("model",),
 }

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 import anyio
 import attrs
 import httpx
+from loguru import logger
 
 from atlas_actors.clock import Clock
 from atlas_actors.config import Home
@@ -21,7 +22,14 @@ from atlas_actors.messages.execution import Fault
 from atlas_actors.model.file import PULL_CURE, Model, is_verified, selected
 from atlas_actors.providers import openai_chat
 from atlas_actors.providers.catalog import TRANSPORTS, Transport
-from atlas_actors.providers.wire import CallEnd, Codec, WireError, failed, models_of
+from atlas_actors.providers.wire import (
+    CallEnd,
+    Codec,
+    WireError,
+    failed,
+    models_of,
+    refuses_temperature,
+)
 from atlas_actors.settings import ProviderSettings
 
 PROBE_S: Final = 5.0
@@ -63,6 +71,7 @@ class ServerBackend:
     clock: Clock
     note: str = ""
     state: str = "ready"
+    refuses_temperature: bool = False  # found out
 
     async def ask(self, work: Work, on_text: OnText) -> CallEnd:
         """One request; the key is in nothing that comes back."""
@@ -76,8 +85,16 @@ class ServerBackend:
         return attrs.evolve(ended, error=hide(ended.error, self.key))
 
     async def _call(self, work: Work, on_text: OnText) -> CallEnd:
+        """One request; a second where the model refuses a temperature, which is not sent to it
+        any more in this life."""
         shown = Hider(self.key, on_text)
-        ended = await call(self.http, self.codec, work.ask, shown.feed, self.clock, key=self.key)
+        ask = attrs.evolve(work.ask, refuses_temperature=self.refuses_temperature)
+        ended = await call(self.http, self.codec, ask, shown.feed, self.clock, key=self.key)
+        if "temperature" in self.codec.request(ask) and refuses_temperature(ended):
+            logger.info("model.refuses_temperature", provider=self.settings.name, model=self.model)
+            self.refuses_temperature = True
+            ask = attrs.evolve(ask, refuses_temperature=True)
+            ended = await call(self.http, self.codec, ask, shown.feed, self.clock, key=self.key)
         shown.close()
         return ended
 

@@ -48,6 +48,8 @@ class EmbeddedServer:
         self._client: httpx.AsyncClient | None = None
         self._starting = anyio.Lock()
         self._failed_starts = 0
+        # Called with the seconds that a start took, and "" or why it failed.
+        self.on_start: Callable[[float, str], None] = lambda _took_s, _error: None
 
     async def client(self) -> httpx.AsyncClient:
         """A client of the running server, started if need be. Raises CannotStart, OSError."""
@@ -109,17 +111,19 @@ class EmbeddedServer:
         socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         socket.unlink(missing_ok=True)
         key = secrets.token_hex(16)
+        begun_s = anyio.current_time()
         try:
             self._process = await self._spawn(socket, key)
             with anyio.fail_after(START_S):
                 await _wait_for_listen(self._process)
         except (OSError, TimeoutError, EOFError) as error:
-            await self._start_failed(error)
+            await self._start_failed(error, anyio.current_time() - begun_s)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
                 await self.stop()
             raise
         self._failed_starts = 0
+        self.on_start(anyio.current_time() - begun_s, "")
         self._client = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=str(socket)),
             base_url="http://localhost",
@@ -136,11 +140,12 @@ class EmbeddedServer:
         except Unavailable as error:
             raise CannotStart(error.message, cure=error.cure) from error
 
-    async def _start_failed(self, error: BaseException) -> None:
+    async def _start_failed(self, error: BaseException, took_s: float) -> None:
         await self.stop()
         self._failed_starts += 1
         reason = str(error) or f"it did not answer in {START_S:g} s"
         logger.error("embedded.start_failed", error=reason, times=self._failed_starts)
+        self.on_start(took_s, reason)
         self._change("ready", "")
         if self._failed_starts >= FAILED_STARTS_MAX:
             raise CannotStart(

@@ -1,6 +1,7 @@
 """The context.* methods: which files sessions touch, and how much of each is worth its tokens."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,22 +19,17 @@ from atlas_actors.messages.context import (
     Delivery,
     FileMeasure,
     FilesDelivered,
-    FilesMoved,
     FilesRanked,
-    PlanTiers,
     RankFiles,
     TurnEnded,
 )
 from atlas_actors.sources import git_says
 from atlas_actors.sources.ignore import is_secret
-from atlas_actors.sources.measure import Look, look_at
-from atlas_actors.sources.project import name_in, root_of, size_and_time
+from atlas_actors.sources.measure import look_at
+from atlas_actors.sources.outline import HOW_TO_READ
+from atlas_actors.sources.planning import FILES, Wanted, plan_tiers
+from atlas_actors.sources.project import name_in, root_of
 
-FILES: Final = 60  # of one answer, unless it says otherwise
-HOW_TO_READ: Final = (
-    "each line begins with its line number in the file; what belongs to it ends before the next"
-    " number of the same depth"
-)
 _WHERE: Final = {"project": PATH, "cwd": PATH}
 
 METHODS: Final = (
@@ -183,52 +179,15 @@ async def _access(door: Door, params: dict[str, Any]) -> dict[str, Any]:
 async def _tiers(door: Door, params: dict[str, Any]) -> dict[str, Any]:
     place = await _placed(door, params, params.get("files", ()))
     seeds = tuple(name for name in place.names if name is not None)
-    asked = {
-        "project": place.project,
-        "seeds": seeds,
-        "session": params.get("session"),
-        "limit": params.get("limit", FILES),
-    }
-    ranked: FilesRanked = await door.call(paths.CONTEXT, RankFiles(**asked))
-    moved = await door.on_client_files(lambda: git_says.moves(place.root, ranked.head))
-    if moved is not None:
-        await door.call(paths.CONTEXT, FilesMoved(project=place.project, **attrs.asdict(moved)))
-        ranked = await door.call(paths.CONTEXT, RankFiles(**asked))
-    known = {file.path: file.measure for file in ranked.files} | {
-        name: None for name in seeds if name not in {file.path for file in ranked.files}
-    }
-    settled, stale = await door.on_client_files(lambda: _looked_up(place.root, known))
-    looks = await _look(place.root, stale, ranked)
-    measures = (*settled, *(look.measure for look in looks))
-    order = PlanTiers(**asked, measures=measures, tokens=params.get("tokens"))
-    return attrs.asdict(await door.call(paths.CONTEXT, order))
-
-
-def _looked_up(
-    root: Path, known: dict[str, FileMeasure | None]
-) -> tuple[list[FileMeasure], list[str]]:
-    """(what is settled by the names alone, which files must be read)."""
-    names = [name for name in known if not is_secret(name)]
-    ignored = git_says.ignored(root, names)
-    settled = [FileMeasure(path=name, state="ignored") for name in known.keys() - set(names)]
-    stale = []
-    for name in names:
-        measure, now = known[name], size_and_time(root, name)
-        if name in ignored:
-            settled.append(FileMeasure(path=name, state="ignored"))
-        elif now is None:
-            settled.append(FileMeasure(path=name, state="missing"))
-        elif measure is None or (measure.size, measure.mtime_ns) != now:
-            stale.append(name)
-    return settled, stale
-
-
-async def _look(
-    root: Path, names: Sequence[str], limits: FilesRanked, *, texts: bool = False
-) -> list[Look]:
-    return await look_at(
-        root, names, bytes_max=limits.file_bytes_max, timeout_s=limits.look_s, texts=texts
+    wanted = Wanted(
+        root=place.root,
+        seeds=seeds,
+        session=params.get("session"),
+        limit=params.get("limit", FILES),
+        tokens=params.get("tokens"),
     )
+    planned = await plan_tiers(wanted, partial(door.call, paths.CONTEXT), door.on_client_files)
+    return attrs.asdict(planned.tiers)
 
 
 async def _outline(door: Door, params: dict[str, Any]) -> dict[str, Any]:
@@ -245,7 +204,13 @@ async def _outline(door: Door, params: dict[str, Any]) -> dict[str, Any]:
         raise Conflict(f"{name} is not read: it is ignored, or may hold keys")
     asked = RankFiles(project=place.project, limit=0)  # for the limits alone
     limits = await door.call(paths.CONTEXT, asked)
-    looks = await _look(place.root, [name], limits, texts=True)
+    looks = await look_at(
+        place.root,
+        [name],
+        bytes_max=limits.file_bytes_max,
+        timeout_s=limits.look_s,
+        texts=True,
+    )
     if not looks:
         raise DeadlinePassed(f"looking at {name} took longer than {limits.look_s:g} s")
     look = looks[0]

@@ -12,7 +12,7 @@ from atlas_actors.settings import ProviderSettings
 from atlas_actors.store import Reader, Row
 
 _TOKENS: Final = ("input", "cache_read", "cache_write", "output", "reasoning")
-_COLUMNS: Final = {"day": "day", "provider": "provider", "intent": "intent", "project": "project"}
+BY: Final = ("day", "provider", "intent", "strategy", "project")  # columns of inspect_costs
 
 
 @attrs.frozen(kw_only=True)
@@ -42,7 +42,7 @@ def stats(state: Path, by: str, since_ms: int, best: Best | None, prices_of: str
     )
     groups: dict[str | None, list[Row]] = {}
     for row in rows:
-        groups.setdefault(row[_COLUMNS[by]] if by in _COLUMNS else None, []).append(row)
+        groups.setdefault(row[by], []).append(row)
     return {
         "by": by,
         "rows": [{by: name, **_sum(group, best)} for name, group in groups.items()],

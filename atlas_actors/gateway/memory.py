@@ -167,7 +167,8 @@ async def answer(door: Door, name: str, params: dict[str, Any], caller: Caller) 
             return await _forget(door, params)
         case "memory.rate":
             ids = await door.read(memories.whole_ids, params["ids"])
-            await door.call(paths.MEMORY, RateMemories(ids=ids, useful=params["useful"]))
+            order = RateMemories(ids=ids, useful=params["useful"], rated_by="client")
+            await door.call(paths.MEMORY, order)
             return {"ids": ids}
         case "memory.approve" | "memory.reject":
             await _only_people(door, caller, name)

@@ -19,6 +19,7 @@ from atlas_actors.gateway import (
     outcomes,
     routing,
     schedules,
+    strategies,
     tasks,
 )
 from atlas_actors.gateway.caller import Caller
@@ -49,8 +50,7 @@ GROUPS: Final[dict[str, Answer]] = {
     "schedule": schedules.answer,
     "handoff": handoffs.answer,
     "context": context.answer,
-    "outcome": outcomes.answer,
-    "cost": outcomes.answer,
+    "cost": outcomes.answer_cost,
     "proposal": cycle.answer,
     "cycle": cycle.answer,
     "graph": graph.answer,
@@ -58,8 +58,10 @@ GROUPS: Final[dict[str, Answer]] = {
 }
 # Groups whose answer depends on who asks.
 GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
+    "outcome": outcomes.answer,
     "memory": memory.answer,
     "learn": learn.answer,
+    "strategy": strategies.answer,
 }
 _OF_GROUPS: Final = (
     routing.METHODS,
@@ -73,11 +75,11 @@ _OF_GROUPS: Final = (
     memory.METHODS,
     brief.METHODS,
     learn.METHODS,
+    strategies.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.
 ABSENT: Final = {
-    "strategy.": paths.STRATEGIES,
     "hook.": paths.GATEWAY,
 }
 

@@ -2,12 +2,50 @@
 
 from typing import Any, Final
 
-from atlas_actors.gateway import costs, views
+import attrs
+
+from atlas_actors.errors import Conflict
+from atlas_actors.gateway import costs, outcome_rates, outcome_reading
+from atlas_actors.gateway.caller import Caller, origin_of
 from atlas_actors.gateway.door import Door
-from atlas_actors.gateway.method import COUNT, NAME, TIME, method
+from atlas_actors.gateway.method import COUNT, ID, NAME, PATH, TIME, method
 from atlas_actors.gateway.requests import outcome_of
 from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
+from atlas_actors.messages.outcome import AmendOutcome
+
+PERSON: Final = "person"
+LIST_ROWS: Final = 50
+LIST_ROWS_MAX: Final = 1_000
+_KIND: Final = {
+    "enum": ["task", "attempt", "route", "hook", "recall", "schedule", "agent", "skill", "model"]
+}
+_RESULT: Final = {"enum": ["success", "partial", "failure"]}
+_FILES: Final = {"type": "array", "items": PATH, "maxItems": 1_000}
+_FILTERS: Final = {
+    "kind": _KIND,
+    "result": _RESULT,
+    "intent": NAME,
+    "provider": NAME,
+    "project": PATH,
+    "strategy": NAME,
+    "since_ms": TIME,
+}
+# What is known by name of a context; others may be there too.
+_CONTEXT: Final = {
+    "type": "object",
+    "maxProperties": 50,
+    "properties": {
+        **dict.fromkeys(("intent", "provider", "model", "rule", "strategy"), NAME),
+        "project": PATH,
+        "session": NAME,
+        "turn": COUNT,
+        "request": NAME,
+        "files": _FILES,
+        "reverts": _FILES,
+        "test": {"type": "boolean"},
+    },
+}
 
 METHODS: Final = (
     method(
@@ -16,7 +54,7 @@ METHODS: Final = (
         " have cost → {by, rows, total, quality_model, prices_of}.",
         object_schema(
             {
-                "by": {"enum": ["day", "provider", "intent", "strategy", "project"]},
+                "by": {"enum": list(costs.BY)},
                 "since_ms": TIME,
             }
         ),
@@ -27,25 +65,9 @@ METHODS: Final = (
         object_schema(
             {
                 "action": {"type": "string", "minLength": 1, "maxLength": 500},
-                "kind": {
-                    "enum": [
-                        "task",
-                        "attempt",
-                        "route",
-                        "hook",
-                        "recall",
-                        "schedule",
-                        "agent",
-                        "skill",
-                        "model",
-                    ]
-                },
-                "result": {"enum": ["success", "partial", "failure"]},
-                "context": {
-                    "type": "object",
-                    "maxProperties": 50,
-                    "properties": {"intent": NAME, "provider": NAME, "model": NAME},
-                },
+                "kind": _KIND,
+                "result": _RESULT,
+                "context": _CONTEXT,
                 "verified_by": NAME,
                 "duration_ms": COUNT,
                 "tokens": object_schema(
@@ -64,20 +86,96 @@ METHODS: Final = (
             "result",
         ),
     ),
-    method("outcome.stats", "Counts by kind, intent and provider → {rates}.", object_schema({})),
+    method(
+        "outcome.amend",
+        "Later evidence says otherwise; what was recorded stays beside it → {id, before, changed}."
+        " Without verified_by it is the caller's own word; person is a person's to say.",
+        object_schema(
+            {"id": ID, "result": _RESULT, "verified_by": NAME, "reason": NAME},
+            "id",
+            "result",
+            "reason",
+        ),
+    ),
+    method(
+        "outcome.list",
+        "Outcomes as they stand, newest first, with what amended them → {outcomes}.",
+        object_schema(
+            {**_FILTERS, "limit": {"type": "integer", "minimum": 1, "maximum": LIST_ROWS_MAX}}
+        ),
+    ),
+    method(
+        "outcome.stats",
+        "Rates of success with their 95 % intervals, for each kind by one thing (else by intent"
+        " and provider); faults of the way are counted apart → {rates}.",
+        object_schema(
+            {
+                "by": {"enum": ["kind", *outcome_rates.DIMENSIONS]},
+                "since_ms": TIME,
+                "kind": _KIND,
+            }
+        ),
+    ),
+    method(
+        "outcome.patterns",
+        "Pairs of context values that do better or worse than the others of their kind, with the"
+        " intervals apart → {patterns}.",
+        object_schema({"since_ms": TIME, "kind": _KIND}),
+    ),
+    method(
+        "outcome.recommend",
+        "Which provider, strategy and rule to prefer, with the evidence → {recommendations}.",
+        object_schema({"intent": NAME, "project": PATH, "kind": _KIND, "since_ms": TIME}),
+    ),
 )
 
 
-async def answer(door: Door, name: str, params: dict[str, Any]) -> Any:
-    """One call to its result. Raises AtlasError."""
+async def answer(door: Door, name: str, params: dict[str, Any], caller: Caller) -> Any:
+    """One call of outcome.* to its result. Raises AtlasError."""
     match name:
-        case "cost.stats":
-            best = costs.best_of(door.providers, door.tiers, door.prices)
-            by, since_ms = params.get("by", "day"), params.get("since_ms", 0)
-            return await door.read(costs.stats, by, since_ms, best, door.prices.date)
         case "outcome.record":
             recorded = await door.call(paths.OUTCOMES, outcome_of(params))
             return {"id": recorded.id}
+        case "outcome.amend":
+            return await _amend(door, params, caller)
+        case "outcome.list":
+            limit = params.get("limit", LIST_ROWS)
+            return {"outcomes": await door.read(outcome_reading.outcomes, params, limit)}
         case "outcome.stats":
-            return {"rates": await door.read(views.rates)}
+            by = {None: ("intent", "provider"), "kind": ()}.get(params.get("by"))
+            counted = await door.read(outcome_reading.counted, params)
+            found = outcome_rates.rates(counted, (params["by"],) if by is None else by)
+            return {"rates": found}
+        case "outcome.patterns":
+            counted = await door.read(outcome_reading.counted, params)
+            return {"patterns": await door.on_thread(lambda: outcome_rates.patterns(counted))}
+        case "outcome.recommend":
+            wanted = {key: value for key, value in params.items() if key != "kind"}
+            counted = await door.read(outcome_reading.counted, wanted)
+            found = outcome_rates.recommend(counted, params.get("kind"))
+            return {"recommendations": found}
     raise AssertionError(f"{name} is described but not answered")
+
+
+async def answer_cost(door: Door, name: str, params: dict[str, Any]) -> Any:
+    """One call of cost.* to its result. Raises AtlasError."""
+    if name == "cost.stats":
+        best = costs.best_of(door.providers, door.tiers, door.prices)
+        by, since_ms = params.get("by", "day"), params.get("since_ms", 0)
+        return await door.read(costs.stats, by, since_ms, best, door.prices.date)
+    raise AssertionError(f"{name} is described but not answered")
+
+
+async def _amend(door: Door, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """Whose word it is decides what it is above."""
+    inside = await door.on_thread(lambda: caller.inside)
+    origin = origin_of(inside, own_words=True)
+    verified_by = params.get("verified_by", origin)
+    if verified_by == PERSON and origin != PERSON:
+        raise Conflict(
+            "a person's word is a person's to give, and this call comes from inside a coding agent"
+            " or from where that cannot be seen",
+            cure="call it from a terminal of your own, or leave out verified_by",
+        )
+    order = AmendOutcome(**{**params, "verified_by": verified_by})
+    return attrs.asdict(await door.call(paths.OUTCOMES, order))

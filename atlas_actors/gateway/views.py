@@ -124,11 +124,6 @@ def counted_today_usd(state: Path) -> float:
     return float(spent[0]["usd"]) + float(held[0]["usd"])
 
 
-def rates(state: Path) -> list[Row]:
-    """Outcomes counted by kind, intent and provider."""
-    return Reader(state / "outcomes.db").rows("select * from inspect_rates")
-
-
 def task(state: Path, id: str) -> dict[str, Any]:
     """One task, by its id or its key, with its attempts. Raises NotFound."""
     reader = Reader(state / "tasks.db")
@@ -224,8 +219,14 @@ def _task(row: Row) -> dict[str, Any]:
         "maybe_ran": bool(row["maybe_ran"]),
         "route": route,
         "workspace": workspace,
-        "strategy": None,
+        "strategy": _strategy(route),
     }
+
+
+def _strategy(route: dict[str, Any] | None) -> str | None:
+    """The id of the strategy that it is gone about by."""
+    strategy = (route or {}).get("strategy")
+    return None if strategy is None else str(strategy["id"])
 
 
 def _bytes(file: dict[str, Any]) -> int:

@@ -21,6 +21,7 @@ from atlas_actors.memory.learning.readings import Readings
 from atlas_actors.memory.levels import Levels, open_levels
 from atlas_actors.memory.storing import Storing
 from atlas_actors.memory.trust import PERSON
+from atlas_actors.messages import paths
 from atlas_actors.messages.graph import ShowGraph
 from atlas_actors.messages.learning import (
     LearnFromTranscript,
@@ -277,6 +278,8 @@ class Memory(StoreActor):
         rated = records.rate(self.store, order.ids, useful=order.useful)
         if rated:
             records.bump(self.store)
+            if order.rated_by is not None:
+                self.tell(paths.OUTCOMES, recalling.outcome_of(order, rated))
         return rated
 
     def _on_decide(self, order: DecideMemory) -> Stored:

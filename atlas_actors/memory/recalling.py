@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from atlas_actors.errors import UsageError
 from atlas_actors.memory.hits import Hit
-from atlas_actors.messages.memory import KINDS, Recall, RecalledItem
+from atlas_actors.messages.memory import KINDS, RateMemories, Recall, RecalledItem
+from atlas_actors.messages.outcome import RecordOutcome
 from atlas_actors.store import Row
 
 K_MAX: Final = 1_000
@@ -117,3 +118,14 @@ def why_of(hit: Hit, row: Row, *, cached: bool, explain: bool) -> str:
 def _named(hit: Hit) -> list[str]:
     """What speaks for it most; that it was superseded is said by itself."""
     return [name for name, share in hit.signals if share > 0][:SIGNALS_NAMED]
+
+
+def outcome_of(order: RateMemories, rated: int) -> RecordOutcome:
+    """What a recall came to, by how its memories were rated."""
+    return RecordOutcome(
+        action="memory.recall",
+        kind="recall",
+        result="success" if order.useful else "failure",
+        verified_by=order.rated_by,
+        context={"memories": rated},
+    )

@@ -82,6 +82,7 @@ class Progress:
     tried: tuple[str, ...] = ()  # failed in this round, by no fault of the request
     rounds: int = 0  # how often all had failed
     retried: int = 0  # times in a row on the provider of the last attempt
+    answers: int = 0  # of that provider that failed their check
 
 
 @attrs.frozen(kw_only=True)
@@ -125,6 +126,9 @@ class RunAttempt:
     writes: bool = False  # it may change files: it gets a workspace
     budget_usd: float | None = None  # what it may cost; for clients that can hold themselves to it
     handoff: Checkpoint | None = None  # how far an earlier attempt had come that was cut off
+    temperature: float | None = None  # None: what the provider does by itself
+    plan_first: bool = False  # ask for a plan first; it is then part of the prompt
+    context_tokens: int = 0  # of the project's likely files before the prompt; 0: none
 
 
 @attrs.frozen(kw_only=True)

@@ -177,6 +177,7 @@ class RateMemories:
 
     ids: tuple[str, ...]
     useful: bool
+    rated_by: str | None = None  # None: who rates tells outcomes by itself
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,8 @@ class RecordOutcome:
     """Tell or ask outcomes: keep this; the answer is an OutcomeRecorded, after the commit.
 
     What `context` may say, all of it optional: project, intent, provider, model, strategy, choice,
-    session, turn (a number), request (a fingerprint of what was asked), files (paths), rule.
+    session, turn (a number), request (a fingerprint of what was asked), files (paths that it
+    changed), reverts (paths that it put back), test (true: it ran tests), rule.
     """
 
     action: str  # what was done: a task's id, a command, a tool
@@ -46,22 +47,27 @@ class OutcomeRecorded:
 class AmendOutcome:
     """Tell or ask outcomes: later evidence says otherwise of the outcome with this id or key.
 
-    What was said before stays. The answer is an OutcomeAmended.
+    What was said before stays. Of all that is known a person's word stands above other evidence,
+    then the latest. With a key, it may come before its outcome. The answer is an OutcomeAmended.
     """
 
     result: str  # success, partial or failure
-    verified_by: str  # how that is known now
+    verified_by: str  # how that is known now; "person": a person's word
     reason: str
     id: str | None = None
     key: str | None = None
+    at_ms: int | None = None  # when that was found; None: just now
 
 
 @attrs.frozen(kw_only=True)
 class OutcomeAmended:
-    """Answer to AmendOutcome; not `changed`: it was known to be so."""
+    """Answer to AmendOutcome; not `changed`: it was known to be so, or something stronger is.
 
-    id: str
-    before: str
+    `id` None: the outcome with that key has not come yet, and is amended when it does.
+    """
+
+    id: str | None
+    before: str | None
     changed: bool
 
 
@@ -85,11 +91,15 @@ class OutcomesAfter:
 
 @attrs.frozen(kw_only=True)
 class KeptOutcome:
-    """An outcome as it was recorded, or (with `before`, the result until then) as amended."""
+    """An outcome as it was recorded, or (with `before`, the result until then) as amended.
+
+    An amendment may leave the result and change only how it is verified. `tokens` are those in
+    and out, cached ones too.
+    """
 
     seq: int
     id: str
-    at_ms: int
+    at_ms: int  # of the outcome, also when it is amended
     action: str
     kind: str
     result: str
@@ -105,7 +115,7 @@ class KeptOutcome:
 
 @attrs.frozen(kw_only=True)
 class OutcomeBatch:
-    """Answer to OutcomesAfter; `upto` is where to go on."""
+    """Answer to OutcomesAfter; `upto` is where to go on: keep it even without outcomes."""
 
     outcomes: tuple[KeptOutcome, ...]
     upto: int

@@ -100,6 +100,7 @@ class RouteSpent:
     cost_usd: float
     duration_ms: int
     success: bool | None = None
+    infrastructure: bool = False  # it failed by a fault of the way, not of the answer
 
 
 @attrs.frozen(kw_only=True)

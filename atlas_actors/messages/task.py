@@ -7,6 +7,7 @@ import attrs
 
 from atlas_actors.messages.execution import End, Fault, Progress, Request, Usage
 from atlas_actors.messages.routing import Route
+from atlas_actors.messages.strategy import Strategy
 from atlas_actors.messages.workspace import Workspace
 
 
@@ -166,6 +167,9 @@ class TaskQueued:
     request: Request
     progress: Progress = attrs.field(factory=Progress)
     spent_usd: float = 0.0
+    strategy: Strategy | None = None  # of its last route
+    choice: int | None = None  # of that strategy
+    answered: bool = False  # by that strategy, not well enough
 
 
 @attrs.frozen(kw_only=True)

@@ -18,3 +18,4 @@ class Workspace:
     insertions: int = 0
     deletions: int = 0
     state: str = "open"  # open, applied, discarded
+    settled_at_ms: int | None = None  # when a person decided on it

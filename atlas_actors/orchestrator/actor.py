@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import attrs
 from loguru import logger
 
 from atlas_actors.actor import LATER, Place
@@ -18,17 +17,16 @@ from atlas_actors.messages.execution import (
     ExecutorReported,
     ProvidersChanged,
     ReportExecutor,
-    Request,
     ResetBreaker,
     RetireExecutor,
     RunAttempt,
 )
 from atlas_actors.messages.handoff import HandoffTaken, TakeHandoff
 from atlas_actors.messages.memory import Recall, Recalled
-from atlas_actors.messages.routing import Classified, Classify, DecideRoute, Route, RouteChosen
+from atlas_actors.messages.routing import Classified, Classify, DecideRoute
+from atlas_actors.messages.strategy import ChooseStrategy, StrategyChosen
 from atlas_actors.messages.supervision import ActorDown, ActorStarted, Ending, RequestFailed
 from atlas_actors.messages.task import (
-    AssignLane,
     AttemptCancelled,
     CloseLane,
     LanesWanted,
@@ -38,22 +36,21 @@ from atlas_actors.messages.task import (
     TasksStarted,
 )
 from atlas_actors.orchestrator import leases, records
-from atlas_actors.orchestrator.answers import Answers, key_of
-from atlas_actors.orchestrator.asked import Asked, Questions
-from atlas_actors.orchestrator.attempts import CACHE_LANE, CACHE_SLOTS, Attempts
-from atlas_actors.orchestrator.chain import lane_of, route_without_router
+from atlas_actors.orchestrator.answers import CACHE_LANE, CACHE_SLOTS, Answers
+from atlas_actors.orchestrator.attempts import Attempts
 from atlas_actors.orchestrator.dues import (
     BreakerDue,
+    ChoiceDue,
     DayBegan,
     LeasesDue,
     MoneyCameBack,
     RecallDue,
 )
 from atlas_actors.orchestrator.money import Money, day_of, seconds_to_midnight
-from atlas_actors.orchestrator.prompt import characters
+from atlas_actors.orchestrator.planning import Planning
+from atlas_actors.orchestrator.prospects import Prospects
 from atlas_actors.orchestrator.roster import Roster
 from atlas_actors.providers.prices import PriceTable
-from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 from atlas_actors.settings import BudgetSettings, ProviderSettings, RoutingSettings
 from atlas_actors.store_actor import StoreActor
 
@@ -81,6 +78,8 @@ Inbox = (
     | LeasesDue
     | Recalled
     | RecallDue
+    | StrategyChosen
+    | ChoiceDue
     | DayBegan
     | MoneyCameBack
     | ResetBreaker
@@ -109,17 +108,26 @@ class Orchestrator(StoreActor):
         jitter: Callable[[], float] = random.random,
     ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
-        self._ids = Ids(place.clock)
         self._roster = Roster(providers, prices)
         self._money = Money(budget, prices)
         self._answers = Answers(keep_answers_s)
+        prospects = Prospects(
+            place.clock,
+            self._roster,
+            self._money,
+            tiers=settings.tiers,
+            interruptions_max=interruptions_max,
+            jitter=jitter,
+        )
+        self._planning = Planning(
+            self, self._roster, self._money, self._answers, prospects, Ids(place.clock)
+        )
         self._attempts = Attempts(
             self,
             self._roster,
             self._money,
             self._answers,
-            tiers=settings.tiers,
-            interruptions_max=interruptions_max,
+            prospects,
             files=files,
             recall_tokens=recall_tokens,
             jitter=jitter,
@@ -128,7 +136,6 @@ class Orchestrator(StoreActor):
         )
         self._money_is_back = False
         self._day = day_of(place.clock.now_ms())
-        self._questions = Questions()
         self._unreported = set(providers)
         self._open_attempts: tuple[tuple[str, int], ...] | None = None
 
@@ -146,7 +153,7 @@ class Orchestrator(StoreActor):
         """A batch was refused: forget what it had begun, take back what it had ended, say again
         what nobody has heard, and have tasks say what is open and what has no lane."""
         self._money.load(self.store, self.place.clock.now_ms())
-        self._questions.take_back()
+        self._planning.take_back()
         self._attempts.take_back()
         for name in self._roster.providers:
             self._on_breaker(name)
@@ -156,20 +163,21 @@ class Orchestrator(StoreActor):
 
     def on_commit(self) -> None:
         """A batch is on disk."""
-        self._questions.keep()
+        self._planning.keep()
         self._attempts.keep()
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
         match message:
             case TaskQueued():
-                if message.task_id not in self._questions:
-                    self._classify(message.task_id, message)
-                return None
+                return self._planning.queued(message)
             case DecideRoute():
-                return self._on_decide_route(message)
+                self._planning.decide(message, self.reply_to)
+                return LATER
             case Classified():
-                return self._on_classified(message)
+                return self._planning.classified(message)
+            case StrategyChosen() | ChoiceDue():
+                return self._planning.chosen(message)
             case RequestFailed():
                 return self._on_request_failed(message)
             case AttemptStarted():
@@ -210,85 +218,19 @@ class Orchestrator(StoreActor):
                     self._on_breaker(message.provider)
                 return None
 
-    # Routing.
-
-    def _classify(self, request_id: str, asked: Asked, reply: Any = None) -> None:
-        self._questions.add(request_id, asked, reply)
-        if isinstance(asked, TaskQueued):
-            request = asked.request
-            classify = Classify(request_id=request_id, text=request.prompt, cwd=request.cwd)
-        else:
-            classify = Classify(
-                request_id=request_id,
-                text=asked.text,
-                cwd=asked.cwd,
-                session=asked.session,
-                client=asked.client,
-                tool_loop=asked.tool_loop,
-                explain=asked.explain,
-            )
-        self.request(paths.ROUTER, classify)
-
-    def _on_decide_route(self, asked: DecideRoute) -> Any:
-        self._classify(self._ids.new(), asked, self.reply_to)
-        return LATER
-
     def _on_request_failed(self, failed: RequestFailed) -> None:
-        """No router: best effort on the free tier. No executor: the attempt is over."""
+        """Whoever was asked for something does not answer now."""
         match failed.request:
             case Classify():
-                route = route_without_router(self._ids.new(), failed.error)
-                self._on_classified(Classified(request_id=failed.request.request_id, route=route))
+                self._planning.not_classified(failed.request, failed.error)
+            case ChooseStrategy():
+                self._planning.chosen(failed.request, failed.error)
             case RunAttempt(started=started):
                 self._attempts.not_taken(started, failed.error)
             case TakeHandoff():
                 self._attempts.handoff_refused(failed.request)
             case Recall():
                 self._attempts.recalled(failed.request)
-
-    def _on_classified(self, classified: Classified) -> None:
-        question = self._questions.pop(classified.request_id)
-        if question is None:
-            return
-        asked, asker = question
-        if isinstance(asked, TaskQueued):
-            request, tried, spent_usd = asked.request, asked.progress.tried, asked.spent_usd
-        else:
-            request = Request(prompt=asked.text, cwd=asked.cwd, provider=asked.provider)
-            tried, spent_usd = (), 0.0
-        chain = self._attempts.chain(classified.route, request, spent_usd)
-        lane, waits_for = lane_of(chain, tried)
-        if lane is None and any(link.verdict == "over budget" for link in chain):
-            self._money.refuse()
-        estimated_usd = self._roster.estimate_usd(
-            lane, characters(request) / CHARACTERS_PER_TOKEN, classified.route.answer_tokens
-        )
-        if isinstance(asked, TaskQueued) and self._has_kept(classified.route, asked):
-            lane, waits_for, estimated_usd = CACHE_LANE, "", 0.0
-        route = attrs.evolve(
-            classified.route, provider=lane, chain=chain, estimated_usd=estimated_usd
-        )
-        task_id = asked.task_id if isinstance(asked, TaskQueued) else None
-        now_ms = self.place.clock.now_ms()
-        records.add_plan(self.store, self._ids.new(), task_id, route, waits_for, now_ms)
-        chosen = RouteChosen(
-            route_id=route.id, provider=lane, estimated_usd=estimated_usd, task_id=task_id
-        )
-        self.tell(paths.ROUTER, chosen)
-        if task_id is not None:
-            logger.info("task.routed", task_id=task_id, intent=route.intent, provider=lane)
-            assign = AssignLane(task_id=task_id, lane=lane, route=route, waits_for=waits_for)
-            self.tell(paths.TASKS, assign)
-            return
-        if asker is not None:
-            asker.set(route)
-
-    def _has_kept(self, route: Route, queued: TaskQueued) -> bool:
-        if not self._answers.kept_for_s(queued.request, route):
-            return False
-        same = key_of(queued.request)
-        now_ms = self.place.clock.now_ms()
-        return same is not None and records.kept_answer(self.store, same, now_ms) is not None
 
     # What is known of executors and tasks.
 

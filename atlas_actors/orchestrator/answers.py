@@ -13,6 +13,9 @@ from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.check import Verdict
 from atlas_actors.store import Store
 
+# The lane of tasks whose answer is kept already.
+CACHE_LANE: Final = "answer cache"
+CACHE_SLOTS: Final = 64
 RECENT_MAX: Final = 64
 # Work that reads or changes something outside the request is never answered from memory.
 _OUTSIDE: Final = frozenset({"workspace", "tools"})

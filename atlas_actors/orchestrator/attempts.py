@@ -2,9 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
-
-import attrs
 
 from atlas_actors.attachments import filled
 from atlas_actors.errors import NotFound
@@ -17,33 +14,29 @@ from atlas_actors.messages.execution import (
     End,
     ExecutorReported,
     Fault,
-    Request,
     RunAttempt,
     Usage,
 )
 from atlas_actors.messages.handoff import Checkpoint, HandoffTaken, TakeHandoff, WorkEnded
 from atlas_actors.messages.memory import Recall, Recalled
-from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.supervision import ActorDown
-from atlas_actors.messages.task import AttemptCancelled, AttemptLost, TaskState
-from atlas_actors.orchestrator.answers import Answers, kept, key_of, not_kept
-from atlas_actors.orchestrator.chain import IN, chain_of, lane_of, wanted_of
+from atlas_actors.messages.task import AttemptCancelled, AttemptLost
+from atlas_actors.orchestrator.answers import CACHE_LANE, Answers, kept, key_of, not_kept
+from atlas_actors.orchestrator.chain import IN
 from atlas_actors.orchestrator.check import Verdict, check_answer
 from atlas_actors.orchestrator.desk import Desk
 from atlas_actors.orchestrator.dues import RecallDue
 from atlas_actors.orchestrator.flights import Flight, Flights, Key
+from atlas_actors.orchestrator.genes import context_tokens_of, genome_of, templated
 from atlas_actors.orchestrator.going_on import GoingOn
 from atlas_actors.orchestrator.leases import LOOKS_MAX, Leases
 from atlas_actors.orchestrator.money import Money
 from atlas_actors.orchestrator.overs import Overs
 from atlas_actors.orchestrator.prompt import build_prompt
+from atlas_actors.orchestrator.prospects import Prospects
 from atlas_actors.orchestrator.recollection import Recollection, with_notes
 from atlas_actors.orchestrator.roster import Roster
-from atlas_actors.orchestrator.steps import Next, attempt_deadline_s, next_step
-
-# The lane of tasks whose answer is kept already.
-CACHE_LANE: Final = "answer cache"
-CACHE_SLOTS: Final = 64
+from atlas_actors.orchestrator.steps import attempt_deadline_s
 
 
 class Attempts:
@@ -55,9 +48,8 @@ class Attempts:
         roster: Roster,
         money: Money,
         answers: Answers,
+        prospects: Prospects,
         *,
-        tiers: Sequence[str],
-        interruptions_max: int,
         files: Path,
         recall_tokens: int,
         jitter: Callable[[], float],
@@ -68,8 +60,7 @@ class Attempts:
         self._roster = roster
         self._money = money
         self._answers = answers
-        self._tiers = tiers
-        self._interruptions_max = interruptions_max
+        self._prospects = prospects
         self._files = files
         self._jitter = jitter
         self._on_breaker = on_breaker
@@ -155,9 +146,9 @@ class Attempts:
             self._on_breaker(ended.provider)
         verdict = None
         if ended.end is End.ANSWERED:
-            verdict = check_answer(ended, started.route.needs)
+            verdict = check_answer(ended, started.route.needs, genome_of(started.route).check)
             self._recollection.rate(started, verdict.passed)
-        step = self._next(ended, verdict, counted_usd)
+        step = self._prospects.next(ended, verdict, counted_usd)
         self._overs.tell(ended, verdict, step, cost_usd, counted_usd)
         if flight is not None:
             self._after_flight(flight, ended, verdict, key)
@@ -235,18 +226,6 @@ class Attempts:
         lost = AttemptLost(task_id=task_id, attempt=attempt, reason=reason, counted_usd=counted_usd)
         self._desk.tell(paths.TASKS, lost)
 
-    def chain(self, route: Route, request: Request, spent_usd: float = 0.0) -> tuple[Link, ...]:
-        """Who could do it now, with what the task has spent in account."""
-        now_ms = self._desk.place.clock.now_ms()
-        over = self._money.over(self._roster.settings, request, now_ms, spent_usd)
-        return chain_of(
-            wanted_of(route, request, over),
-            self._roster.providers,
-            self._tiers,
-            now_s=self._desk.place.clock.monotonic_s(),
-            wait_for_budget=self._money.settings.when_over == "wait",
-        )
-
     def _is_work(self, started: AttemptStarted) -> bool:
         """Whether it is more than one call: a program works in a directory."""
         return self._roster.is_client(started.lane) and started.request.cwd is not None
@@ -274,7 +253,8 @@ class Attempts:
             self.not_taken(started, f"{started.lane} was removed")
             return
         settings = self._roster.settings[started.lane]
-        request = with_notes(started.request, noted)
+        genome = genome_of(started.route)
+        request = with_notes(templated(started.request, genome.template), noted)
         try:
             prompt = build_prompt(filled(self._files, request), started.last_error)
         except NotFound as gone:
@@ -287,12 +267,13 @@ class Attempts:
                 error = f"the deadline of {started.request.deadline_s:g} s is over"
                 self._end_early(started, End.TIMED_OUT, Fault.TASK, error)
                 return
-            chain = self.chain(started.route, started.request, started.spent_usd)
+            chain = self._prospects.chain(started.route, started.request, started.spent_usd)
             fresh = [link for link in chain if link.verdict == IN]
             more = min(len(fresh) - 1, started.attempts_max - started.answers_asked)
             deadline_s = attempt_deadline_s(deadline_s, left_s, more)
         store, now_ms = self._desk.store, self._desk.place.clock.now_ms()
-        why = self._money.reserve(store, key, settings, request, now_ms, started.spent_usd)
+        spent_usd = started.spent_usd
+        why = self._money.reserve(store, key, settings, request, now_ms, spent_usd, genome)
         if why:
             self._end_early(started, End.OVER_BUDGET, Fault.BUDGET, why)
             return
@@ -307,6 +288,14 @@ class Attempts:
             writes="workspace" in started.route.needs and self._is_work(started),
             budget_usd=self._money.reserved_usd(key) if client else None,
             handoff=handoff,
+            temperature=genome.temperature,
+            plan_first=genome.plan_first,
+            context_tokens=context_tokens_of(
+                genome,
+                self._roster.providers[started.lane].context_tokens,
+                len(prompt),
+                started.route.answer_tokens,
+            ),
         )
         # An executor that parks or crashes meanwhile gives it back as a RequestFailed.
         self._desk.entrust(paths.executor(started.lane), order)
@@ -339,31 +328,6 @@ class Attempts:
             self._on_money()
         return cost_usd, counted_usd
 
-    def _next(self, ended: AttemptEnded, verdict: Verdict | None, counted_usd: float = 0.0) -> Next:
-        if verdict is not None and verdict.passed:
-            return Next(state=TaskState.COMPLETED, end=End.ANSWERED, lane=ended.provider)
-        started = ended.started
-        chain = self.chain(started.route, started.request, started.spent_usd + counted_usd)
-        step = next_step(
-            ended,
-            verdict,
-            chain,
-            self._roster.providers,
-            interruptions_max=self._interruptions_max,
-            jitter=self._jitter(),
-            tiers=self._tiers,
-        )
-        if step.lane not in self._roster.providers:  # it was removed
-            step = attrs.evolve(step, lane=None)
-        if step.lane is None and step.state is TaskState.PENDING:
-            lane, waits_for = lane_of(chain, step.progress.tried)
-            if lane in step.progress.tried:  # it has just said no: until something changes
-                lane = None
-            if lane is None:
-                self._money.refuse()
-            step = attrs.evolve(step, lane=lane, error=waits_for or step.error)
-        return step
-
     def _after_flight(
         self, flight: Flight, ended: AttemptEnded, verdict: Verdict | None, key: Key
     ) -> None:
@@ -392,6 +356,6 @@ class Attempts:
         given = kept(self._desk.store, started, now_ms)
         if given is None:
             ended = not_kept(started, CACHE_LANE)
-            self._overs.tell(ended, None, self._next(ended, None), 0.0)
+            self._overs.tell(ended, None, self._prospects.next(ended, None), 0.0)
             return
         self._overs.without_call(started, given, provider=CACHE_LANE, transport="cache")

@@ -107,10 +107,10 @@ def chain_of(
     decided here and nowhere else.
 
     A person's pin (of the request, else of the route) leaves only that one. The session's provider
-    comes first. Then from the route's tier upwards, in each tier what will likely cost least;
-    below it only as a last resort, best first: a person is better served by a labelled small model
-    than by nothing. Unless they said `wait_for_budget`: then what costs too much today is waited
-    for.
+    comes first, then whom the strategy names, in its order. Then from the route's tier upwards, in
+    each tier what will likely cost least; below it only as a last resort, best first: a person is
+    better served by a labelled small model than by nothing. Unless they said `wait_for_budget`:
+    then what costs too much today is waited for.
     """
     route = wanted.route
     pinned = wanted.pinned or route.pin
@@ -121,10 +121,13 @@ def chain_of(
     rank = {tier: (0, n) if n >= at else (1, -n) for n, tier in enumerate(tiers)}
     last = (2, 0)
     tokens = wanted.length / CHARACTERS_PER_TOKEN
+    named = () if route.strategy is None else route.strategy.genome.providers
+    place = {name: n for n, name in enumerate(named)}
     ordered = sorted(
         providers.values(),
         key=lambda provider: (
             provider.name != route.keep,
+            place.get(provider.name, len(place)),
             rank.get(provider.tier, last),
             provider.price.estimate_usd(tokens, route.answer_tokens),
         ),
@@ -134,7 +137,9 @@ def chain_of(
     if wait_for_budget and any(link.verdict == "over budget" for link in links):
         links = [
             attrs.evolve(link, verdict="out", why="the request waits for its budget (when_over)")
-            if link.verdict == IN and providers[link.provider].tier in below
+            if link.verdict == IN
+            and providers[link.provider].tier in below
+            and link.provider not in named[:1]
             else link
             for link in links
         ]
@@ -168,8 +173,11 @@ def _link(
 ) -> Link:
     verdict, why = _verdict(provider, wanted, pinned, now_s)
     if verdict == IN:
+        strategy = wanted.route.strategy
         if provider.name == wanted.route.keep:
             why = f"{provider.tier} tier, the session's provider"
+        elif strategy is not None and provider.name in strategy.genome.providers[:1]:
+            why = f"{provider.tier} tier, the strategy's first"
         elif provider.tier in below:
             why = f"{provider.tier} tier, below the {wanted.route.tier} that the request asks for"
         if provider.breaker.state == "half_open":

@@ -10,6 +10,8 @@ import re2
 from atlas_actors.errors import UsageError
 from atlas_actors.json_schema import SchemaValidator
 from atlas_actors.messages.execution import AttemptEnded, CheckRun, Request
+from atlas_actors.messages.strategy import Check
+from atlas_actors.orchestrator.complete import problem_of
 
 DETAIL_CHARACTERS: Final = 300
 REFUSAL_CHARACTERS: Final = 600
@@ -40,11 +42,14 @@ class Verdict:
     answer: str
 
 
-def check_answer(ended: AttemptEnded, needs: Sequence[str] = ()) -> Verdict:
+def check_answer(
+    ended: AttemptEnded, needs: Sequence[str] = (), built_in: Check = "text"
+) -> Verdict:
     """The request's own checks, else those that are built in.
 
     A command that exits 0, a JSON schema, a pattern; all that are given must hold. Always: not
-    empty, not cut off, no refusal, and JSON where the request asks for JSON (`needs`).
+    empty, not cut off, no refusal, and JSON where the request asks for JSON (`needs`). Without
+    one of its own, what `built_in` adds; not of an answer that tells of changes in a directory.
     """
     request = ended.started.request
     answer = ended.answer
@@ -71,6 +76,11 @@ def check_answer(ended: AttemptEnded, needs: Sequence[str] = ()) -> Verdict:
         if problem:
             return _failed(how, problem, answer)
         details.append("holds JSON")
+    if how == "text" and not changed:
+        how = built_in
+        problem = problem_of(answer, built_in)
+        if problem:
+            return _failed(how, problem, answer)
     if request.match is not None:
         if not re2.search(request.match, kept):
             return _failed(how, f"it does not match {request.match}", answer)

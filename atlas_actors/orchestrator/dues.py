@@ -31,3 +31,10 @@ class RecallDue:
 
     task_id: str
     attempt: int
+
+
+@attrs.frozen(kw_only=True)
+class ChoiceDue:
+    """What we tell ourselves a moment after strategies were asked about a request."""
+
+    request_id: str

@@ -12,16 +12,20 @@ from typing import Final
 import attrs
 
 from atlas_actors.messages.execution import AttemptEnded, End, Request, Usage
+from atlas_actors.messages.strategy import Genome
 from atlas_actors.orchestrator import records
+from atlas_actors.orchestrator.genes import PLAIN
 from atlas_actors.orchestrator.prompt import size_bytes
 from atlas_actors.providers.catalog import TRANSPORTS
 from atlas_actors.providers.prices import Model, PriceTable
+from atlas_actors.providers.worst_case import worst_case
 from atlas_actors.settings import BudgetSettings, ProviderSettings
 from atlas_actors.store import Store
 
 # No text has more tokens than half of its bytes, but for the system text and the frame around it.
 BYTES_PER_TOKEN: Final = 2
 FRAME_TOKENS: Final = 1_000
+DAY_S: Final = 86_400.0
 RUN_USD_MIN: Final = 0.02  # with less, a run of a program comes to nothing
 Attempt = tuple[str, int]
 
@@ -78,11 +82,23 @@ class Money:
         }
 
     def need(
-        self, settings: ProviderSettings, prompt_bytes: int, left_usd: float = math.inf
+        self,
+        settings: ProviderSettings,
+        prompt_bytes: int,
+        left_usd: float = math.inf,
+        genome: Genome = PLAIN,
     ) -> Need:
-        """The worst case of one call. A claude run holds itself to what is left of a task."""
-        tokens = prompt_bytes // BYTES_PER_TOKEN + FRAME_TOKENS
-        answer = settings.answer_tokens_max
+        """The worst case of one attempt, with what its strategy adds to the request. A claude run
+        holds itself to what is left of a task."""
+        worst = worst_case(
+            settings.transport,
+            prompt_bytes,
+            settings.answer_tokens_max,
+            context_tokens=genome.context_tokens,
+            plan_first=genome.plan_first,
+        )
+        tokens = worst.prompt_bytes // BYTES_PER_TOKEN + FRAME_TOKENS
+        answer = worst.answer_tokens
         if TRANSPORTS[settings.transport].client is not None:
             most = settings.usd_per_attempt
             if settings.transport == "claude-cli":
@@ -104,6 +120,7 @@ class Money:
         request: Request,
         now_ms: int,
         spent_usd: float = 0.0,
+        genome: Genome = PLAIN,
     ) -> dict[str, str]:
         """Why each provider that would exceed a budget would."""
         self._turn(now_ms)
@@ -111,7 +128,7 @@ class Money:
         found = {}
         left_usd = self._task_usd(request.budget_usd) - spent_usd
         for name, settings in providers.items():
-            need = self.need(settings, size, left_usd)
+            need = self.need(settings, size, left_usd, genome)
             why = self._why_not(settings, need, request.budget_usd, spent_usd)
             if why:
                 found[name] = why
@@ -134,11 +151,12 @@ class Money:
         request: Request,
         now_ms: int,
         spent_usd: float = 0.0,
+        genome: Genome = PLAIN,
     ) -> str:
         """Set the worst case of this call aside; or why there is not enough, and then nothing."""
         self._turn(now_ms)
         left_usd = self._task_usd(request.budget_usd) - spent_usd
-        need = self.need(settings, size_bytes(request), left_usd)
+        need = self.need(settings, size_bytes(request), left_usd, genome)
         why = self._why_not(settings, need, request.budget_usd, spent_usd)
         if why or (not need.usd and settings.tokens_per_day is None):
             return why
@@ -187,6 +205,13 @@ class Money:
     def open_attempts(self) -> tuple[Attempt, ...]:
         """The calls that have a reservation."""
         return tuple(self._reserved)
+
+    def shares(self, now_ms: int) -> tuple[float, float]:
+        """(of today's budget that is spent or set aside, of today that has passed), 0 to 1."""
+        self._turn(now_ms)
+        budget_usd = self.settings.usd_per_day
+        spent = min(1.0, self._usd(None) / budget_usd) if budget_usd > 0 else 1.0
+        return round(spent, 4), round(1 - min(1.0, seconds_to_midnight(now_ms) / DAY_S), 4)
 
     def _add(self, store: Store, provider: str, usd: float, tokens: int) -> None:
         spent = self._spent.setdefault(provider, Spent())

@@ -47,6 +47,7 @@ class Overs:
             cost_usd=cost_usd,
             duration_ms=ended.duration_ms,
             success=completed if done else None,
+            infrastructure=over.infrastructure,
         )
         self._desk.tell(paths.ROUTER, spent)
 

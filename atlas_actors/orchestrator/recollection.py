@@ -17,10 +17,11 @@ from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.desk import Desk
 from atlas_actors.orchestrator.dues import RecallDue
 from atlas_actors.orchestrator.flights import Flights
+from atlas_actors.orchestrator.genes import PLAIN, genome_of
 from atlas_actors.projects import project_of
 
 WAIT_S: Final = 0.5
-ITEMS_MAX: Final = 8
+ITEMS_MAX: Final = PLAIN.recall
 QUERY_CHARACTERS: Final = 2_000
 
 
@@ -47,9 +48,10 @@ class Recollection:
 
     def ask(self, started: AttemptStarted, same: str | None, handoff: Checkpoint | None) -> bool:
         """Whether memory is asked; then its answer, or the end of the wait, comes as a message."""
-        if self._tokens <= 0:
+        items = genome_of(started.route).recall
+        if self._tokens <= 0 or items <= 0:
             return False
-        wanted = wanted_of(started.request, self._tokens)
+        wanted = wanted_of(started.request, self._tokens, items)
         if wanted is None:
             return False
         name = _name(started.task_id, started.attempt)
@@ -106,7 +108,7 @@ class Recollection:
         self.keep()
 
 
-def wanted_of(request: Request, tokens: int) -> Recall | None:
+def wanted_of(request: Request, tokens: int, items: int = ITEMS_MAX) -> Recall | None:
     """What to ask memory: in a directory, what its project knows; elsewhere, for a plain question,
     what holds in every project; for an exact answer from what is given, nothing."""
     project = ""
@@ -120,7 +122,7 @@ def wanted_of(request: Request, tokens: int) -> Recall | None:
     query = request.prompt.strip()
     if len(query) > QUERY_CHARACTERS:
         query = f"{query[: QUERY_CHARACTERS // 2]} {query[-QUERY_CHARACTERS // 2 :]}"
-    return Recall(query=query, k=ITEMS_MAX, project=project, budget_tokens=tokens, injectable=True)
+    return Recall(query=query, k=items, project=project, budget_tokens=tokens, injectable=True)
 
 
 def checks_itself(request: Request) -> bool:

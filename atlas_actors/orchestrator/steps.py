@@ -61,6 +61,7 @@ def next_step(
     |---|---|
     | passed its check | completed |
     | failed its check | a higher tier, told what was wrong; else its own tier; else the same |
+    | the same, by a strategy | as many answers as it gives one; then the next in its order |
     | rate, quota, key | elsewhere at once; else wait for the provider's cooldown |
     | server, network | the same again a moment later, unless another of its tier can; elsewhere |
     | timed out | elsewhere, else the same again |
@@ -75,8 +76,18 @@ def next_step(
     usable = [link.provider for link in chain if link.verdict == IN]
     tried = (*started.progress.tried, ended.provider)
     fresh = [name for name in usable if name not in tried]
+    elsewhere = attrs.evolve(started.progress, tried=tried, retried=0, answers=0)
     if verdict is not None:
-        lane = _better(ended.provider, fresh, providers, tiers)
+        strategy = started.route.strategy
+        given = started.progress.answers + 1  # by this one
+        if strategy is not None and given < strategy.genome.attempts and ended.provider in usable:
+            error = f"rejected: {verdict.detail}"
+            mine = attrs.evolve(started.progress, answers=given)
+            return _again(ended, End.REJECTED, error, ended.provider, mine)
+        if strategy is not None:
+            lane = fresh[0] if fresh else None
+        else:
+            lane = _better(ended.provider, fresh, providers, tiers)
         resting = [link.provider for link in chain if link.verdict == "open"]
         lane = lane or _better(ended.provider, resting, providers, tiers, same=False)
         again = lane is None  # nobody better: the same once more
@@ -85,16 +96,15 @@ def next_step(
             End.REJECTED,
             f"rejected: {verdict.detail}",
             lane or ended.provider,
-            started.progress.tried if again else tried,
+            started.progress if again else elsewhere,
         )
     error = f"{ended.end}: {ended.error}"
-    progress = attrs.evolve(started.progress, tried=tried, retried=0)
     pending = Next(
         state=TaskState.PENDING,
         end=ended.end,
         lane=fresh[0] if fresh else None,
         error=error,
-        progress=progress,
+        progress=elsewhere,
         counts=False,
     )
     match ended.fault:
@@ -120,13 +130,13 @@ def next_step(
             return _next_round(ended, pending, usable, interruptions_max, jitter)
         case _ if ended.end is End.TIMED_OUT:
             lane = fresh[0] if fresh else ended.provider
-            return _again(ended, ended.end, error, lane, tried)
+            return _again(ended, ended.end, error, lane, elsewhere)
         case _ if ended.end is End.CANCELLED:
             if started.interruptions >= interruptions_max:
                 return _failed(ended.end, error)
             return attrs.evolve(pending, lane=ended.provider, interrupted=True)
         case _:
-            return _again(ended, ended.end, error, fresh[0] if fresh else None, tried)
+            return _again(ended, ended.end, error, fresh[0] if fresh else None, elsewhere)
 
 
 def over_of(
@@ -181,13 +191,11 @@ def infrastructure(ended: AttemptEnded) -> bool:
     return ended.fault in _NOT_ITS_ANSWER or ended.end is End.CANCELLED
 
 
-def _again(
-    ended: AttemptEnded, end: End, error: str, lane: str | None, tried: tuple[str, ...] = ()
-) -> Next:
+def _again(ended: AttemptEnded, end: End, error: str, lane: str | None, progress: Progress) -> Next:
     started = ended.started
     if lane is None or started.answers_asked >= started.attempts_max:
         return _failed(end, error)
-    progress = attrs.evolve(started.progress, tried=tried or started.progress.tried, retried=0)
+    progress = attrs.evolve(progress, retried=0)
     return Next(state=TaskState.PENDING, end=end, lane=lane, error=error, progress=progress)
 
 

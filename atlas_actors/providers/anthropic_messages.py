@@ -25,6 +25,7 @@ from atlas_actors.providers.wire import (
 
 PATH: Final = "/v1/messages"
 VERSION: Final = "2023-06-01"
+TEMPERATURE_MAX: Final = 1.0  # theirs ends where that of others is in the middle
 _FINISH: Final = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -49,6 +50,7 @@ def request(ask: Ask) -> dict[str, Any]:
         "messages": [{"role": "user", "content": ask.prompt}],
         "stream": ask.stream,
     }
+    body |= {key: min(value, TEMPERATURE_MAX) for key, value in ask.temperature_or().items()}
     if ask.schema is not None:
         body["output_config"] = {"format": {"type": "json_schema", "schema": ask.schema}}
     return body

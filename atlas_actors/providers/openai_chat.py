@@ -45,7 +45,7 @@ def request(ask: Ask) -> dict[str, Any]:
             {"role": "system", "content": SYSTEM},
             {"role": "user", "content": ask.prompt},
         ],
-        "temperature": 0,
+        **ask.temperature_or(0),
         "max_tokens": ask.answer_tokens_max,
         "stream": ask.stream,
     }

@@ -46,6 +46,7 @@ def request(ask: Ask) -> dict[str, Any]:
             }
         ],
         "max_output_tokens": ask.answer_tokens_max,
+        **ask.temperature_or(),
         "store": False,
         "stream": ask.stream,
     }

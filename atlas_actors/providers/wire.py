@@ -40,6 +40,7 @@ _CONTEXT: Final = (
     "exceeds the available context size",
     "exceed_context_size_error",
 )
+_NOT_TAKEN: Final = ("support", "deprecated", "not allowed", "not permitted", "only the default")
 SYSTEM: Final = (
     "You are a careful assistant. Do exactly what is asked, answer with the result only, "
     "and add no explanation that was not asked for."
@@ -56,13 +57,22 @@ class WireError(Exception):
 
 @attrs.frozen(kw_only=True)
 class Ask:
-    """One request to a model; `answer_tokens_max` bounds what it may write."""
+    """One request to a model; `answer_tokens_max` bounds what it may write. `temperature` None:
+    what the transport sends by itself, and nothing at all for a model that `refuses_temperature`.
+    The programs have no such option: see catalog.takes_temperature."""
 
     model: str
     prompt: str
     schema: dict[str, Any] | None
     answer_tokens_max: int
     stream: bool = True
+    temperature: float | None = None
+    refuses_temperature: bool = False
+
+    def temperature_or(self, usual: float | None = None) -> dict[str, float]:
+        """The member of a request that says it, if any; `usual` where nothing was asked for."""
+        wanted = usual if self.temperature is None else self.temperature
+        return {} if wanted is None or self.refuses_temperature else {"temperature": wanted}
 
 
 @attrs.frozen(kw_only=True)
@@ -203,6 +213,15 @@ def fault_of(status: int, error: Any) -> Fault:
     if status in _KEY_REFUSED:
         return Fault.KEY
     return Fault.SERVER if status >= 500 or status == 0 else Fault.REQUEST
+
+
+def refuses_temperature(ended: CallEnd) -> bool:
+    """Whether a model takes none but its own: OpenAI's that reason say "Unsupported parameter:
+    'temperature'" or "does not support 0.2 with this model", Anthropic's newer ones that it "is
+    deprecated for this model"; all of them with HTTP 400."""
+    said = ended.error.lower()
+    named = ended.fault is Fault.REQUEST and "temperature" in said
+    return named and any(word in said for word in _NOT_TAKEN)
 
 
 def fault_in(error: Any) -> Fault | None:

@@ -8,6 +8,7 @@ from typing import Any
 from atlas_actors.actor import Place
 from atlas_actors.clock import Ids
 from atlas_actors.errors import NotFound, SettingsError
+from atlas_actors.messages import paths
 from atlas_actors.messages.execution import ProvidersChanged
 from atlas_actors.messages.routing import (
     ChangePins,
@@ -22,7 +23,7 @@ from atlas_actors.messages.routing import (
     RouteSpent,
 )
 from atlas_actors.providers.prices import PriceTable
-from atlas_actors.router import classify, intents, patterns, records
+from atlas_actors.router import classify, intents, outcome, patterns, records
 from atlas_actors.router.capabilities import Registry, hint_for
 from atlas_actors.router.decide import Decision, Tables, decide, explain
 from atlas_actors.router.pins import pinned_by
@@ -88,13 +89,7 @@ class Router(StoreActor):
                     message.task_id,
                 )
             case RouteSpent():
-                return records.spend(
-                    self.store,
-                    message.route_id,
-                    message.cost_usd,
-                    message.duration_ms,
-                    message.success,
-                )
+                return self._on_spent(message)
             case CorrectRoute():
                 return self._on_correct(message)
             case ChangePins():
@@ -213,6 +208,8 @@ class Router(StoreActor):
                 lived = lived.hear(Record(right=-said.right, wrong=-said.wrong))
             self._note_lived(id, lived.hear(_verdict(order.intent == intent_of[id])), now_ms)
         records.correct(self.store, known, order.intent, now_ms)
+        for told in outcome.of_correction(known, order.intent):
+            self.tell(paths.OUTCOMES, told)
         return Corrected(
             id=order.route_id,
             said=known["intent"],
@@ -221,6 +218,12 @@ class Router(StoreActor):
             lower_bound=round(self._trust.record(rule).lower, 4) if rule else None,
             answers=rule not in self._trust.silenced,
         )
+
+    def _on_spent(self, fact: RouteSpent) -> None:
+        records.spend(self.store, fact.route_id, fact.cost_usd, fact.duration_ms, fact.success)
+        known = None if fact.success is None else records.decided(self.store, fact.route_id)
+        if known is not None:
+            self.tell(paths.OUTCOMES, outcome.of_work(known, fact))
 
     def _on_change_pins(self, order: ChangePins) -> tuple[Pin, ...]:
         if order.provider is not None and order.provider not in self._offers:

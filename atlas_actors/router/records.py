@@ -107,9 +107,11 @@ def keep_session(store: Store, id: str, known: Session) -> None:
 
 
 def decided(store: Store, id: str) -> Row | None:
-    """What a correction needs to know of a decision."""
+    """What a correction and an outcome need to know of a decision."""
     return store.row(
-        "select id, layer, rule, intent, features, passed_over from decisions where id = ?", (id,)
+        "select id, layer, rule, intent, provider, features, passed_over from decisions"
+        " where id = ?",
+        (id,),
     )
 
 

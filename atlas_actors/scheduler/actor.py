@@ -29,7 +29,7 @@ from atlas_actors.messages.schedule import (
 )
 from atlas_actors.messages.supervision import RequestFailed
 from atlas_actors.messages.task import SubmitTask, TaskAccepted
-from atlas_actors.scheduler import records
+from atlas_actors.scheduler import outcome, records
 from atlas_actors.scheduler.machine_zone import machine_zone
 from atlas_actors.scheduler.sending import Sending
 from atlas_actors.scheduler.spec import check, key_of, order_of, plan_of, tick_of
@@ -194,13 +194,15 @@ class Scheduler(StoreActor):
         now_ms = self.place.clock.now_ms()
         if records.accepted(self.store, id, tick_ms, fact.id, now_ms):
             logger.info("schedule.submitted", schedule_id=id, tick_ms=tick_ms, task_id=fact.id)
+            self.tell(paths.OUTCOMES, outcome.of_task(id, tick_ms, fact.id))
 
     def _on_request_failed(self, fact: RequestFailed) -> None:
         assert isinstance(fact.request, SubmitTask)
         assert fact.request.key is not None
         wait_s = self._sending.failed(fact.request.key, self.place.clock.monotonic_s())
         id, tick_ms = tick_of(fact.request.key)
-        records.refused(self.store, id, tick_ms, fact.error)
+        if records.refused(self.store, id, tick_ms, fact.error):
+            self.tell(paths.OUTCOMES, outcome.of_refusal(id, tick_ms))
         if wait_s is not None:
             logger.warning(
                 "schedule.refused", schedule_id=id, tick_ms=tick_ms, error=fact.error, wait_s=wait_s
@@ -243,6 +245,7 @@ class Scheduler(StoreActor):
             logger.warning(
                 "schedule.skipped", schedule_id=id, missed=plan.missed, ticks=found.skipped
             )
+            self.tell(paths.OUTCOMES, outcome.of_skipped(id, found))
         records.decided(self.store, id, found, made)
         self._set_next(plan, found.seen.seen_ms)
         return made

@@ -149,13 +149,14 @@ def accepted(store: Store, id: str, tick_ms: int, task_id: str, now_ms: int) -> 
     return bool(new)
 
 
-def refused(store: Store, id: str, tick_ms: int, error: str) -> None:
-    """A tick was not accepted this time."""
-    store.run(
+def refused(store: Store, id: str, tick_ms: int, error: str) -> bool:
+    """A tick was not accepted this time; whether it was the first time."""
+    rows = store.rows(
         "update ticks set tries = tries + 1, error = ?"
-        " where schedule_id = ? and tick_ms = ? and task_id is null",
+        " where schedule_id = ? and tick_ms = ? and task_id is null returning tries",
         (error, id, tick_ms),
     )
+    return any(row["tries"] == 1 for row in rows)
 
 
 def prune(store: Store, before_ms: int, limit: int) -> bool:

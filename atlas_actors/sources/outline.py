@@ -10,6 +10,10 @@ CHARACTERS_PER_TOKEN: Final = 4
 SIGNATURE_CHARACTERS: Final = 160
 HEAD_CHARACTERS: Final = 60
 DEPTH_MAX: Final = 8
+HOW_TO_READ: Final = (
+    "each line begins with its line number in the file; what belongs to it ends before the next"
+    " number of the same depth"
+)
 SHARE_MAX: Final = 0.15  # of a file's tokens, beyond which an outline shows names alone
 
 # By how a file's name ends.

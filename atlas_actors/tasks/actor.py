@@ -43,7 +43,7 @@ from atlas_actors.messages.task import (
 from atlas_actors.settings import GroupSettings, TaskSettings
 from atlas_actors.store import Row
 from atlas_actors.store_actor import TELL_AGAIN_S, StoreActor
-from atlas_actors.tasks import claims, records
+from atlas_actors.tasks import claims, records, settled
 from atlas_actors.tasks.endings import Endings
 from atlas_actors.tasks.groups import Groups
 from atlas_actors.tasks.intake import Intake
@@ -212,9 +212,9 @@ class Tasks(StoreActor):
                 )
             case OutcomesWanted(since_ms=since_ms):
                 for row in claims.ended_since(self.store, since_ms, OUTCOMES_MAX):
-                    for outcome in outcomes_again(row):
+                    for outcome in outcomes_again(row, self._attempts_of(row)):
                         self.tell(paths.OUTCOMES, outcome)
-                return None
+                return settled.tell_again(self, since_ms)
             case TaskDue():
                 return self._touch_all()
 
@@ -287,7 +287,7 @@ class Tasks(StoreActor):
         row = self._find(order.id)
         if row["state"] in UNFINISHED:
             raise Conflict(f"task {order.id} is {row['state']}: its work is not over")
-        records.set_workspace(self.store, order.id, order.workspace)
+        settled.settle(self, order, row)
         if order.workspace.state == "discarded":
             self.tell(paths.HANDOFFS, WorkEnded(task_id=order.id))
         return TaskChanged(id=order.id, state=TaskState(row["state"]))
@@ -339,7 +339,7 @@ class Tasks(StoreActor):
         self._lanes.touch(over.lane)
         if before["deadline_ms"] is not None:
             self._endings.deadlines_changed()  # it may wait again, and for how long
-        for outcome in outcomes_of(before, over, now_ms):
+        for outcome in outcomes_of(before, over, now_ms, self._attempts_of(before)):
             self.tell(paths.OUTCOMES, outcome)
         logger.info(
             "task.attempt_over",
@@ -371,6 +371,9 @@ class Tasks(StoreActor):
 
     def _begun(self, row: Row) -> None:
         self._offers.left(row)
+
+    def _attempts_of(self, row: Row) -> list[Row]:
+        return claims.attempts_of(self.store, row["id"], row["fresh_from"])
 
     def _gap_ms(self) -> float:
         return self.place.clock.now_ms() - self.place.clock.monotonic_s() * 1000

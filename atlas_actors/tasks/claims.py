@@ -38,6 +38,13 @@ _DUE_UNROUTED: Final = " union all ".join(
     f" and blocked = 0 and held = 0 and priority = {priority} and due_ms > :now_ms"
     for priority in _PRIORITIES
 )
+# What the outcomes of a task and of its attempts say.
+_OUTCOME: Final = (
+    "tasks.created_ms, tasks.cwd, tasks.origin, tasks.fresh_from,"
+    " coalesce(tasks.schema, tasks.match, tasks.command) is not null as checks_itself,"
+    " tasks.route ->> '$.intent' as intent, tasks.route ->> '$.strategy.id' as strategy,"
+    " tasks.route ->> '$.choice' as choice, tasks.route ->> '$.strategy.genome' as genome"
+)
 # These ends say that the work was cut off, not that it was done badly.
 _CUT_OFF: Final = frozenset(
     str(end) for end in (End.UNREACHABLE, End.TIMED_OUT, End.CANCELLED, End.BUSY, End.OVER_BUDGET)
@@ -50,8 +57,12 @@ def unrouted(store: Store, count: int, now_ms: int) -> list[Row]:
 
 
 def to_offer(store: Store, id: str) -> Row:
-    """What the orchestrator is told of a task."""
-    row = store.row(f"select {_REQUEST} from tasks where id = ?", (id,))  # noqa: S608
+    """What the orchestrator is told of a task; its route too where that has a strategy."""
+    row = store.row(
+        f"select {_REQUEST}, answers_asked,"  # noqa: S608
+        " iif(route ->> '$.strategy.id' is null, null, route) as route from tasks where id = ?",
+        (id,),
+    )
     assert row is not None
     return row
 
@@ -133,8 +144,9 @@ def start_attempt(store: Store, id: str, lane: str, epoch: int, now_ms: int) -> 
         (epoch, now_ms, id, number),
     )
     store.run(
-        "insert into attempts (task_id, number, epoch, provider, started_ms)"
-        " values (?, ?, ?, ?, ?)",
+        "insert into attempts (task_id, number, epoch, provider, started_ms, strategy, choice)"
+        " select ?, ?, ?, ?, ?, route ->> '$.strategy.id', route ->> '$.choice'"
+        " from tasks where id = ?1",
         (id, number, epoch, lane, now_ms),
     )
     row |= {"attempt": number, "lane": lane, "waited_ms": now_ms - row["since_ms"]}
@@ -156,8 +168,8 @@ def was_cut_off(store: Store, id: str, fresh_from: int) -> bool:
 def running_one(store: Store, id: str) -> Row | None:
     """What is needed of a task to end its attempt."""
     return store.row(
-        "select id, state, lane, attempt, since_ms, created_ms, deadline_ms, group_name,"
-        " route ->> '$.intent' as intent from tasks where id = ?",
+        f"select id, state, lane, attempt, since_ms, deadline_ms, group_name, {_OUTCOME}"  # noqa: S608
+        " from tasks where id = ?",
         (id,),
     )
 
@@ -249,8 +261,7 @@ def ended_since(store: Store, since_ms: int, count: int) -> list[Row]:
     """The newest attempts that ended since then by their own end, with what an outcome needs of
     their tasks, oldest first."""
     found = store.rows(
-        "select attempts.*, tasks.id, tasks.route ->> '$.intent' as intent, tasks.created_ms,"
-        " tasks.state,"
+        f"select {_OUTCOME}, attempts.*, tasks.id, tasks.state,"  # noqa: S608
         " tasks.verified_by, tasks.attempt = attempts.number as last"
         " from attempts join tasks on tasks.id = attempts.task_id"
         " where attempts.ended_ms >= ? and attempts.ended_ms is not null"
@@ -258,6 +269,17 @@ def ended_since(store: Store, since_ms: int, count: int) -> list[Row]:
         (since_ms, count),
     )
     return found[::-1]
+
+
+def attempts_of(store: Store, id: str, fresh_from: int) -> list[Row]:
+    """The attempts of a task's present work that have ended, in their order, as far as they say
+    how its strategy has done."""
+    return store.rows(
+        'select choice, provider, transport, "end", infrastructure, cost_usd, started_ms, ended_ms'
+        " from attempts"
+        ' where task_id = ? and number > ? and "end" is not null order by number',
+        (id, fresh_from),
+    )
 
 
 def running(store: Store) -> list[Row]:

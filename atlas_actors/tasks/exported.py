@@ -1,9 +1,10 @@
 """Pure: what an exported task holds, and within which bounds it is taken over, as JSON Schemas."""
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from atlas_actors.json_schema import SchemaValidator, object_schema, or_null
 from atlas_actors.messages.execution import End
+from atlas_actors.messages.strategy import Check
 from atlas_actors.messages.task import STATES
 
 WHOLE_MAX: Final = 2**53  # what every reader of JSON holds exactly
@@ -39,9 +40,24 @@ _LINK: Final = object_schema(
     {"provider": _TEXT, "verdict": _TEXT, "why": _TEXT, "breaker": _TEXT},
     "provider", "verdict", "why",
 )  # fmt: skip
+_GENOME: Final = object_schema(
+    {
+        "providers": _list(_TEXT, 1_000),
+        **dict.fromkeys(("recall", "context_tokens", "attempts"), _whole()),
+        "template": _TEXT,
+        "plan_first": _YES_NO,
+        "check": {"enum": list(get_args(Check))},
+        "temperature": or_null(_number(USD_MAX)),
+    },
+    "providers",
+)
+_STRATEGY: Final = object_schema(
+    {"id": _TEXT, "intent": _TEXT, "genome": _GENOME}, "id", "intent", "genome"
+)
+_TEXTS: Final = ("id", "intent", "tier", "mode", "reason", "session_rule", "strategy_why")
 ROUTE: Final = object_schema(
     {
-        **dict.fromkeys(("id", "intent", "tier", "mode", "reason", "session_rule"), _TEXT),
+        **dict.fromkeys(_TEXTS, _TEXT),
         **dict.fromkeys(("rule", "agent", "provider", "keep", "pin"), or_null(_TEXT)),
         **dict.fromkeys(("abstained", "locked"), _YES_NO),
         **dict.fromkeys(("confidence", "difficulty", "estimated_usd"), _number(USD_MAX)),
@@ -50,6 +66,8 @@ ROUTE: Final = object_schema(
         "needs": _list(_TEXT, 100),
         "chain": _list(_LINK, 1_000),
         "explain": {"type": ["object", "null"]},
+        "strategy": or_null(_STRATEGY),
+        "choice": or_null(_whole()),
     },
     "id", "layer", "rule", "intent", "confidence", "abstained", "tier", "agent", "complexity",
     "difficulty", "mode", "reason",
@@ -60,6 +78,7 @@ ATTEMPT: Final = {
     "number": _whole(1),
     "epoch": _whole(),
     **dict.fromkeys(("provider", "model", "transport", "error", "check", "fault"), _TEXT),
+    "strategy": _TEXT,
     "end": {"enum": [str(end) for end in End]},
     **dict.fromkeys(_TOKENS, _whole()),
     "estimated": _FLAG,
@@ -121,7 +140,10 @@ JSON: Final = {
     },
     "route": ROUTE,
     "progress": object_schema(
-        {"tried": _list(_TEXT, 1_000), "rounds": _whole(), "retried": _whole()},
+        {
+            "tried": _list(_TEXT, 1_000),
+            **dict.fromkeys(("rounds", "retried", "answers"), _whole()),
+        },
     ),
     "workspace": {"type": "object"},
 }

@@ -88,11 +88,15 @@ class Offers:
                 break  # the more urgent come first, and are always routed
             self._offered.add(head["id"])
             row = claims.to_offer(self._desk.store, head["id"])
+            route = rows.route_of(row) if row["route"] is not None else None
             queued = TaskQueued(
                 task_id=row["id"],
                 request=rows.request_of(row),
                 progress=rows.progress_of(row),
                 spent_usd=row["spent_usd"],
+                strategy=route.strategy if route else None,
+                choice=route.choice if route else None,
+                answered=row["answers_asked"] > 0,
             )
             self._desk.tell(paths.ORCHESTRATOR, queued)
         due_ms = claims.next_due_ms(self._desk.store, None, now_ms)

@@ -1,15 +1,24 @@
-"""Pure: the outcomes that the end of an attempt leaves."""
+"""The outcomes that the end of an attempt leaves, at once and once more from the rows."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
 from atlas_actors.messages.execution import End, Usage
 from atlas_actors.messages.outcome import RecordOutcome
 from atlas_actors.messages.task import AttemptOver, TaskState
+from atlas_actors.projects import project_of
 from atlas_actors.store import Row
+from atlas_actors.tasks.trial import lead_of
 
 
-def outcomes_of(row: Row, over: AttemptOver, now_ms: int) -> list[RecordOutcome]:
-    """One for the attempt; one more for the task when that was its last. `row` is the task's."""
+def outcomes_of(
+    row: Row, over: AttemptOver, now_ms: int, attempts: Sequence[Row] = ()
+) -> list[RecordOutcome]:
+    """One for the attempt; one more for the task when that was its last. `row` is the task's,
+    `attempts` are all of its present work, with this one."""
     facts = {
         "provider": over.provider,
         "model": over.model,
@@ -23,7 +32,7 @@ def outcomes_of(row: Row, over: AttemptOver, now_ms: int) -> list[RecordOutcome]
         result="success" if over.end is End.ANSWERED else "failure",
         verified_by=over.verified_by,
         infrastructure=over.infrastructure,
-        context={"intent": row["intent"], **facts},
+        context=_of_plan(row) | facts,
         duration_ms=over.duration_ms,
         usage=over.usage,
         cost_usd=over.cost_usd,
@@ -31,12 +40,12 @@ def outcomes_of(row: Row, over: AttemptOver, now_ms: int) -> list[RecordOutcome]
     )
     if over.next_state is TaskState.PENDING:
         return [first]
-    return [first, _of_task(first, row["id"], over.attempt, now_ms - row["created_ms"])]
+    return [first, _of_task(first, row, over.attempt, now_ms - row["created_ms"], attempts)]
 
 
-def outcomes_again(row: Row) -> list[RecordOutcome]:
+def outcomes_again(row: Row, attempts: Sequence[Row] = ()) -> list[RecordOutcome]:
     """The same from an attempt's row with what it needs of its task's, for who may have missed it:
-    id, intent, created_ms, state, verified_by, last."""
+    as claims.ended_since gives it."""
     completed = row["state"] == "completed" and row["last"]
     first = RecordOutcome(
         action=f"{row['id']}/{row['number']}",
@@ -45,7 +54,7 @@ def outcomes_again(row: Row) -> list[RecordOutcome]:
         verified_by=row["verified_by"] if completed else None,
         infrastructure=bool(row["infrastructure"]),
         context={
-            "intent": row["intent"],
+            **_of_plan(row),
             **{name: row[name] for name in ("provider", "model", "transport", "end", "fault")},
         },
         duration_ms=row["ended_ms"] - row["started_ms"],
@@ -56,10 +65,44 @@ def outcomes_again(row: Row) -> list[RecordOutcome]:
     )
     if not row["last"] or row["state"] not in ("completed", "failed"):
         return [first]
-    return [first, _of_task(first, row["id"], row["number"], row["ended_ms"] - row["created_ms"])]
+    took_ms = row["ended_ms"] - row["created_ms"]
+    return [first, _of_task(first, row, row["number"], took_ms, attempts)]
 
 
-def _of_task(attempt: RecordOutcome, id: str, number: int, took_ms: int) -> RecordOutcome:
+def _of_plan(row: Row) -> dict[str, Any]:
+    plan = {"intent": row["intent"]}
+    plan |= {name: row[name] for name in ("strategy", "choice") if row[name] is not None}
+    project = _project(row["cwd"])
+    return plan if project is None else plan | {"project": project}
+
+
+def _of_task(
+    attempt: RecordOutcome, row: Row, number: int, took_ms: int, attempts: Sequence[Row]
+) -> RecordOutcome:
+    context = {
+        **attempt.context,
+        "origin": row["origin"],
+        "checked": "own" if row["checks_itself"] else "text",
+        "task_cost_usd": round(sum(one["cost_usd"] for one in attempts), 6),
+        # of the attempts: the task's duration has the time that it waited in, too
+        "work_ms": sum(max(0, one["ended_ms"] - one["started_ms"]) for one in attempts),
+    }
+    if row["strategy"] is not None:
+        genome = json.loads(row["genome"])
+        context["lead"] = lead_of(genome, row["choice"], attempts)
     return attrs.evolve(
-        attempt, action=id, kind="task", duration_ms=took_ms, key=f"task {id}/{number}"
+        attempt,
+        action=row["id"],
+        kind="task",
+        context=context,
+        duration_ms=took_ms,
+        key=f"task {row['id']}/{number}",
     )
+
+
+def _project(cwd: str | None) -> str | None:
+    """None too where its directory cannot be read any more."""
+    try:
+        return None if cwd is None else project_of(cwd)
+    except (OSError, RuntimeError):
+        return None

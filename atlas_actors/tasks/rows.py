@@ -1,12 +1,14 @@
 """Pure: between rows of tasks.db and the values of messages."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
 from atlas_actors.messages.execution import File, Progress, Request
 from atlas_actors.messages.routing import Link, Route
+from atlas_actors.messages.strategy import Genome, Strategy
 from atlas_actors.messages.workspace import Workspace
 from atlas_actors.store import Row
 
@@ -77,6 +79,7 @@ def route_text(route: Route) -> str:
     """As a column holds it."""
     fields = {name: getattr(route, name) for name in _ROUTE}
     fields["chain"] = [{name: getattr(link, name) for name in _LINK} for link in route.chain]
+    fields["strategy"] = None if route.strategy is None else attrs.asdict(route.strategy)
     return json.dumps(fields)
 
 
@@ -85,7 +88,17 @@ def route_of(row: Row) -> Route:
     fields: dict[str, Any] = json.loads(row["route"])
     fields["chain"] = tuple(Link(**link) for link in fields["chain"])
     fields["needs"] = tuple(fields["needs"])
+    fields["strategy"] = strategy_of(fields.get("strategy"))
     return Route(**fields)
+
+
+def strategy_of(fields: Mapping[str, Any] | None) -> Strategy | None:
+    """The strategy that a route's row holds; those of older rows have none."""
+    if fields is None:
+        return None
+    genome = dict(fields["genome"])
+    genome["providers"] = tuple(genome["providers"])
+    return Strategy(id=fields["id"], intent=fields["intent"], genome=Genome(**genome))
 
 
 def _files(text: str) -> tuple[File, ...]:

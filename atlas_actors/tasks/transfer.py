@@ -55,6 +55,8 @@ def _given(task: Mapping[str, Any]) -> dict[str, Any]:
     given.pop("workspace", None)
     if given.get("state") not in ENDED:
         given.pop("route", None)  # who does it is decided anew
+    elif isinstance(given.get("route"), Mapping):  # the log of choices is another daemon's
+        given["route"] = {**given["route"], "choice": None}
     for name in ("attempts", "after"):
         if isinstance(given.get(name), tuple):
             given[name] = list(given[name])

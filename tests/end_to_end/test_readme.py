@@ -180,3 +180,16 @@ def test_the_context_commands_run_as_written(tmp_path):
     assert told["atlas context outline pager.py"] == "1 def page(lines)\n"
     assert "HOT" in told["atlas context tiers --limit 10"]
     assert "1 edit" in told["atlas context stats"]
+
+
+def test_the_learning_commands_run_as_written(tmp_path):
+    with daemon_on(tmp_path / "home") as daemon:
+        told = {"action": "t", "kind": "task", "result": "success"}
+        id = daemon.call("outcome.record", **told)["id"]
+        for line in commands("Learning", blocks=2):
+            done = daemon.run(*shlex.split(line)[1:])
+            assert done.returncode == 0, (line, done.stdout, done.stderr)
+        amended = daemon.call("outcome.amend", id=id, result="failure", reason="it did not compile")
+        assert (amended["before"], amended["changed"]) == ("success", True)
+        listed = daemon.run("outcomes").stdout
+    assert "it did not compile (was success)" in listed

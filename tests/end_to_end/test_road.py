@@ -59,7 +59,7 @@ def test_ask_streams_and_leaves_route_attempt_check_and_outcome(daemon, server, 
     assert attempt["cost_usd"] == 0
 
     rates = daemon.call("outcome.stats")["rates"]
-    assert {(rate["kind"], rate["provider"], rate["successes"]) for rate in rates} == {
+    assert {(rate["kind"], rate["provider"], rate["successes"]) for rate in rates} >= {
         ("task", "localai", 1), ("attempt", "localai", 1),
     }  # fmt: skip
     decisions = json.loads(daemon.inspect("router", "--json").stdout)["inspect_decisions"]
@@ -107,9 +107,9 @@ def test_without_any_provider_a_task_waits_pending_and_says_what_to_do(tmp_path)
         degraded = {part["part"]: part for part in daemon.call("system.status")["degraded"]}
         assert degraded["executor.localai"]["state"] == "parked"
         assert "atlas model pull" in degraded["executor.localai"]["cure"]
-        assert degraded["strategies"]["state"] == "absent"
+        assert degraded["mcp"]["state"] == "absent"
         with pytest.raises(Unavailable, match="not built yet"):
-            daemon.call("strategy.list")
+            daemon.call("hook.event")
 
 
 def test_a_task_that_waits_starts_once_its_provider_is_there(server, tmp_path):

@@ -19,7 +19,7 @@ from atlas_actors.messages.execution import (
     RunAttempt,
     Usage,
 )
-from atlas_actors.messages.routing import Classified, Classify, Route
+from atlas_actors.messages.routing import Classify, Route
 from atlas_actors.messages.supervision import ActorDown, Ending
 from atlas_actors.messages.task import (
     AssignLane,
@@ -34,9 +34,10 @@ from atlas_actors.messages.task import (
     TaskState,
 )
 from atlas_actors.orchestrator.actor import BreakerDue, DayBegan, MoneyCameBack, Orchestrator
-from atlas_actors.orchestrator.attempts import CACHE_LANE
+from atlas_actors.orchestrator.answers import CACHE_LANE
 from atlas_actors.providers.prices import shipped
 from atlas_actors.settings import BudgetSettings, ProviderSettings, RoutingSettings
+from tests.support.plans import planned
 from tests.support.stages import Stage
 
 ROUTE = Route(
@@ -167,14 +168,14 @@ def test_a_kept_answer_is_given_again_without_a_call_until_its_time_is_over(tmp_
     stage.give(first, answered(first))
     stage.clock.advance(30)
     stage.give(TaskQueued(task_id="b", request=first.request))
-    (assigned,) = only(AssignLane, stage.give(Classified(request_id="b", route=ROUTE)))
+    (assigned,) = only(AssignLane, planned(stage, "b", ROUTE))
     assert assigned.lane == CACHE_LANE
     again = started("b", lane=CACHE_LANE, created_ms=stage.clock.now_ms())
     (over,) = only(AttemptOver, stage.give(again))
     assert (over.answer, over.provider, over.cost_usd) == ("because", CACHE_LANE, 0.0)
     stage.clock.advance(31)
     stage.give(TaskQueued(task_id="c", request=first.request))
-    (assigned,) = only(AssignLane, stage.give(Classified(request_id="c", route=ROUTE)))
+    (assigned,) = only(AssignLane, planned(stage, "c", ROUTE))
     assert assigned.lane == "cheap"
     stage.stop()
 
@@ -194,7 +195,7 @@ def test_only_what_the_settings_name_and_has_no_effects_is_kept(tmp_path, route)
     stage.give(first, answered(first))
     stage.clock.advance(1)
     stage.give(TaskQueued(task_id="b", request=first.request))
-    (assigned,) = only(AssignLane, stage.give(Classified(request_id="b", route=route)))
+    (assigned,) = only(AssignLane, planned(stage, "b", route))
     assert assigned.lane == "cheap"
     stage.stop()
 
@@ -220,7 +221,7 @@ def test_a_call_that_is_over_the_budget_is_not_made_and_a_cheaper_one_is(stage):
 def test_a_task_that_is_pinned_to_what_it_cannot_pay_waits_and_says_so(stage):
     request = Request(prompt="why", provider="paid", budget_usd=0.0001)
     stage.give(TaskQueued(task_id="a", request=request))
-    (assigned,) = only(AssignLane, stage.give(Classified(request_id="a", route=ROUTE)))
+    (assigned,) = only(AssignLane, planned(stage, "a", ROUTE))
     assert assigned.lane is None
     assert "waits for paid: over the task's budget" in assigned.waits_for
 
@@ -238,7 +239,7 @@ def test_money_that_comes_back_wakes_those_who_wait_for_it(stage):
     for task_id, request in (("a", rich), ("b", poor)):
         stage.give(TaskQueued(task_id=task_id, request=request))
         order = started(task_id, lane="paid", request=rich)
-        stage.give(Classified(request_id=task_id, route=ROUTE))
+        planned(stage, task_id, ROUTE)
         if task_id == "a":
             stage.give(order, answered(order, usage=Usage(output=1)))
             assert MoneyCameBack() not in later  # nobody waits for it
@@ -353,7 +354,7 @@ def test_what_is_chosen_is_also_paid_for(stage):
         request = Request(prompt="Ж" * 40_000, provider="paid", budget_usd=cents / 400)
         stage.give(TaskQueued(task_id=f"t{cents}", request=request))
         route = attrs.evolve(ROUTE, id=f"r{cents}")
-        (assigned,) = only(AssignLane, stage.give(Classified(request_id=f"t{cents}", route=route)))
+        (assigned,) = only(AssignLane, planned(stage, f"t{cents}", route))
         sent = stage.give(started(f"t{cents}", lane="paid", request=request))
         assert bool(only(RunAttempt, sent)) is (assigned.lane == "paid")
         stage.give(AttemptCancelled(task_id=f"t{cents}", attempt=1, lane="paid"))
@@ -373,10 +374,10 @@ def test_a_task_that_was_routed_again_does_not_go_back_to_who_has_just_failed_it
         task_id="a", request=Request(prompt="why"), progress=Progress(tried=("cheap",))
     )
     stage.give(queued)
-    (assigned,) = only(AssignLane, stage.give(Classified(request_id="a", route=ROUTE)))
+    (assigned,) = only(AssignLane, planned(stage, "a", ROUTE))
     assert assigned.lane == "paid"
     stage.give(attrs.evolve(queued, task_id="b", progress=Progress(tried=("cheap", "paid"))))
-    (assigned,) = only(AssignLane, stage.give(Classified(request_id="b", route=ROUTE)))
+    (assigned,) = only(AssignLane, planned(stage, "b", ROUTE))
     assert assigned.lane == "cheap"  # all have: from the beginning
 
 
@@ -385,7 +386,7 @@ def test_what_a_task_has_spent_counts_when_it_is_routed_again(stage):
     for spent_usd, lane in ((0.0, "paid"), (0.02, None)):
         id = f"t{spent_usd}"
         stage.give(TaskQueued(task_id=id, request=request, spent_usd=spent_usd))
-        (assigned,) = only(AssignLane, stage.give(Classified(request_id=id, route=ROUTE)))
+        (assigned,) = only(AssignLane, planned(stage, id, ROUTE))
         assert assigned.lane == lane
 
 

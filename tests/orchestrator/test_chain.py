@@ -4,6 +4,7 @@ import attrs
 import pytest
 
 from atlas_actors.messages.routing import Link, Route
+from atlas_actors.messages.strategy import Genome, Strategy
 from atlas_actors.orchestrator.chain import Provider, Wanted, chain_of, lane_of
 
 ROUTE = Route(
@@ -130,3 +131,54 @@ def test_a_task_waits_for_the_first_usable_else_the_first_that_may_become_so(ver
     ]
     assert lane_of(chain)[0] == lane
     assert says in lane_of(chain)[1]
+
+
+# By a strategy.
+
+
+def by(*names, **changes):
+    """A route by a strategy that names these."""
+    genome = Genome(providers=names)
+    strategy = Strategy(id="s", intent="explain", genome=genome)
+    return attrs.evolve(ROUTE, strategy=strategy, **changes)
+
+
+def test_whom_the_strategy_names_comes_first_and_the_others_after_them_by_tier():
+    assert order(chain_of(wanted(by("claude", "localai")), ALL)) == [
+        "claude", "localai", "codex", "haiku",
+    ]  # fmt: skip
+
+
+def test_of_the_strategys_first_it_is_said_that_it_is_that():
+    first, second, *_ = chain_of(wanted(by("localai", "claude")), {
+        name: attrs.evolve(one, usable=True) for name, one in ALL.items()
+    })  # fmt: skip
+    assert (first.why, second.why) == ("free tier, the strategy's first", "quality tier")
+
+
+def test_a_strategy_lets_nobody_in_that_cannot_do_it():
+    route = by("haiku", "codex", needs=("workspace",))
+    assert inside(chain_of(wanted(route, directory=True), ALL)) == ["codex", "claude"]
+
+
+def test_a_name_that_no_provider_has_any_more_is_passed_over():
+    assert order(chain_of(wanted(by("gone", "haiku")), ALL))[0] == "haiku"
+
+
+@pytest.mark.parametrize("keep", ["codex", "localai"])
+def test_the_sessions_provider_comes_before_whom_the_strategy_names(keep):
+    assert order(chain_of(wanted(by("claude", "haiku", keep=keep)), ALL))[:3] == [
+        keep, "claude", "haiku",
+    ]  # fmt: skip
+
+
+def test_a_pin_leaves_the_strategys_first_out():
+    assert inside(chain_of(wanted(by("claude"), pinned="haiku"), ALL)) == ["haiku"]
+
+
+def test_who_waits_for_a_budget_may_have_the_lesser_provider_that_the_strategy_names_first():
+    over = {"claude": "dear"}
+    named = wanted(by("localai", tier="quality"), over=over)
+    others = wanted(by("claude", "localai", tier="quality"), over=over)
+    assert inside(chain_of(named, ALL, wait_for_budget=True)) == ["localai"]
+    assert inside(chain_of(others, ALL, wait_for_budget=True)) == []

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from atlas_actors.cell import Fence
 from atlas_actors.messages.execution import Request, Usage
+from atlas_actors.messages.strategy import Genome
 from atlas_actors.orchestrator import actor as orchestrator
 from atlas_actors.orchestrator.money import Money, seconds_to_midnight
 from atlas_actors.providers.prices import shipped
@@ -148,3 +149,35 @@ def test_no_answer_within_its_bounds_costs_more_than_its_reservation(prompt, sha
 @given(st.integers(0, 4_000_000_000_000))
 def test_midnight_is_never_more_than_a_long_day_away(now_ms):
     assert 1.0 <= seconds_to_midnight(now_ms) <= 25 * 3_600
+
+
+def test_how_much_of_the_days_budget_is_gone_counts_what_is_set_aside(store):
+    held = money(store)
+    assert held.shares(NOW_MS)[0] == 0.0
+    reserve(held, store)
+    assert held.shares(NOW_MS)[0] == 0.5
+    reserve(held, store, attempt=("t", 2))
+    assert held.shares(NOW_MS)[0] == 1.0
+
+
+def test_how_much_of_the_day_has_passed_goes_with_the_clock(store):
+    held = money(store)
+    begin_ms = NOW_MS + int(1000 * seconds_to_midnight(NOW_MS))
+    passed = [held.shares(begin_ms + hours * 3_600_000)[1] for hours in (0, 6, 12, 18)]
+    assert passed == pytest.approx([0.0, 0.25, 0.5, 0.75], abs=0.05)  # a day may have 23 hours
+
+
+def test_without_a_budget_all_of_it_is_gone(store):
+    assert money(store, usd_per_day=0.0).shares(NOW_MS)[0] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("genes", "more"),
+    [({"plan_first": True}, 1.9), ({"context_tokens": 4_000}, 1.5), ({"template": "x" * 99}, 1.0)],
+)
+def test_the_worst_case_of_an_attempt_has_what_its_strategy_adds(store, genes, more):
+    held = money(store)
+    plain = held.need(PAID, 8_000)
+    need = held.need(PAID, 8_000, genome=Genome(providers=(), **genes))
+    assert need.usd >= more * plain.usd
+    assert need.tokens >= more * plain.tokens

@@ -15,7 +15,7 @@ from atlas_actors.messages.execution import (
     Request,
     RunAttempt,
 )
-from atlas_actors.messages.routing import Classified, Classify, Route, RouteChosen
+from atlas_actors.messages.routing import Classify, Route, RouteChosen
 from atlas_actors.messages.supervision import ActorDown, Ending, RequestFailed
 from atlas_actors.messages.task import (
     AssignLane,
@@ -30,6 +30,7 @@ from atlas_actors.messages.task import (
 from atlas_actors.orchestrator.actor import BreakerDue, Orchestrator
 from atlas_actors.providers.prices import shipped
 from atlas_actors.settings import BudgetSettings, ProviderSettings, RoutingSettings
+from tests.support.plans import planned, with_strategy
 from tests.support.stages import Stage
 
 ROUTE = Route(
@@ -79,7 +80,7 @@ def test_a_queued_task_is_classified_then_given_a_lane(stage):
     stage.give(READY)
     (classify,) = only(Classify, stage.give(TaskQueued(task_id="t", request=REQUEST)))
     assert (classify.request_id, classify.text) == ("t", "extract")
-    sent = stage.give(Classified(request_id="t", route=ROUTE))
+    sent = planned(stage, "t", ROUTE)
     (assigned,) = only(AssignLane, sent)
     assert (assigned.task_id, assigned.lane, assigned.waits_for) == ("t", "localai", "")
     assert only(RouteChosen, sent) == [RouteChosen(route_id="r", provider="localai", task_id="t")]
@@ -89,7 +90,7 @@ def test_without_a_router_a_task_is_still_given_a_lane_and_says_so(stage):
     stage.give(READY, TaskQueued(task_id="t", request=REQUEST))
     classify = Classify(request_id="t", text="extract")
     failed = RequestFailed(path=paths.ROUTER, request=classify, error="parked")
-    (assigned,) = only(AssignLane, stage.give(failed))
+    (assigned,) = only(AssignLane, with_strategy(stage, stage.give(failed)))
     assert assigned.lane == "localai"
     assert "the router is not working: parked" in assigned.route.reason
 
@@ -101,7 +102,7 @@ def test_a_provider_that_is_down_makes_tasks_wait_with_its_reason_and_cure(stage
     )  # fmt: skip
     assert only(CloseLane, stage.give(down))
     stage.give(TaskQueued(task_id="t", request=REQUEST))
-    (assigned,) = only(AssignLane, stage.give(Classified(request_id="t", route=ROUTE)))
+    (assigned,) = only(AssignLane, planned(stage, "t", ROUTE))
     assert assigned.lane == "localai"
     assert assigned.waits_for == "waits for localai: no model (pull it)"
 

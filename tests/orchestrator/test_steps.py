@@ -12,6 +12,7 @@ from atlas_actors.messages.execution import (
     Request,
 )
 from atlas_actors.messages.routing import Link, Route
+from atlas_actors.messages.strategy import Genome, Strategy
 from atlas_actors.messages.task import TaskState
 from atlas_actors.orchestrator.chain import Provider
 from atlas_actors.orchestrator.check import Verdict
@@ -236,3 +237,51 @@ def test_without_a_word_the_wait_grows_and_is_capped():
 
     assert [here(n) for n in (0, 1, 2, 50)] == [250, 500, 1000, 60_000]
     assert [round(n) for n in (0, 1, 2, 50)] == [1000, 2000, 4000, 60_000]
+
+
+# By a strategy: its order, and as many answers of one provider as its genome says.
+
+
+def by(event, attempts=1, answers=0):
+    """The event of an attempt that was gone about by a strategy."""
+    genome = Genome(providers=("a", "low", "high"), attempts=attempts)
+    route = attrs.evolve(ROUTE, strategy=Strategy(id="s", intent="explain", genome=genome))
+    progress = attrs.evolve(event.started.progress, answers=answers)
+    return attrs.evolve(event, started=attrs.evolve(event.started, route=route, progress=progress))
+
+
+@pytest.mark.parametrize(
+    ("event", "chain", "lane", "progress"),
+    [
+        # the next of the chain, whatever its tier
+        (by(ANSWERED), links(a="in", low="in", high="in"), "low", Progress(tried=("a",))),
+        (by(ANSWERED), links(a="in", low="open", high="in"), "high", Progress(tried=("a",))),
+        (
+            by(ended(End.ANSWERED, provider="low", tried=("a",))),
+            links(a="in", low="in", high="in"), "high", Progress(tried=("a", "low")),
+        ),
+        # as many answers as it gives one
+        (by(ANSWERED, 2), links(a="in", low="in"), "a", Progress(answers=1)),
+        (by(ANSWERED, 2, 1), links(a="in", low="in"), "low", Progress(tried=("a",))),
+        (by(ANSWERED, 3, 1), links(a="in", low="in"), "a", Progress(answers=2)),
+        (by(ANSWERED, 2), links(a="open", low="in"), "low", Progress(tried=("a",))),
+        # nobody left: as without one
+        (by(ANSWERED), links(a="in"), "a", Progress()),
+        (by(ANSWERED), links(a="in", high="open"), "high", Progress(tried=("a",))),
+        (by(ANSWERED), links(a="in", low="open"), "a", Progress()),
+    ],
+)  # fmt: skip
+def test_by_a_strategy_its_order_says_who_is_asked_next(event, chain, lane, progress):
+    step = step_of(event, FAILED, chain)
+    assert (step.state, step.end, step.lane) == (AGAIN, End.REJECTED, lane)
+    assert step.progress == progress
+
+
+def test_a_strategy_asks_for_no_more_answers_than_the_task_may():
+    step = step_of(by(ended(End.ANSWERED, asked=3), 5), FAILED, links(a="in", low="in"))
+    assert (step.state, step.lane) == (OVER, None)
+
+
+def test_another_provider_is_asked_for_all_its_answers():
+    step = step_of(by(failed(Fault.RATE), 3, 2), None, links(a="in", low="in"))
+    assert (step.lane, step.progress) == ("low", Progress(tried=("a",)))

@@ -30,12 +30,17 @@ select id, key, state, prompt, cwd, provider, match, error, result, verified_by,
        deadline_s, deadline_ms, spent_usd, files, schema, command, route, workspace, progress
 from tasks;
 
-create view inspect_export_attempts as select * from attempts;
+-- But for its choice, whose number is of this daemon's log.
+create view inspect_export_attempts as
+select task_id, number, epoch, provider, model, transport, "end", fault, error, "check",
+       input, cache_read, cache_write, cache_write_1h, output, reasoning, estimated, infrastructure,
+       cost_usd, started_ms, ended_ms, strategy
+from attempts;
 
 create view inspect_attempts as
 select task_id, number, provider, model, transport, "end", fault, error, "check",
        input, cache_read, cache_write, cache_write_1h, output, reasoning, estimated, cost_usd,
-       started_ms as started_at_ms, ended_ms as ended_at_ms
+       started_ms as started_at_ms, ended_ms as ended_at_ms, strategy, choice
 from attempts;
 
 -- What each attempt used, for sums of costs.
@@ -43,7 +48,7 @@ create view inspect_costs as
 select attempts.task_id, attempts.number, attempts.provider, attempts.model, attempts.transport,
        attempts."end", attempts.ended_ms as at_ms,
        date(attempts.ended_ms / 1000, 'unixepoch', 'localtime') as day,
-       json_extract(tasks.route, '$.intent') as intent, tasks.cwd as project,
+       json_extract(tasks.route, '$.intent') as intent, tasks.cwd as project, attempts.strategy,
        attempts.input, attempts.cache_read, attempts.cache_write, attempts.cache_write_1h,
        attempts.output, attempts.reasoning, attempts.estimated, attempts.cost_usd
 from attempts join tasks on tasks.id = attempts.task_id
