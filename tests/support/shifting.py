@@ -176,9 +176,7 @@ def settings_of(course: Course, url: str) -> str:
         f"usd_input = {one.usd_input}\nusd_output = {one.usd_output}\nanswer_tokens_max = 256\n"
         for name, one in course.world.items()
     ]
-    away = [
-        f'[providers.{name}]\ncommand = "/no/such/{name}"\n' for name in ("codex", "claude")
-    ]
+    away = [f'[providers.{name}]\ncommand = "/no/such/{name}"\n' for name in ("codex", "claude")]
     return "\n".join(
         [
             *tables,
