@@ -61,7 +61,7 @@ def family(intent: dict[str, Any]) -> list[str]:
 def line(note: dict[str, Any]) -> str:
     """One dated line of the story."""
     named = f" {note['strategy']}" if note["strategy"] else ""
-    why = f": {plain(note['why'])}" if note["why"] else ""
+    why = f": {' '.join(plain(note['why']).split())}" if note["why"] else ""
     return f"{show.when(note['at_ms'])}  {note['what']}{named}{why}"
 
 
@@ -135,4 +135,5 @@ def _known(numbers: dict[str, Any]) -> str:
 
 
 def _count(n: float) -> str:
-    return f"{n:.0f}" if n == round(n) else f"{n:.1f}"
+    """Old trials count less than new ones, so it may be a fraction."""
+    return f"{n:.0f}" if n >= ENOUGH or abs(n - round(n)) < 0.05 else f"{n:.1f}"

@@ -104,6 +104,7 @@ def _lines(route: dict[str, Any]) -> list[str]:
         f"            {link['provider']}: {link['verdict']}, {link['why']}"
         for link in route["chain"]
     ]
+    lines += [f"strategy    {words}" for words in show.strategy(route)]
     return [*lines, f"id          {route['id']}"]
 
 

@@ -109,3 +109,11 @@ def note(text: str) -> None:
     """A line for the person beside the result: to stderr."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+def strategy(route: dict[str, Any]) -> list[str]:
+    """A route's strategy and why, in at most one line; of routes before there were any, none."""
+    chosen, why = route.get("strategy"), route.get("strategy_why", "")
+    if chosen is None:
+        return [f"none: {why}"] if why else []
+    return [f"{chosen['id']}: {why}" if why else str(chosen["id"])]

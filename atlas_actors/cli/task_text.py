@@ -37,6 +37,7 @@ def task_lines(task: dict[str, Any], states: Mapping[str, str]) -> list[str]:
             f"          {link['provider']}: {link['verdict']}, {link['why']}"
             for link in route["chain"]
         ]
+        lines += [f"strategy  {words}" for words in show.strategy(route)]
     lines += changes.lines(task)
     for attempt in task["attempts"]:
         lines += _attempt_lines(attempt)

@@ -167,8 +167,9 @@ class TaskQueued:
     request: Request
     progress: Progress = attrs.field(factory=Progress)
     spent_usd: float = 0.0
-    strategy: Strategy | None = None  # by which it has been answered, not well enough
+    strategy: Strategy | None = None  # of its last route
     choice: int | None = None  # of that strategy
+    answered: bool = False  # by that strategy, not well enough
 
 
 @attrs.frozen(kw_only=True)

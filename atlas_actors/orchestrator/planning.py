@@ -13,7 +13,7 @@ from atlas_actors.messages.task import AssignLane, TaskQueued
 from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.answers import CACHE_LANE, Answers, key_of
 from atlas_actors.orchestrator.asked import Question, Questions
-from atlas_actors.orchestrator.chain import lane_of, route_without_router
+from atlas_actors.orchestrator.chain import IN, lane_of, route_without_router
 from atlas_actors.orchestrator.choosing import offers_of
 from atlas_actors.orchestrator.desk import Desk
 from atlas_actors.orchestrator.dues import ChoiceDue
@@ -87,7 +87,7 @@ class Planning:
         question = self._questions.get(id)
         if question is None or question.route is not None:
             return
-        question = attrs.evolve(question, route=_gone_on_with(question, classified.route))
+        question = attrs.evolve(question, route=self._gone_on_with(question, classified.route))
         self._questions.put(id, question)
         choose = self._choose(id, question)
         if choose is None:
@@ -116,6 +116,28 @@ class Planning:
     def _classify(self, classify: Classify, question: Question) -> None:
         self._questions.put(classify.request_id, question)
         self._desk.request(paths.ROUTER, classify)
+
+    def _gone_on_with(self, question: Question, route: Route) -> Route:
+        """A task that is routed anew stays with its strategy where it was answered by it, or who
+        leads in it can still do the work: lanes that open and close make no trials."""
+        asked = question.asked
+        if not isinstance(asked, TaskQueued) or asked.strategy is None:
+            return route
+        lead = asked.strategy.genome.providers[:1]
+        if asked.answered:
+            why = "an answer by it was asked for before"
+        elif asked.strategy.intent == route.intent and lead == self._first_in(question, route):
+            why = "it was chosen before"
+        else:
+            return route
+        return attrs.evolve(route, strategy=asked.strategy, choice=asked.choice, strategy_why=why)
+
+    def _first_in(self, question: Question, route: Route) -> tuple[str, ...]:
+        """Whom the task's old strategy would have asked first now."""
+        assert isinstance(question.asked, TaskQueued)
+        by = attrs.evolve(route, strategy=question.asked.strategy)
+        chain = self._prospects.chain(by, question.request, question.spent_usd)
+        return tuple(link.provider for link in chain if link.verdict == IN)[:1]
 
     def _choose(self, id: str, question: Question) -> ChooseStrategy | None:
         """What strategies are asked; None where there is nothing to choose: an answer of it was
@@ -199,12 +221,3 @@ class Planning:
         same = key_of(question.request)
         now_ms = self._desk.place.clock.now_ms()
         return same is not None and records.kept_answer(self._desk.store, same, now_ms) is not None
-
-
-def _gone_on_with(question: Question, route: Route) -> Route:
-    """A task that was answered by a strategy, not well enough, stays with it."""
-    asked = question.asked
-    if not isinstance(asked, TaskQueued) or asked.strategy is None:
-        return route
-    why = "an answer by it was asked for before"
-    return attrs.evolve(route, strategy=asked.strategy, choice=asked.choice, strategy_why=why)

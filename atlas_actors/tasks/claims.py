@@ -57,10 +57,10 @@ def unrouted(store: Store, count: int, now_ms: int) -> list[Row]:
 
 
 def to_offer(store: Store, id: str) -> Row:
-    """What the orchestrator is told of a task; once an answer was asked for, its route too."""
+    """What the orchestrator is told of a task; its route too where that has a strategy."""
     row = store.row(
-        f"select {_REQUEST}, iif(answers_asked > 0, route, null) as route"  # noqa: S608
-        " from tasks where id = ?",
+        f"select {_REQUEST}, answers_asked,"  # noqa: S608
+        " iif(route ->> '$.strategy.id' is null, null, route) as route from tasks where id = ?",
         (id,),
     )
     assert row is not None

@@ -96,6 +96,7 @@ class Offers:
                 spent_usd=row["spent_usd"],
                 strategy=route.strategy if route else None,
                 choice=route.choice if route else None,
+                answered=row["answers_asked"] > 0,
             )
             self._desk.tell(paths.ORCHESTRATOR, queued)
         due_ms = claims.next_due_ms(self._desk.store, None, now_ms)

@@ -15,6 +15,8 @@ from atlas_actors.tasks.rows import columns_of, workspace_text
 
 # What is left of a clock that was wrong for a while: no task waits longer to be tried again.
 RETRY_DELAY_MAX_MS: Final = 60_000
+# What is begun anew is chosen for anew.
+_NO_STRATEGY: Final = "json_remove(route, '$.strategy', '$.choice', '$.strategy_why')"
 
 
 def add(
@@ -92,7 +94,7 @@ def replace(store: Store, id: str, order: SubmitTask, now_ms: int) -> bool:
     return bool(
         store.run(
             f"update tasks set {names}, held = (group_name is not null),"  # noqa: S608
-            " fresh_from = attempt"
+            f" fresh_from = attempt, route = {_NO_STRATEGY}"
             " where id = :id and state = 'pending'",
             {**columns, "id": id},
         )
@@ -162,8 +164,10 @@ def retry(store: Store, id: str, blocked: int, handoff_id: str | None, now_ms: i
     """failed or cancelled → pending, with all its attempts before it again; the first goes on with
     the handoff, if one is named."""
     store.run(
-        "update tasks set state = 'pending', since_ms = ?1, routed = 0, lane = null, due_ms = ?1,"
-        " ended_ms = null, answers_asked = 0, interruptions = 0, error = null, waits_for = '',"
+        "update tasks set state = 'pending', since_ms = ?1, routed = 0, lane = null,"  # noqa: S608
+        " due_ms = ?1, ended_ms = null, answers_asked = 0, interruptions = 0, error = null,"
+        " waits_for = '',"
+        f" route = {_NO_STRATEGY},"
         " progress = '{}', spent_usd = 0, blocked = ?2, held = (group_name is not null),"
         " deadline_ms = ?1 + cast(deadline_s * 1000 as integer),"
         " handoff_id = coalesce(?4, handoff_id), fresh_from = iif(?4 is null, fresh_from, attempt)"

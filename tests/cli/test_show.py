@@ -1,5 +1,7 @@
 """What people see: tables."""
 
+import pytest
+
 from atlas_actors.cli import show
 
 
@@ -19,3 +21,17 @@ def test_a_long_time_is_told_in_days():
     assert [show.duration(hours * hour_ms) for hours in (47, 48, 100)] == [
         "47 h 0 min", "2 days", "4 days"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("route", "lines"),
+    [
+        ({}, []),
+        ({"strategy": None, "strategy_why": ""}, []),
+        ({"strategy": None, "strategy_why": "it is parked"}, ["none: it is parked"]),
+        ({"strategy": {"id": "s-1"}, "strategy_why": "worth 0.85"}, ["s-1: worth 0.85"]),
+        ({"strategy": {"id": "s-1"}}, ["s-1"]),
+    ],
+)
+def test_a_routes_strategy_is_told_with_why(route, lines):
+    assert show.strategy(route) == lines

@@ -186,7 +186,7 @@ def test_the_learning_commands_run_as_written(tmp_path):
     with daemon_on(tmp_path / "home") as daemon:
         told = {"action": "t", "kind": "task", "result": "success"}
         id = daemon.call("outcome.record", **told)["id"]
-        for line in commands("Learning"):
+        for line in commands("Learning", blocks=2):
             done = daemon.run(*shlex.split(line)[1:])
             assert done.returncode == 0, (line, done.stdout, done.stderr)
         amended = daemon.call("outcome.amend", id=id, result="failure", reason="it did not compile")

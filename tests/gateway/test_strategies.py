@@ -10,6 +10,7 @@ from atlas_actors.gateway.methods import METHODS, method_for
 from atlas_actors.messages import paths
 from atlas_actors.messages.strategy import StrategiesReplayed
 from tests.support.doors import door_on
+from tests.support.ledger_room import handle
 from tests.support.strategists import asking, batch, ended, room_on
 
 
@@ -43,9 +44,9 @@ class Home:
         """Choices and their ends."""
         for number in numbers:
             self.seq += 1
-            chosen = self.room.actor.dispatch(asking(number))
-            told = ended(self.seq, chosen, f"t{number}", passed(number))
-            self.room.actor.dispatch(batch(told))
+            (reply,) = handle(self.room, [asking(number)])
+            told = ended(self.seq, reply.value, f"t{number}", passed(number))
+            handle(self.room, [batch(told)])
 
     def stop(self):
         self.room.stop()
@@ -69,7 +70,7 @@ def test_every_method_is_described_and_answered(home):
 def test_a_rate_comes_with_its_n_and_its_interval_and_under_ten_says_so(home):
     home.live(range(1, 10))
     tried = [one for one in home.call("list", intent="bug_fix")["strategies"] if one["n"]]
-    assert sum(one["n"] for one in tried) == 9
+    assert sum(one["n"] for one in tried) == pytest.approx(9, abs=0.5)  # old ones count less
     assert not any(one["enough"] for one in tried)
     home.live(range(10, 200))
     known = [one for one in home.call("list")["strategies"] if one["enough"]]

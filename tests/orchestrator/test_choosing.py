@@ -195,8 +195,40 @@ def test_the_answer_about_an_earlier_route_of_a_task_is_not_taken_for_this_one(s
     assert assigned.route.choice == 4
 
 
+def down(name):
+    return ExecutorReported(
+        provider=name, incarnation=1, state="stopped", transport="t", model="m", slots=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "changes"),
+    [(True, {"strategy": None}), (False, {}), (True, {"gone": "paid"}), (True, {"intent": "plan"})],
+)
+def test_a_task_that_is_routed_anew_before_it_was_answered_is_chosen_for_anew_only_if_needed(
+    stage, asked, changes
+):
+    if "gone" in changes:
+        stage.give(down(changes["gone"]))
+    strategy = changes.get("strategy", PAID_FIRST)
+    route = attrs.evolve(ROUTE, intent=changes.get("intent", "explain"))
+    sent = classified(stage, queued(strategy=strategy, choice=9), route)
+    assert bool(only(ChooseStrategy, sent)) is asked
+    if not asked:
+        (assigned,) = only(AssignLane, sent)
+        assert (assigned.lane, assigned.route.choice) == ("paid", 9)
+
+
+def test_a_task_that_was_answered_by_a_strategy_stays_with_it_though_its_first_is_gone(stage):
+    stage.give(down("paid"))
+    sent = classified(stage, queued(strategy=PAID_FIRST, choice=9, answered=True))
+    assert not only(ChooseStrategy, sent)
+    (assigned,) = only(AssignLane, sent)
+    assert (assigned.lane, assigned.route.choice) == ("cheap", 9)
+
+
 def test_a_task_that_was_answered_by_a_strategy_stays_with_it(stage):
-    task = queued(strategy=PAID_FIRST, choice=9)
+    task = queued(strategy=PAID_FIRST, choice=9, answered=True)
     sent = classified(stage, task)
     assert not only(ChooseStrategy, sent)
     (assigned,) = only(AssignLane, sent)

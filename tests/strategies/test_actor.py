@@ -4,7 +4,7 @@ import apsw
 import attrs
 import pytest
 
-from atlas_actors.errors import Conflict, NotFound, UsageError
+from atlas_actors.errors import Conflict, NotFound, Unavailable, UsageError
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import ProvidersChanged
 from atlas_actors.messages.outcome import OutcomesAfter, OutcomesGrew
@@ -34,8 +34,14 @@ def room(tmp_path):
     built.stop()
 
 
+def do(room, message):
+    """One message as a batch of its own, committed; its answer."""
+    (reply,) = handle(room, [message])
+    return reply.get(0)
+
+
 def ask(room, number=1, **changes):
-    return room.actor.dispatch(asking(number, **changes))
+    return do(room, asking(number, **changes))
 
 
 def count(room, table):
@@ -53,7 +59,7 @@ def trials(room, numbers, passed=lambda number: True, first_seq=1):
     told = []
     for seq, number in enumerate(numbers, first_seq):
         told.append(ended(seq, ask(room, number), f"t{number}", passed(number)))
-    room.actor.dispatch(batch(*told))
+    do(room, batch(*told))
     return told
 
 
@@ -95,7 +101,7 @@ def test_who_cannot_lead_anything_is_told_why(room):
 
 def test_an_outcome_moves_its_strategy_and_the_cursor_together(room):
     chosen = ask(room, 1)
-    room.actor.dispatch(batch(ended(5, chosen, "t1", True)))
+    do(room, batch(ended(5, chosen, "t1", True)))
     assert counted(room) == (1.0, 0.0)
     assert records.cursor(room.actor.store) == 5
     (row,) = room.actor.store.rows("select x, weight, cost_usd from inspect_choices")
@@ -105,21 +111,21 @@ def test_an_outcome_moves_its_strategy_and_the_cursor_together(room):
 def test_what_is_told_again_counts_once(room):
     told = ended(5, ask(room, 1), "t1", True)
     for _ in range(3):
-        room.actor.dispatch(batch(told))
+        do(room, batch(told))
     assert counted(room) == (1.0, 0.0)
-    room.actor.dispatch(batch(attrs.evolve(told, seq=9)))  # as after a feed that began anew
+    do(room, batch(attrs.evolve(told, seq=9)))  # as after a feed that began anew
     assert counted(room) == (1.0, 0.0)
 
 
 def test_a_person_who_takes_the_answer_back_turns_a_success_into_a_failure(room):
     told = ended(1, ask(room, 1), "t1", True)
-    room.actor.dispatch(batch(told))
+    do(room, batch(told))
     taken_back = attrs.evolve(
         told, seq=2, before="success", result="failure", verified_by="the person"
     )
-    room.actor.dispatch(batch(taken_back))
+    do(room, batch(taken_back))
     assert counted(room) == (0.0, 1.0)
-    room.actor.dispatch(batch(attrs.evolve(taken_back, seq=3)))
+    do(room, batch(attrs.evolve(taken_back, seq=3)))
     assert counted(room) == (0.0, 1.0)
 
 
@@ -159,25 +165,38 @@ def test_a_feed_that_began_anew_is_read_from_its_beginning(room):
     assert room.give(OutcomesGrew(seq=2)) == [OutcomesAfter(seq=0, limit=100)]
 
 
-def test_after_a_restart_the_same_choices_are_made(tmp_path):
-    answers = []
-    for crashes in (False, True):
-        folder = tmp_path / str(crashes)
-        folder.mkdir()
-        room = room_on(folder)
-        room.start()
-        made = []
-        for number in range(1, 41):
-            if crashes and number % 7 == 0:
-                room.stop()
-                room = room_on(folder, room.clock)
-                room.start()
-            chosen = ask(room, number)
-            made.append((chosen.choice, chosen.strategy.id, chosen.role))
-            room.actor.dispatch(batch(ended(number, chosen, f"t{number}", number % 3 > 0)))
-        answers.append((made, counted(room)))
-        room.stop()
-    assert answers[0] == answers[1]
+def lived(folder, *, crashes):
+    """Choices, ends, later evidence and evolution; what was chosen, counted and told."""
+    folder.mkdir()
+    room, made, seq = room_on(folder), [], 0
+    room.start()
+    for number in range(1, 121):
+        if crashes and number % 17 == 0:
+            room.stop()
+            room = room_on(folder, room.clock)
+            room.start()
+        chosen = ask(room, number)
+        made.append((chosen.choice, chosen.strategy.id, chosen.role))
+        told = ended(seq + 1, chosen, f"t{number}", number % 3 > 0)
+        later = attrs.evolve(told, seq=seq + 2, before=told.result, result="failure")
+        do(room, batch(told, later) if number % 5 == 0 else batch(told))
+        seq += 2
+        if number % 25 == 0:
+            do(room, EvolveStrategies())
+    story = room.actor.store.rows("select intent, strategy, what, why, numbers from lineage")
+    replay = replayed(room)
+    assert replay.choices == replay.same == 120
+    found = (made, counted(room), story)
+    room.stop()
+    return found
+
+
+@pytest.mark.slow
+def test_after_restarts_the_same_is_chosen_learned_and_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "SNAPSHOT_EVERY", 30)
+    through = lived(tmp_path / "through", crashes=False)
+    assert lived(tmp_path / "crashes", crashes=True) == through
+    assert {"born", "leads"} <= {note["what"] for note in through[2]}
 
 
 def test_a_second_start_with_the_same_settings_logs_nothing(tmp_path):
@@ -195,6 +214,7 @@ def test_a_second_start_with_the_same_settings_logs_nothing(tmp_path):
     room.stop()
 
 
+@pytest.mark.slow
 def test_a_start_reads_the_newest_snapshot_and_what_came_after_it(tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "SNAPSHOT_EVERY", 10)
     room = room_on(tmp_path)
@@ -212,6 +232,7 @@ def test_a_start_reads_the_newest_snapshot_and_what_came_after_it(tmp_path, monk
     room.stop()
 
 
+@pytest.mark.slow
 def test_what_the_disk_refused_never_happened(room):
     ask(room, 1)
     store = room.actor.store
@@ -225,19 +246,22 @@ def test_what_the_disk_refused_never_happened(room):
     assert reply.value.choice == kept + 1
 
 
-def test_a_write_that_fails_alone_takes_the_engine_back_with_it(room, monkeypatch):
+@pytest.mark.parametrize("write", ["append", "add_choice"])
+def test_a_write_that_fails_alone_takes_the_engine_back_with_it(room, monkeypatch, write):
     ask(room, 1)
 
     def full(*_):
         raise apsw.FullError("database or disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(records, "append", full)
-        with pytest.raises(apsw.FullError), room.actor.store.savepoint():
+        patched.setattr(records, write, full)
+        with pytest.raises(Unavailable):
             ask(room, 2)
     assert ask(room, 3).choice == 2
+    assert count(room, "log where kind = 'asked'") == count(room, "choices") == 2
 
 
+@pytest.mark.slow
 def test_the_log_replayed_gives_the_same_choices(room, monkeypatch):
     monkeypatch.setattr(journal, "SNAPSHOT_EVERY", 25)
     trials(room, range(1, 81), lambda number: number % 4 > 0)
@@ -291,10 +315,10 @@ def test_old_events_go_but_a_replay_still_begins_at_a_snapshot(room, monkeypatch
 def test_providers_that_come_with_a_reload_get_strategies(room):
     tables = [attrs.asdict(one) for one in room.actor._providers.values()]
     before = count(room, "strategies")
-    room.actor.dispatch(ProvidersChanged(providers=tuple(tables)))
+    do(room, ProvidersChanged(providers=tuple(tables)))
     assert count(room, "strategies") == before
     new = {**tables[0], "name": "newcomer"}
-    room.actor.dispatch(ProvidersChanged(providers=(*tables, new)))
+    do(room, ProvidersChanged(providers=(*tables, new)))
     assert room.actor.store.row("select 1 from strategies where lead = 'newcomer'")
 
 
@@ -316,7 +340,7 @@ def test_weak_evidence_does_not_make_it_evolve(room):
     told = [
         ended(n, ask(room, n), f"t{n}", True, context={"checked": "text"}) for n in range(1, 31)
     ]
-    room.actor.dispatch(batch(*told))
+    do(room, batch(*told))
     assert records.ripe_intents(room.actor.store, 1) == []
 
 
@@ -335,39 +359,39 @@ def test_a_person_pins_and_lets_go(room):
     (row, *_) = room.actor.store.rows(
         "select id from strategies where intent = 'bug_fix' and lead = 'localai'"
     )
-    step = room.actor.dispatch(PinStrategy(strategy=row["id"]))
+    step = do(room, PinStrategy(strategy=row["id"]))
     assert (step.intent, step.what, step.strategy) == ("bug_fix", "pinned", row["id"])
     chosen = [ask(room, number) for number in range(1, 6)]
     assert {one.strategy.id for one in chosen} == {row["id"]}
     assert {one.role for one in chosen} == {"pinned"}
-    assert room.actor.dispatch(PinStrategy(strategy=None, intent="bug_fix")).what == "unpinned"
+    assert do(room, PinStrategy(strategy=None, intent="bug_fix")).what == "unpinned"
     assert ask(room, 9).role != "pinned"
 
 
 def test_what_is_retired_is_never_chosen_again(room):
     first = ask(room, 1).strategy.id
-    step = room.actor.dispatch(RetireStrategy(strategy=first, reason="too dear"))
+    step = do(room, RetireStrategy(strategy=first, reason="too dear"))
     assert (step.what, step.strategy) == ("retired", first)
     assert all(ask(room, number).strategy.id != first for number in range(2, 60))
     with pytest.raises(Conflict):
-        room.actor.dispatch(RetireStrategy(strategy=first))
+        do(room, RetireStrategy(strategy=first))
     with pytest.raises(Conflict):
-        room.actor.dispatch(PinStrategy(strategy=first))
+        do(room, PinStrategy(strategy=first))
 
 
 def test_wishes_about_what_is_not_there_are_refused(room):
     for wish in (PinStrategy(strategy="nope"), RetireStrategy(strategy="nope")):
         with pytest.raises(NotFound):
-            room.actor.dispatch(wish)
+            do(room, wish)
     with pytest.raises(UsageError):
-        room.actor.dispatch(PinStrategy(strategy=None))
+        do(room, PinStrategy(strategy=None))
     with pytest.raises(NotFound):
-        room.actor.dispatch(EvolveStrategies(intent="nope"))
+        do(room, EvolveStrategies(intent="nope"))
 
 
 def test_a_person_may_have_it_evolve_and_hears_what_came_of_it(room):
     trials(room, range(1, 41), lambda number: number % 2 > 0)
-    (step, *_) = room.actor.dispatch(EvolveStrategies(intent="bug_fix")).steps
+    (step, *_) = do(room, EvolveStrategies(intent="bug_fix")).steps
     assert step.intent == "bug_fix"
-    again = room.actor.dispatch(EvolveStrategies(intent="bug_fix")).steps
+    again = do(room, EvolveStrategies(intent="bug_fix")).steps
     assert [one.what for one in again] == ["nothing"]

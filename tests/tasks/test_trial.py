@@ -13,8 +13,10 @@ from atlas_actors.messages.task import (
     ImportTasks,
     LanesWanted,
     OpenLane,
+    RetryTask,
     TaskQueued,
     TaskState,
+    Unique,
 )
 from atlas_actors.tasks import rows
 from atlas_actors.tasks.trial import lead_of
@@ -201,15 +203,31 @@ def test_a_task_whose_answer_was_rejected_is_offered_with_its_strategy(queue):
     id = begin(queue)
     queue.tell(over(id, end=End.REJECTED, state=TaskState.PENDING, lane=None, provider="a"))
     task = offered(queue, id)
-    assert (task.strategy, task.choice) == (STRATEGY, 5)
+    assert (task.strategy, task.choice, task.answered) == (STRATEGY, 5, True)
 
 
-def test_a_task_that_nobody_has_answered_is_offered_without_one(queue):
+def test_a_task_that_nobody_has_answered_is_offered_as_such(queue):
     id = begin(queue)
     fields = {"counts": False, "infrastructure": True, "provider": "a"}
     queue.tell(over(id, end=End.BUSY, state=TaskState.PENDING, lane=None, **fields))
     task = offered(queue, id)
-    assert (task.strategy, task.choice) == (None, None)
+    assert (task.strategy, task.choice, task.answered) == (STRATEGY, 5, False)
+
+
+def test_a_task_that_a_person_has_begun_anew_is_chosen_for_anew(queue):
+    id = begin(queue)
+    queue.tell(over(id, end=End.REJECTED, state=TaskState.FAILED, provider="a"))
+    queue.ask(RetryTask(id=id))
+    task = offered(queue, id)
+    assert (task.strategy, task.choice, task.answered) == (None, None, False)
+
+
+def test_a_task_that_has_got_another_request_is_chosen_for_anew(queue):
+    id = queue.submit(prompt="one", unique=Unique(key="k", replace=True))
+    queue.tell(assigned(id))
+    queue.ask(order(prompt="other", unique=Unique(key="k", replace=True)))
+    task = offered(queue, id)
+    assert (task.request.prompt, task.strategy, task.choice) == ("other", None, None)
 
 
 def test_the_choice_of_another_daemon_is_not_taken_over_with_its_task(tmp_path):

@@ -19,7 +19,7 @@ select id, at_ms, intent, strategy, what, why, numbers from lineage;
 
 create view inspect_choices as
 select choice, at_ms, intent, band, strategy, role, why, task_id, verifies, ended_ms as ended_at_ms,
-       lead, x, weight, cost_usd, latency_ms, verified_by
+       lead, result, x, weight, cost_usd, latency_ms, verified_by
 from choices;
 
 -- Trials that were verified, by strategy and band, as far as they are kept.
