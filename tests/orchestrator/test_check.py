@@ -208,3 +208,10 @@ def test_a_faulty_schema_is_refused_and_nothing_is_fetched(schema):
 def test_a_pattern_that_would_backtrack_for_ever_is_linear_here():
     schema = {"type": "string", "pattern": "^(a+)+$"}
     assert SchemaValidator(schema).problem("a" * 50_000 + "b")
+
+
+@pytest.mark.parametrize("workspace", [None, CHANGED])
+def test_what_is_told_of_changes_in_a_directory_may_leave_code_out(workspace):
+    told = "I changed it:\n```py\n# ... rest unchanged\n```"
+    verdict = check_answer(answered(told, workspace=workspace), built_in="complete")
+    assert verdict.passed is (workspace is not None)

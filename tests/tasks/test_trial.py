@@ -242,7 +242,8 @@ def test_the_choice_of_another_daemon_is_not_taken_over_with_its_task(tmp_path):
                       "choice": 5}],
     }  # fmt: skip
     assert new.ask(ImportTasks(tasks=(task,))).count == 1
-    assert rows.route_of(new.row("x")).strategy == STRATEGY
+    route = rows.route_of(new.row("x"))
+    assert (route.strategy, route.choice) == (STRATEGY, None)
     new.tell(OutcomesWanted(since_ms=0))
     assert [one.context.get("choice") for one in told(new).values()] == [None, None]
     new.die()
