@@ -294,7 +294,7 @@ class Engine:
             context = f"{record.strategy.intent}/{trial.band}"
             said = said_of_drift(record, context, drift)
             population.note("drift", record.id, said, band=trial.band, **attrs.asdict(drift))
-            if drift.now < drift.before and population.intent.leaders.get(trial.band) == record.id:
+            if drift.now < drift.before:
                 self._look_again(population.intent, record, trial.band)
         self._pool(record, cell, before)
         self._effects.append(cell_row(record, trial.band, cell))
@@ -308,7 +308,7 @@ class Engine:
                 population.judge(child)
 
     def _look_again(self, intent: Intent, fallen: Record, band: str) -> None:
-        """Who led has fallen, so what is known of the others may be as old: it is forgotten."""
+        """Somebody has fallen, so what is known of the others may be as old: it is forgotten."""
         for record in intent.records.values():
             cell = self._state.cells.get((record.id, band))
             if cell is None or record is fallen or record.state == "challenger":
