@@ -4,7 +4,8 @@ Three doors call it, each once, before a text is stored, indexed, embedded or lo
 
 - the gateway, for the parameters of every call and the files that they name
   (gateway/privacy.py); what would be executed or is an address is refused, never changed;
-- the executor, for answers, errors, output of checks and checkpoints (executor/privacy.py);
+- the executor, for answers, errors, output of checks and checkpoints (executor/privacy.py), and
+  for files of a project that it puts before a prompt (executor/context.py);
 - the cycle, for what its detectors have read (cycle/detectors.py).
 
 The log and the files of failures go through it too (supervisors/logs.py). Whoever stores a text

@@ -20,12 +20,14 @@ from atlas_actors.executor.backend import (
     choose_backend,
     connect,
 )
+from atlas_actors.executor.calls import Calls
 from atlas_actors.executor.check import run_check
+from atlas_actors.executor.context import GATHER_S, ProjectFiles
 from atlas_actors.executor.handoff import GOAL_CHARACTERS
 from atlas_actors.executor.keys import hide
 from atlas_actors.executor.privacy import redacted_check, redacted_checkpoint, redacted_end
 from atlas_actors.executor.started import outcome_of_start
-from atlas_actors.executor.work import Work, with_estimate
+from atlas_actors.executor.work import Work
 from atlas_actors.executor.workspaces import Site, Workspaces
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
@@ -80,6 +82,7 @@ class Executor(AsyncActor):
         self._checked = True
         self._note = ""
         self._slots: anyio.CapacityLimiter
+        self._files: ProjectFiles
         self._retired = False
         self._scopes: dict[tuple[str, int], anyio.CancelScope] = {}
         self._workspaces = Workspaces(home.workspaces)
@@ -88,6 +91,8 @@ class Executor(AsyncActor):
     async def on_start_async(self) -> None:
         """Find the backend. Raises CannotStart when there is none: the supervisor parks us."""
         self._slots = anyio.CapacityLimiter(self._settings.slots)
+        ask_context = partial(self.call, paths.CONTEXT, timeout_s=GATHER_S)
+        self._files = ProjectFiles(ask=ask_context, redactor=self._redactor)
         self._backend = await choose_backend(
             self._settings,
             self._home,
@@ -269,14 +274,22 @@ class Executor(AsyncActor):
         return ended, workspace, check
 
     async def _ask(self, order: RunAttempt, site: Site) -> CallEnd:
-        started = order.started
+        started, settings = order.started, self._settings
+        calls = Calls(
+            backend=self._backend,
+            settings=settings,
+            prices=self._prices,
+            files=self._files,
+            on_text=partial(self._on_text, started),
+        )
         work = Work(
             ask=Ask(
                 model=self._backend.model,
                 prompt=order.prompt,
                 schema=started.request.schema,
-                answer_tokens_max=self._settings.answer_tokens_max,
-                stream=self._settings.stream,
+                answer_tokens_max=settings.answer_tokens_max,
+                stream=settings.stream,
+                temperature=order.temperature,
             ),
             folder=site.folder,
             writes=order.writes,
@@ -284,20 +297,7 @@ class Executor(AsyncActor):
             handoff=site.handoff,
             on_checkpoint=partial(self._on_checkpoint, started),
         )
-        shown = 0
-
-        def on_text(text: str) -> None:
-            nonlocal shown
-            shown += len(text)
-            self._on_text(started, text)
-
-        try:
-            with anyio.fail_after(order.deadline_s):
-                ended = await self._backend.ask(work, on_text)
-        except TimeoutError:
-            error = f"no whole answer in {order.deadline_s:g} s"
-            ended = CallEnd(end=End.TIMED_OUT, fault=Fault.NETWORK, error=error)
-        return with_estimate(ended, len(order.prompt), shown)
+        return await calls.make(order, work)
 
     async def _retire_if_dead(self, ended: CallEnd) -> None:
         """A server that is gone takes no new work from us: once what runs has ended, the next

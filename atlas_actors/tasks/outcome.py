@@ -72,7 +72,8 @@ def outcomes_again(row: Row, attempts: Sequence[Row] = ()) -> list[RecordOutcome
 def _of_plan(row: Row) -> dict[str, Any]:
     plan = {"intent": row["intent"]}
     plan |= {name: row[name] for name in ("strategy", "choice") if row[name] is not None}
-    return plan
+    project = _project(row["cwd"])
+    return plan if project is None else plan | {"project": project}
 
 
 def _of_task(
@@ -86,9 +87,6 @@ def _of_task(
         # of the attempts: the task's duration has the time that it waited in, too
         "work_ms": sum(max(0, one["ended_ms"] - one["started_ms"]) for one in attempts),
     }
-    project = _project(row["cwd"])
-    if project is not None:
-        context["project"] = project
     if row["strategy"] is not None:
         genome = json.loads(row["genome"])
         context["lead"] = lead_of(genome, row["choice"], attempts)

@@ -43,6 +43,12 @@ def done(house, prompt, **fields):
     return house.call("task.wait", id=submit(house, prompt, **fields), timeout_ms=WAIT_S * 1000)
 
 
+def starts(house):
+    """What the starts of the model came to, and whether that was a fault of the way."""
+    told = house.call("outcome.list", kind="model")["outcomes"]
+    return [(one["result"], one["infrastructure"]) for one in told]
+
+
 def children():
     """Pids of the model's processes of this test process."""
     found = []
@@ -74,6 +80,7 @@ def test_nothing_runs_until_it_is_needed_and_then_one_process_serves_all(tmp_pat
         (pid,) = children()
         done(house, "Summarise that")
         assert children() == [pid]
+        house.until(lambda: starts(house) == [("success", False)])
     assert children() == []
 
 
@@ -151,6 +158,8 @@ def test_a_process_that_never_starts_parks_the_executor_with_where_to_look(tmp_p
         parts = {part["part"]: part for part in degraded if part["state"] == "parked"}
         assert "does not start" in parts["executor.localai"]["reason"]
         assert "embedded.log" in parts["executor.localai"]["cure"]
+        house.until(lambda: len(starts(house)) >= embedded.FAILED_STARTS_MAX)
+        assert set(starts(house)) == {("failure", True)}
         assert "the model is broken" in (tmp_path / "log" / "embedded.log").read_text()
         house.until(lambda: house.call("task.get", id=id)["state"] == "pending")
 

@@ -42,9 +42,9 @@ class Ear(Actor):
 
 class House:
     """An executor at its real path, with ears where orchestrator and gateway would be; where
-    handoffs would be too, if wanted."""
+    handoffs would be too, if wanted, and with `learning` as it is."""
 
-    def __init__(self, tmp_path, settings, *, handoffs=False):
+    def __init__(self, tmp_path, settings, *, handoffs=False, learning=()):
         ears = ("orchestrator", "gateway", *(("handoffs",) if handoffs else ()))
         self.heard = {name: SimpleQueue() for name in ears}
         (tmp_path / "log").mkdir(exist_ok=True)
@@ -54,6 +54,7 @@ class House:
             arguments={"home": Home(root=tmp_path), "settings": settings},
         )
         groups = {
+            "learning": learning,
             "work": tuple(self._ear(name) for name in ears if name != "gateway"),
             "door": (self._ear("gateway"),),
             "executors": (executor,),
@@ -67,9 +68,8 @@ class House:
     def _ear(self, name):
         return ChildSpec(id=name, actor=Ear, arguments={"heard": self.heard[name]})
 
-    def run(
-        self, prompt="hello", attempt=1, deadline_s=WAIT_S, writes=False, handoff=None, **asked
-    ):
+    def run(self, prompt="hello", attempt=1, deadline_s=WAIT_S, writes=False, handoff=None,
+            temperature=None, plan_first=False, context_tokens=0, **asked):  # fmt: skip
         request = Request(prompt=prompt, **asked)
         started = AttemptStarted(
             task_id="t", attempt=attempt, epoch=1, lane="x", request=request, route=ROUTE,
@@ -82,6 +82,9 @@ class House:
                 deadline_s=deadline_s,
                 writes=writes,
                 handoff=handoff,
+                temperature=temperature,
+                plan_first=plan_first,
+                context_tokens=context_tokens,
             )
         )
 
