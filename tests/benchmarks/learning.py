@@ -19,11 +19,13 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Final
 
 import attrs
+from loguru import logger
 
 from atlas_actors.messages.strategy import Genome
 from atlas_actors.strategies.evalue import ENOUGH, PAIRS_MAX, e_value
 from atlas_actors.strategies.events import Asked, Ended, Evolved, Noted, Seed, Seeded, Try
 from tests.support.worlds import KINDS, POLICIES, SHAPES, Atlas, Shape, World, drive
+from tests.support.worlds_room import AtlasRoom
 
 PARTS: Final = ("regret", "promotion", "time")
 REGRET_MOST: Final = 800.0
@@ -38,12 +40,20 @@ class Job:
     kind: str
     shape: Shape
     seed: int
+    actor: bool = False  # Atlas by way of its room
 
 
 def run(job: Job) -> float:
     """Its regret."""
-    policy = POLICIES[job.policy](job.shape, job.seed)
-    return drive(World(job.kind, job.seed, job.shape), policy, job.seed).regret
+    world = World(job.kind, job.seed, job.shape)
+    if not job.actor:
+        return drive(world, POLICIES[job.policy](job.shape, job.seed), job.seed).regret
+    logger.remove()
+    room = AtlasRoom(job.shape, job.seed)
+    try:
+        return drive(world, room, job.seed).regret
+    finally:
+        room.close()
 
 
 def half_width(values: list[float]) -> float:
@@ -63,7 +73,7 @@ def regret(options: argparse.Namespace) -> bool:
             print(f"\n{name}: {shape.decisions} decisions, {len(seeds)} seeds from {seeds[0]}")
             print(f"{'':<20}" + "".join(f"{kind:>17}" for kind in (*KINDS, "sum")))
             for policy in options.policies:
-                found = _row(pool, policy, shape, seeds)
+                found = _row(pool, policy, shape, seeds, options.actor and policy == "Atlas")
                 means = [statistics.mean(values) for values in found]
                 cells = [
                     f"{mean:>9.1f} ± {half_width(values):<5.1f}"
@@ -78,9 +88,13 @@ def regret(options: argparse.Namespace) -> bool:
     return met
 
 
-def _row(pool: ProcessPoolExecutor, policy: str, shape: Shape, seeds: range) -> list[list[float]]:
+def _row(
+    pool: ProcessPoolExecutor, policy: str, shape: Shape, seeds: range, actor: bool
+) -> list[list[float]]:
     jobs = [
-        Job(policy=policy, kind=kind, shape=shape, seed=seed) for kind in KINDS for seed in seeds
+        Job(policy=policy, kind=kind, shape=shape, seed=seed, actor=actor)
+        for kind in KINDS
+        for seed in seeds
     ]
     values = list(pool.map(run, jobs))
     return [values[at : at + len(seeds)] for at in range(0, len(values), len(seeds))]
