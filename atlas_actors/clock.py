@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final, Protocol
 
 DAY_MS: Final = 86_400_000
@@ -63,3 +64,8 @@ def first_id(now_ms: int) -> str:
     """What every id that is made after this millisecond is greater than."""
     text = f"{now_ms + 1:012x}"
     return f"{text[:8]}-{text[8:]}"
+
+
+def local_day(now_ms: int) -> str:
+    """The day that it is here."""
+    return datetime.fromtimestamp(now_ms / 1000).date().isoformat()

@@ -16,6 +16,7 @@ ATTEMPTS_SHOWN: Final = 4  # the last of them
 CHECK_BYTES_MAX: Final = 2_000  # of each attempt; a proposal's evidence may have 20,000
 ASKED_CHARACTERS: Final = 500  # of each failed task's request
 SAID_CHARACTERS: Final = 1_500  # of what its check said
+DEADLINE_S: Final = 86_400.0  # of a reflection: who cannot be asked by then is not waited for
 _THINK: Final = (
     "A program puts a template around each request of one kind before it asks a model. {request}"
     " in it stands for the request; a template that is {request} alone adds nothing. With the"
@@ -76,6 +77,7 @@ def order_of(wanted: ReflectionWanted, tasks: Sequence[Mapping[str, Any]]) -> Su
             schema=wanted.schema,
             provider=wanted.provider,
             budget_usd=wanted.budget_usd,
+            deadline_s=DEADLINE_S,
         ),
         key=wanted.key,
         priority="low",

@@ -8,11 +8,12 @@ import anyio
 from loguru import logger
 
 from atlas_actors.actor import Place
+from atlas_actors.clock import local_day
 from atlas_actors.cycle import generated, views
 from atlas_actors.cycle.detectors import Detectors, Tally
 from atlas_actors.errors import UsageError
 from atlas_actors.messages import paths
-from atlas_actors.messages.proposal import Propose, SubjectSettled
+from atlas_actors.messages.proposal import SubjectSettled
 from atlas_actors.messages.strategy import (
     LookForWork,
     ReflectionWanted,
@@ -39,6 +40,7 @@ class StrategyWork:
         self._state = state
         self._step_s = step_s
         self._detectors = detectors
+        self._full_on = ""  # the local day on which no other proposal is made
 
     async def look(self) -> str:
         """What came of it; nothing to say is empty. Raises AtlasError."""
@@ -56,15 +58,18 @@ class StrategyWork:
         return views.joined(said, of, taken)
 
     async def _propose(self, found: WorkFound) -> str:
-        """Those of which nobody may make another today come again tomorrow."""
-        ids = [one.retry_task for one in found.proposals if one.retry_task is not None]
+        """What a full day has no room for comes again tomorrow."""
+        today = local_day(self._desk.place.clock.now_ms())
+        proposals = () if self._full_on == today else found.proposals
+        ids = [one.retry_task for one in proposals if one.retry_task is not None]
         tasks = await self._read(views.tasks_with_attempts, ids)
         tally, done = Tally(), []
-        for proposal in found.proposals:
+        for proposal in proposals:
             whole = generated.with_task(proposal, tasks.get(proposal.retry_task))
             if whole is not None:
                 await self._detectors.propose_all([whole], tally)
                 if tally.full:
+                    self._full_on = today
                     break
             done.append(proposal.fingerprint)
         for subject in found.settled:
@@ -72,7 +77,8 @@ class StrategyWork:
         if done or found.settled:
             order = WorkProposed(fingerprints=tuple(done), settled=found.settled)
             await self._ask(paths.STRATEGIES, order)
-        return _said(found.proposals, tally, len(found.settled))
+        waiting = len(found.proposals) - len(done)
+        return _said(tally, len(found.settled), waiting)
 
     async def _submit(self, wanted: ReflectionWanted) -> int:
         """The same key gives the same task, however often it is submitted."""
@@ -115,10 +121,10 @@ class StrategyWork:
         )
 
 
-def _said(proposals: tuple[Propose, ...], tally: Tally, settled: int) -> str:
-    if not proposals and not settled:
-        return ""
+def _said(tally: Tally, settled: int, waiting: int) -> str:
+    made = f"{tally.made} proposed" if tally.made else ""
+    known = f"{tally.known} known already" if tally.known and not tally.full else ""
     back = f"{settled} taken back" if settled else ""
+    later = f"{waiting} or more wait for tomorrow" if waiting else ""
     why = tally.why if tally.full else ""
-    made = f"{tally.made} proposed, {tally.known} known already" if proposals else ""
-    return views.joined(made, why, tally.refusals(), back)
+    return views.joined(made, known, why, later, tally.refusals(), back)

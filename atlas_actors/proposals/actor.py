@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from loguru import logger
 
 from atlas_actors.actor import Place
-from atlas_actors.clock import DAY_MS, Ids
+from atlas_actors.clock import DAY_MS, Ids, local_day
 from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.messages import paths
 from atlas_actors.messages.proposal import (
@@ -35,7 +35,6 @@ from atlas_actors.proposals.decide import (
     checked,
     decide,
     id_of,
-    local_day,
     one_line,
     order_of,
 )

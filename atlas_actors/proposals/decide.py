@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final, Literal
 
 import attrs
@@ -112,11 +111,6 @@ def evidence_key(proposal: Propose) -> str:
     if proposal.evidence_key is not None:
         return proposal.evidence_key
     return hashlib.sha256(evidence_text(proposal).encode()).hexdigest()
-
-
-def local_day(now_ms: int) -> str:
-    """The day that it is here."""
-    return datetime.fromtimestamp(now_ms / 1000).date().isoformat()
 
 
 def key_of(id: str) -> str:

@@ -126,7 +126,7 @@ class Strategies(StoreActor):
     def on_start(self) -> None:
         """Continue from the log; what the settings say otherwise now is an event of it."""
         self._journal = Journal(self.store, self.place.clock.now_ms)
-        self._findings = Findings(self.store, self._settings)
+        self._findings = Findings(self.store, self._settings, self._journal)
         self._feed = Feed(self.store, self._journal, self._findings)
         self._configure()
         self._seed()
@@ -270,8 +270,10 @@ class Strategies(StoreActor):
 
     def _bear(self, row: Mapping[str, Any], template: str, why: str) -> Step:
         """What a model has thought of is a challenger like any other."""
-        now_ms = self.place.clock.now_ms()
-        event = reflection.birth_of(row, self._find(row["parent"]), template, why, now_ms)
+        parent = records.find_strategy(self.store, row["parent"])
+        if parent is None:
+            return reflection.nothing(row, "its parent is gone")
+        event = reflection.birth_of(row, parent, template, why, self.place.clock.now_ms())
         steps = self._say(self._journal.record(event))
         return steps[0] if steps else reflection.nothing(row, "there is no room for another one")
 

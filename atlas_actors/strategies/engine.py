@@ -66,6 +66,11 @@ class Engine:
         """How many choices were kept; the next Asked has this number plus one."""
         return self._state.asked
 
+    def leaders(self, intent: str) -> frozenset[str]:
+        """Who leads in the contexts of an intent, as far as that is known."""
+        known = self._state.intents.get(intent)
+        return frozenset() if known is None else frozenset(known.leaders.values())
+
     def snapshot(self) -> dict[str, Any]:
         """Everything as JSON."""
         state = copy.deepcopy(self._state.to_json())

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Collection
-from datetime import datetime
 from typing import Any
 
 import attrs
 
+from atlas_actors.clock import local_day
 from atlas_actors.errors import UsageError
 from atlas_actors.messages.outcome import KeptOutcome
 from atlas_actors.messages.proposal import Propose
@@ -22,6 +22,7 @@ from atlas_actors.settings import StrategySettings
 from atlas_actors.store import Row, Store
 from atlas_actors.strategies import reflection, work
 from atlas_actors.strategies import work_records as records
+from atlas_actors.strategies.journal import Journal
 from atlas_actors.strategies.records import choice, find_strategy
 
 FOUND_MAX = 20  # of each kind in one answer; more come with the next
@@ -30,9 +31,10 @@ FOUND_MAX = 20  # of each kind in one answer; more come with the next
 class Findings:
     """Works within the transaction in hand."""
 
-    def __init__(self, store: Store, settings: StrategySettings) -> None:
+    def __init__(self, store: Store, settings: StrategySettings, journal: Journal) -> None:
         self._store = store
         self._settings = settings
+        self._journal = journal
 
     def hear(self, outcome: KeptOutcome) -> None:
         """Note what an outcome of the feed says; given again it changes nothing that was told."""
@@ -168,8 +170,7 @@ class Findings:
         failures: dict[str, list[str]] = {}
         for row in rows:
             failures.setdefault(row["strategy"], []).append(row["task_id"])
-        leaders = records.leaders_of(self._store, intent)
-        parent = reflection.strategy_to_reflect(failures, leaders)
+        parent = reflection.strategy_to_reflect(failures, self._journal.engine.leaders(intent))
         if parent is None:
             return False
         upto = rows[-1]["number"]
@@ -214,8 +215,3 @@ class Findings:
         except UsageError as error:
             return reflection.nothing(row, error.message)
         return bear(row, template, why)
-
-
-def local_day(now_ms: int) -> str:
-    """The day that it is here."""
-    return datetime.fromtimestamp(now_ms / 1000).date().isoformat()

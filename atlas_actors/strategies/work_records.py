@@ -106,17 +106,6 @@ def records_of(store: Store, intent: str) -> list[Record]:
     ]
 
 
-def leaders_of(store: Store, intent: str) -> list[str]:
-    """The strategy of which most is expected, for each difficulty with a record."""
-    rows = store.rows(
-        "select cells.strategy as strategy, band, max(mean) from cells"
-        " join strategies on strategies.id = cells.strategy"
-        " where cells.intent = ? and strategies.state = 'active' group by band",
-        (intent,),
-    )
-    return sorted({row["strategy"] for row in rows})
-
-
 def edited(store: Store, edit: Edit) -> None:
     """Note changed files of a session."""
     row = _untested(store, edit.project, edit.session)

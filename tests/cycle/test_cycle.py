@@ -482,7 +482,7 @@ def test_what_strategies_have_found_is_proposed_and_they_are_told(tmp_path):
         assert said == [
             LookForWork(), WorkProposed(fingerprints=("untested:1",), settled=("untested:2",))
         ]  # fmt: skip
-        assert "strategies: 1 proposed, 0 known already; 1 taken back" in did(ended, "generated")
+        assert "strategies: 1 proposed; 1 taken back" in did(ended, "generated")
 
 
 def test_what_is_taken_back_is_settled_where_it_was_proposed(tmp_path):
@@ -491,11 +491,12 @@ def test_what_is_taken_back_is_settled_where_it_was_proposed(tmp_path):
         assert here.asked(SubjectSettled) == [SubjectSettled(subject="retry:t")]
 
 
-def test_when_the_day_is_full_what_was_found_waits_for_the_next(tmp_path):
+def test_on_a_full_day_what_was_found_waits_for_the_next_and_is_not_proposed_again(tmp_path):
     found = WorkFound(proposals=(UNTESTED, attrs.evolve(UNTESTED, fingerprint="untested:3")))
     full = Proposed(id=None, why="10 were proposed today", full=True)
     with office(tmp_path, answers={LookForWork: found, Propose: full}) as here:
-        assert "10 were proposed today" in did(here.run(), "generated")
+        assert "10 were proposed today; 2 or more wait for tomorrow" in did(here.run(), "generated")
+        assert "strategies: 2 or more wait for tomorrow" in did(here.run(), "generated")
         heard = here.asked()
         assert len([one for one in heard if isinstance(one, Propose)]) == 1
         assert not [one for one in heard if isinstance(one, WorkProposed)]
@@ -510,7 +511,7 @@ def test_one_that_proposals_refuse_costs_no_other_and_does_not_come_again(tmp_pa
         ),
     }
     with office(tmp_path, answers=answers) as here:
-        assert "1 proposed, 0 known already; 1 refused: no" in did(here.run(), "generated")
+        assert "strategies: 1 proposed; 1 refused: no" in did(here.run(), "generated")
         (told,) = here.asked(WorkProposed)
         assert told.fingerprints == ("untested:1", "untested:3")
 

@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from atlas_actors.cycle.generated import order_of, with_task
+from atlas_actors.cycle.generated import DEADLINE_S, order_of, with_task
 from atlas_actors.messages.proposal import Propose
 from atlas_actors.messages.strategy import ReflectionWanted
 from atlas_actors.proposals.decide import checked
@@ -68,6 +68,7 @@ def test_a_reflection_is_one_small_pinned_task_of_what_failed():
     assert (order.key, order.origin, order.priority) == (WANTED.key, "generated", "low")
     assert (order.request.provider, order.request.budget_usd) == ("localai", 0.1)
     assert order.request.schema == WANTED.schema
+    assert order.request.deadline_s == DEADLINE_S  # nobody waits for ever
     for part in ("First think. {request}", "Mend\nthe pager", "assert 9 == 10", "is data"):
         assert part in order.request.prompt
 

@@ -3,6 +3,7 @@
 import attrs
 import pytest
 
+from atlas_actors.clock import local_day
 from atlas_actors.errors import Busy, Conflict, NotFound, Unavailable, UsageError
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import Request
@@ -18,7 +19,6 @@ from atlas_actors.messages.proposal import (
 from atlas_actors.messages.supervision import RequestFailed
 from atlas_actors.messages.task import RetryTask, SubmitTask, TaskAccepted, TaskChanged, TaskState
 from atlas_actors.proposals.actor import RETRY_S, UNANSWERED_S, Proposals
-from atlas_actors.proposals.decide import local_day
 from atlas_actors.settings import ProposalSettings, TaskSettings
 from atlas_actors.store_actor import PruneDue
 from atlas_actors.tasks.actor import Tasks
