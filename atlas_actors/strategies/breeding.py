@@ -32,6 +32,8 @@ def bred(
 ) -> Birth | None:
     """A genome that has not existed (`existed`: canonical texts), from parents with their success;
     None when so many draws found none."""
+    if not parents:
+        return None
     strategies = [strategy for strategy, _ in parents]
     weights = [max(success, 0.01) for _, success in parents]
     for _ in range(DRAWS_MAX):

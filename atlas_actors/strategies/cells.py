@@ -24,6 +24,7 @@ class Cell:
     drifts: int = 0
     drift_at_ms: int | None = None
     recent: list[list[float]] = attrs.field(factory=list)  # [choice, x, weight], newest last
+    alone: bool = False  # what was known elsewhere of the provider is not trusted either
 
     @property
     def n(self) -> float:
@@ -67,6 +68,13 @@ class Cell:
         self.began = self.seen - len(self.recent)
         self.drifts += 1
         self.drift_at_ms = at_ms
+
+    def forget(self) -> None:
+        """Who led in this context has fallen: the others are looked at as if for the first time."""
+        self.successes = self.failures = 0.0
+        self.began = self.seen
+        self.recent = []
+        self.alone = True
 
     def to_json(self) -> list[Any]:
         return list(attrs.astuple(self))

@@ -87,7 +87,9 @@ def believed(state: State, intent: Intent, record: Record, band: str) -> Belief:
     if band in record.priors:
         return belief_of_child(cell, record.priors[band])
     successes, failures = state.pools.get(record.lead, (0.0, 0.0))
-    if cell is not None:
+    if cell is not None and cell.alone:
+        successes = failures = 0.0
+    elif cell is not None:
         successes, failures = successes - cell.successes, failures - cell.failures
     pool = max(0.0, successes), max(0.0, failures)
     return belief(cell, pool, intent.prices[record.lead][1])

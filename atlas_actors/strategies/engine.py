@@ -294,6 +294,8 @@ class Engine:
             context = f"{record.strategy.intent}/{trial.band}"
             said = said_of_drift(record, context, drift)
             population.note("drift", record.id, said, band=trial.band, **attrs.asdict(drift))
+            if drift.now < drift.before and population.intent.leaders.get(trial.band) == record.id:
+                self._look_again(population.intent, record, trial.band)
         self._pool(record, cell, before)
         self._effects.append(cell_row(record, trial.band, cell))
         self._tell_duel(population, trial, choice, x)
@@ -304,6 +306,17 @@ class Engine:
         for child, duel in list(population.intent.duels.items()):
             if trial.strategy in (child, duel.parent) and duel.told(choice, x):
                 population.judge(child)
+
+    def _look_again(self, intent: Intent, fallen: Record, band: str) -> None:
+        """Who led has fallen, so what is known of the others may be as old: it is forgotten."""
+        for record in intent.records.values():
+            cell = self._state.cells.get((record.id, band))
+            if cell is None or record is fallen or record.state == "challenger":
+                continue
+            before = cell.successes, cell.failures
+            cell.forget()
+            self._pool(record, cell, before)
+            self._effects.append(cell_row(record, band, cell))
 
     def _pool(self, record: Record, cell: Cell, before: tuple[float, float]) -> None:
         """What the provider has come to in all contexts, by what this cell has become."""
