@@ -61,7 +61,7 @@ def family(intent: dict[str, Any]) -> list[str]:
 def line(note: dict[str, Any]) -> str:
     """One dated line of the story."""
     named = f" {note['strategy']}" if note["strategy"] else ""
-    why = f": {plain(note['why'])}" if note["why"] else ""
+    why = f": {' '.join(plain(note['why']).split())}" if note["why"] else ""
     return f"{show.when(note['at_ms'])}  {note['what']}{named}{why}"
 
 

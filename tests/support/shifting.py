@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +43,9 @@ class Quality:
     usd_output: float
     before: float
     after: float | None
+
+    def changed(self, **values: Any) -> "Quality":
+        return attrs.evolve(self, **values)
 
 
 USUAL: Mapping[str, Quality] = {
@@ -170,15 +172,14 @@ def _served(course: Course) -> Iterator[str]:
 
 def settings_of(course: Course, url: str) -> str:
     """Only these providers; nothing else of the machine is asked."""
+    slots = max(4, course.clients)
     tables = [
         f'[providers.{name}]\ntransport = "openai-chat"\ntier = "{one.tier}"\nmodel = "m"\n'
-        f'base_url = "{url}/{name}"\nstream = false\nretries = 0\nslots = {max(4, course.clients)}\n'
+        f'base_url = "{url}/{name}"\nstream = false\nretries = 0\nslots = {slots}\n'
         f"usd_input = {one.usd_input}\nusd_output = {one.usd_output}\nanswer_tokens_max = 256\n"
         for name, one in course.world.items()
     ]
-    away = [
-        f'[providers.{name}]\ncommand = "/no/such/{name}"\n' for name in ("codex", "claude")
-    ]
+    away = [f'[providers.{name}]\ncommand = "/no/such/{name}"\n' for name in ("codex", "claude")]
     return "\n".join(
         [
             *tables,
@@ -227,6 +228,9 @@ def run(daemon: Daemon, course: Course, each: Callable[[int], None] = lambda _: 
     )
 
 
-def changes(first: Sequence[str]) -> list[tuple[int, str]]:
-    """Where the one who is asked first changed."""
-    return [(at + 1, now) for at, (before, now) in enumerate(pairwise(first)) if before != now]
+def always(provider: str, course: Course) -> tuple[float, float]:
+    """What asking only this one would cost, once for each task, and how often it would be right."""
+    one = course.world[provider]
+    usd = (one.usd_input * INPUT_TOKENS + one.usd_output * OUTPUT_TOKENS) / 1e6
+    right = sum(bool(is_right(course, provider, number)) for number in range(course.tasks))
+    return usd * course.tasks, right / course.tasks
