@@ -79,12 +79,20 @@ class Run:
     took_s: float
 
     def moved_after(self, provider: str) -> int | None:
-        """How many tasks after the change, until work had moved to this provider."""
-        begun = self.course.change
-        for end in range(begun + MOVED, len(self.first) + 1):
-            window = self.first[max(begun, end - WINDOW) : end]
-            if window.count(provider) >= MOVED:
-                return end - begun
+        """How many tasks of a kind came after the change until work had moved to this provider;
+        of the kind of prompts that took longest."""
+        kinds = len(self.course.prompts)
+        took = [self._moved(provider, kind, kinds) for kind in range(kinds)]
+        found = [one for one in took if one is not None]
+        return max(found) if len(found) == kinds else None
+
+    def _moved(self, provider: str, kind: int, kinds: int) -> int | None:
+        """Of prompts of one kind."""
+        numbers = range(self.course.change, len(self.first))
+        first = [self.first[number] for number in numbers if number % kinds == kind]
+        for end in range(MOVED, len(first) + 1):
+            if first[max(0, end - WINDOW) : end].count(provider) >= MOVED:
+                return end
         return None
 
     @property
