@@ -9,7 +9,6 @@ from loguru import logger
 
 from atlas_actors.actor import LATER, Place
 from atlas_actors.errors import AtlasError, Conflict, NotFound, UsageError
-from atlas_actors.mailbox import Reply
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import ProvidersChanged
 from atlas_actors.messages.outcome import OutcomeBatch, OutcomesAfter, OutcomesGrew
@@ -31,10 +30,10 @@ from atlas_actors.providers.prices import PriceTable
 from atlas_actors.settings import ProviderSettings, StrategySettings
 from atlas_actors.store_actor import StoreActor
 from atlas_actors.strategies import records, reflection
+from atlas_actors.strategies.configuring import configured, tiers_of
 from atlas_actors.strategies.events import (
     Asked,
     Chosen,
-    Configured,
     Effect,
     Evolved,
     Noted,
@@ -45,7 +44,7 @@ from atlas_actors.strategies.events import (
 from atlas_actors.strategies.feed import Feed
 from atlas_actors.strategies.findings import Findings
 from atlas_actors.strategies.journal import RULES, Journal
-from atlas_actors.strategies.replay import Replay
+from atlas_actors.strategies.replay import Replay, Replays
 from atlas_actors.strategies.seeds import seeded
 from atlas_actors.strategies.state import band_of
 
@@ -118,7 +117,7 @@ class Strategies(StoreActor):
         self._providers = dict(providers)
         self._tiers = tuple(tiers)
         self._prices = prices
-        self._replays: list[tuple[Reply, Replay]] = []
+        self._replays = Replays()
         self._journal: Journal
         self._feed: Feed
         self._findings: Findings
@@ -193,7 +192,7 @@ class Strategies(StoreActor):
 
     def prune(self, before_ms: int) -> bool:
         """Delete what is older than that, but for what a replay begins with or reads now."""
-        if self._replays:
+        if self._replays.waiting:
             return False
         self._findings.prune(before_ms)
         return records.prune(self.store, before_ms)
@@ -319,48 +318,27 @@ class Strategies(StoreActor):
 
     def _on_replay(self, order: ReplayStrategies) -> Any:
         """A page at a time: choices do not wait for it."""
-        replay = Replay(self.store, RULES, order.limit)
         if self.reply_to is not None:
-            self._replays.append((self.reply_to, replay))
+            self._replays.begin(self.reply_to, Replay(self.store, RULES, order.limit))
             self.after(0.0, ReplayGoesOn())
         return LATER
 
     def _on_replay_goes_on(self) -> None:
-        if not self._replays:
-            return
-        reply, replay = self._replays[0]
-        found = replay.step()
-        if found is not None:
-            del self._replays[0]
-            reply.set(found)
-        if self._replays:
+        self._replays.go_on()
+        if self._replays.waiting:
             self.after(0.0, ReplayGoesOn())
 
     # ---- settings
 
     def _configure(self) -> None:
-        settings = self._settings
-        wanted = Configured(
-            seed=settings.seed,
-            evolve=settings.evolve,
-            cost_weight=settings.cost_weight,
-            latency_weight=settings.latency_weight,
-            challenger_share=settings.challenger_share,
-            challengers_max=settings.challengers_max,
-            at_ms=self.place.clock.now_ms(),
-        )
+        wanted = configured(self._settings, self.place.clock.now_ms())
         if records.is_news(self.store, wanted):
             self._journal.record(wanted)
 
     def _seed(self) -> None:
         """The starting set for the providers there are, if it is not the last that was logged."""
         now_ms = self.place.clock.now_ms()
-        ranks = {tier: rank for rank, tier in enumerate(self._tiers)}
-        cheapest_first = sorted(
-            self._providers.values(),
-            key=lambda one: (ranks.get(one.tier, -1), self._prices.of(one).price.output),
-        )
-        tiers = {settings.name: settings.tier for settings in cheapest_first}
+        tiers = tiers_of(self._providers, self._tiers, self._prices)
         wanted = seeded(self._intents, tiers, self._tiers, now_ms)
         if wanted.seeds and records.is_news(self.store, wanted):
             self._say(self._journal.record(wanted))

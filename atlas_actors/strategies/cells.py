@@ -70,7 +70,7 @@ class Cell:
         self.drift_at_ms = at_ms
 
     def forget(self) -> None:
-        """Who led in this context has fallen: the others are looked at as if for the first time."""
+        """Another one of this context has fallen: this is looked at as if for the first time."""
         self.successes = self.failures = 0.0
         self.began = self.seen
         self.recent = []

@@ -1,7 +1,7 @@
 """Every decision on strategies as a function of the events before it; no clock, no file, no draw
 of its own: each draw is seeded by the setting and the number of the choice."""
 
-import copy
+import json
 import random
 from collections.abc import Sequence
 from typing import Any, Final, assert_never
@@ -58,7 +58,7 @@ class Engine:
         self._state = State()
         if snapshot is not None:
             self._settings = Configured(**snapshot["settings"])
-            self._state = State.from_json(copy.deepcopy(snapshot["state"]))
+            self._state = State.from_json(_copied(snapshot["state"]))
         self._effects: list[Effect] = []
 
     @property
@@ -73,7 +73,7 @@ class Engine:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything as JSON."""
-        state = copy.deepcopy(self._state.to_json())
+        state = _copied(self._state.to_json())
         return {"settings": attrs.asdict(self._settings), "state": state}
 
     def apply(self, event: Event) -> list[Effect]:
@@ -294,7 +294,7 @@ class Engine:
             context = f"{record.strategy.intent}/{trial.band}"
             said = said_of_drift(record, context, drift)
             population.note("drift", record.id, said, band=trial.band, **attrs.asdict(drift))
-            if drift.now < drift.before and population.intent.leaders.get(trial.band) == record.id:
+            if drift.now < drift.before:
                 self._look_again(population.intent, record, trial.band)
         self._pool(record, cell, before)
         self._effects.append(cell_row(record, trial.band, cell))
@@ -308,7 +308,7 @@ class Engine:
                 population.judge(child)
 
     def _look_again(self, intent: Intent, fallen: Record, band: str) -> None:
-        """Who led has fallen, so what is known of the others may be as old: it is forgotten."""
+        """Somebody has fallen, so what is known of the others may be as old: it is forgotten."""
         for record in intent.records.values():
             cell = self._state.cells.get((record.id, band))
             if cell is None or record is fallen or record.state == "challenger":
@@ -382,6 +382,12 @@ class Engine:
             cost=cost_weight(settings.cost_weight, spent_share, day_share),
             latency=settings.latency_weight,
         )
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    """Sharing nothing with it; by way of JSON, several times as fast as copy.deepcopy."""
+    copied: dict[str, Any] = json.loads(json.dumps(state))
+    return copied
 
 
 def _costs(offers: Sequence[Offer]) -> dict[str, tuple[float, float]]:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from atlas_actors.mailbox import Reply
 from atlas_actors.messages.strategy import StrategiesReplayed
 from atlas_actors.store import Store
 from atlas_actors.strategies import records
@@ -53,3 +54,28 @@ class Replay:
             different=tuple(self._different),
             from_choice=self._first,
         )
+
+
+class Replays:
+    """Those that are under way, one after the other, and who waits for each."""
+
+    def __init__(self) -> None:
+        self._queue: list[tuple[Reply, Replay]] = []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is anything left to do."""
+        return bool(self._queue)
+
+    def begin(self, reply: Reply, replay: Replay) -> None:
+        """Let it go on once those before it are over."""
+        self._queue.append((reply, replay))
+
+    def go_on(self) -> None:
+        """One page; who waits for it is answered after its last."""
+        if self._queue:
+            reply, replay = self._queue[0]
+            found = replay.step()
+            if found is not None:
+                del self._queue[0]
+                reply.set(found)

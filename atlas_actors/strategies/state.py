@@ -1,5 +1,6 @@
 """What the engine remembers, all of it as JSON too."""
 
+from operator import attrgetter
 from typing import Any, Final
 
 import attrs
@@ -150,6 +151,7 @@ _PLAIN: Final = [
     if field.name not in ("records", "duels", "waiting", "tried", "spent")
 ]
 _TRIAL: Final = [field.name for field in attrs.fields(Trial)]
+_values_of: Final = attrgetter(*_TRIAL)  # attrs.astuple takes ten times as long
 
 
 @attrs.define(kw_only=True)
@@ -196,7 +198,7 @@ class State:
             "intents": {name: intent.to_json() for name, intent in self.intents.items()},
             "cells": [[*key, cell.to_json()] for key, cell in self.cells.items()],
             "pools": self.pools,
-            "trials": [[number, *attrs.astuple(trial)] for number, trial in self.trials.items()],
+            "trials": [[number, *_values_of(trial)] for number, trial in self.trials.items()],
         }
 
     @classmethod

@@ -102,6 +102,10 @@ def test_the_story_says_why_work_moved():
     )
 
 
+def test_a_line_of_the_story_is_one_line():
+    assert "\n" not in lineage.line(note("born", "aaaa", "template -> {request}\n\nFind"))
+
+
 def test_what_a_terminal_would_obey_is_not_shown():
     assert "\x1b" not in lineage.line(note("retired", "aaaa", "\x1b[2Jgone"))
     hostile = strategy("aaaa", genome={**GENOME, "template": "{request}\x1b]0;x\x07"})
