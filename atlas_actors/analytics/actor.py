@@ -16,7 +16,7 @@ from atlas_actors.analytics.conclusion import Conclusion
 from atlas_actors.analytics.controller import Controller
 from atlas_actors.analytics.parts import Part
 from atlas_actors.clock import DAY_MS
-from atlas_actors.errors import UsageError
+from atlas_actors.errors import Unavailable, UsageError
 from atlas_actors.mailbox import Reply
 from atlas_actors.messages import paths
 from atlas_actors.messages.feedback import (
@@ -176,6 +176,13 @@ class Analytics(StoreActor):
         if self._looking or self._soon or self._asked:
             self.after(TELL_AGAIN_S, FeedbackDue())
         self._looking = self._soon = False
+
+    def tear_down(self) -> None:
+        """Who waits for a look hears that it will not end."""
+        if not self.place.fence.down:
+            for reply in self._asked:
+                reply.set_exception(Unavailable("it ended before the look did", part=self.path))
+        super().tear_down()
 
     def prune(self, before_ms: int) -> bool:
         """Delete what is older than that."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from atlas_actors.analytics.findings import ActorHealth, Health
 from atlas_actors.analytics.parts import Part
-from atlas_actors.analytics.tally import Tally, total
+from atlas_actors.analytics.tally import WAITED_S, Tally, total
 from atlas_actors.store import Row, Store
 
 HOUR_MS: Final = 3_600_000
@@ -102,7 +102,7 @@ def publish(store: Store, health: Health, now_ms: int) -> None:
         "low": low,
         "high": high,
         "infrastructure": now.infrastructure,
-        "faults": json.dumps(now.faults, sort_keys=True),
+        "faults": json.dumps(_shown(now.faults), sort_keys=True),
         "p50_ms": now.percentile_ms(0.5),
         "p90_ms": now.percentile_ms(0.9),
         "p99_ms": now.percentile_ms(0.99),
@@ -237,6 +237,10 @@ def _prune(store: Store, before_ms: int, rows: int) -> Iterator[int]:
         " where knob = one.knob and id > one.id and state in ('applied', 'kept'))) limit ?)",
         (before_ms, rows),
     )
+
+
+def _shown(faults: Mapping[str, int]) -> dict[str, int]:
+    return {fault: times for fault, times in faults.items() if fault != WAITED_S and times > 0}
 
 
 def _first_hour(at_ms: int | None) -> int | None:

@@ -23,7 +23,7 @@ from typing import Any, Final
 import attrs
 
 from atlas_actors.analytics.parts import Part
-from atlas_actors.analytics.tally import FULL, RETRIED, RETRY_HELPED, TIMED_OUT, Tally
+from atlas_actors.analytics.tally import FULL, RETRIED, RETRY_HELPED, TIMED_OUT, WAITED_S, Tally
 from atlas_actors.intervals import wilson
 from atlas_actors.messages.feedback import Knob
 
@@ -35,6 +35,7 @@ CONTEXT_HIGH, CONTEXT_LOW = 0.05, 0.01
 HANGING_LEAST: Final = 2
 RETRIES_LEAST: Final = 10
 NEAR, FAR = 0.5, 0.125  # of the deadline
+MET: Final = 0.9  # of it, on average
 
 # What of a part has been seen since a knob was last changed.
 Evidence = Callable[[Part], Tally]
@@ -112,6 +113,8 @@ def longer_deadline(knob: Knob, evidence: Evidence) -> Wish | None:
     share, p99_ms = seen.fault_share(TIMED_OUT), seen.percentile_ms(0.99)
     if seen.n < LEAST or share <= TIMEOUTS_HIGH or knob.value >= knob.high:
         return None
+    if not _met_deadline(seen, knob):
+        return None
     if p99_ms is None or p99_ms < NEAR * knob.value * 1000:
         return None
     why = (
@@ -127,6 +130,8 @@ def shorter_deadline(knob: Knob, evidence: Evidence) -> Wish | None:
     seen = evidence(scope_of(knob.name))
     hanging, p99_ms = seen.faults.get(TIMED_OUT, 0), seen.percentile_ms(0.99)
     if seen.timed < LEAST or hanging < HANGING_LEAST or p99_ms is None:
+        return None
+    if not _met_deadline(seen, knob):
         return None
     if p99_ms >= FAR * knob.value * 1000:
         return None
@@ -220,6 +225,13 @@ RULES: Final[tuple[tuple[str, Rule, str], ...]] = (
     ("more_slots", more_slots, "slots"),
     ("larger_context", larger_context, "context_tokens"),
 )
+
+
+def _met_deadline(seen: Tally, knob: Knob) -> bool:
+    """Whether what was out of time met this deadline, and not a task's own or the limit of
+    silence, which are shorter."""
+    out = seen.faults.get(TIMED_OUT, 0)
+    return seen.faults.get(WAITED_S, 0) >= MET * knob.value * out
 
 
 def _wish(knob: Knob, after: float, why: str, **numbers: float) -> Wish:

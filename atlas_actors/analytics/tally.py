@@ -13,6 +13,7 @@ from atlas_actors.messages.outcome import KeptOutcome
 # A bin is 2^(1/4) wide, and its middle stands for it: a percentile is at most 9 % off.
 BINS_PER_DOUBLING: Final = 4
 TIMED_OUT: Final = "timed_out"
+WAITED_S: Final = "waited_s"  # by those together: which limit was it that they met?
 RETRIED, RETRY_HELPED, FULL = "retried", "retry_helped", "full"
 _RESULTS: Final = ("success", "partial", "failure")
 
@@ -42,6 +43,8 @@ class Tally:
         fault = fault_of(outcome)
         if fault:
             self.note(fault)
+        if fault == TIMED_OUT:
+            self.note(WAITED_S, round((outcome.duration_ms or 0) / 1000))
         if outcome.infrastructure:
             self.infrastructure += 1
             return
@@ -135,11 +138,12 @@ class Tally:
 
 
 def fault_of(outcome: KeptOutcome) -> str:
-    """Why an attempt was not answered, as it says; "" for none."""
-    end = outcome.context.get("end")
-    if end == TIMED_OUT:
+    """Why an attempt was not answered, as it says; "" for none. What had no time left of its own
+    before it began was not waited for."""
+    end, fault = outcome.context.get("end"), outcome.context.get("fault")
+    if end == TIMED_OUT and fault != "task":
         return TIMED_OUT
-    return str(outcome.context.get("fault") or "")
+    return str(fault or "")
 
 
 def total(tallies: Iterable[Tally]) -> Tally:

@@ -7,10 +7,11 @@ import pytest
 from atlas_actors.analytics.actor import ActorsDue, FeedbackDue, HealthDue
 from atlas_actors.analytics.parts import Part
 from atlas_actors.clock import DAY_MS
+from atlas_actors.errors import Unavailable
 from atlas_actors.gateway.feedback import health, status
-from atlas_actors.mailbox import Envelope
+from atlas_actors.mailbox import Envelope, Reply
 from atlas_actors.messages import paths
-from atlas_actors.messages.feedback import FeedbackWanted, KnobsWanted
+from atlas_actors.messages.feedback import FeedbackWanted, KnobsWanted, RunFeedback
 from atlas_actors.messages.memory import StoreMemories
 from atlas_actors.messages.outcome import OutcomesAfter, OutcomesGrew
 from atlas_actors.messages.proposal import Propose, SubjectSettled
@@ -224,6 +225,16 @@ def test_a_refused_batch_leaves_who_asked_waiting_for_the_next_look(room):
     room.stage.sent()
     assert FeedbackDue() in timers(room, FeedbackDue)
     actor._asked.clear()
+
+
+def test_who_waits_for_a_look_hears_of_it_when_it_will_not_end(tmp_path):
+    room = Watching(tmp_path)
+    reply = Reply()
+    room.stage.actor.reply_to = reply
+    room.stage.give(RunFeedback())  # nobody answers
+    room.stage.stop()
+    with pytest.raises(Unavailable, match="it ended before the look did"):
+        reply.get(0)
 
 
 def test_parts_are_shown_with_what_is_known_of_them(room, tmp_path):

@@ -75,7 +75,14 @@ def test_slots_follow_what_is_told_to_come_later(one, seen, after):
     ],
 )
 def test_a_deadline_follows_how_long_answers_take(value, seen, after):
+    seen.faults["waited_s"] = round(seen.faults.get("timed_out", 0) * value)
     assert wished(knob("deadline_s.p", value, low=60, default=600), {PROVIDER: seen}) == after
+
+
+@pytest.mark.parametrize("ms", [1_000, 150_000])
+def test_what_met_another_limit_than_the_deadline_does_not_move_it(ms):
+    seen = tally(90, ms=ms, timed_out=10, waited_s=10 * 120)
+    assert wished(knob("deadline_s.p", 200, low=60, default=600), {PROVIDER: seen}) == []
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_what_timed_out_is_counted_as_that_and_its_wait_is_no_latency(feed):
         result="failure", infrastructure=True, end="timed_out", fault="network", duration_ms=600_000
     )
     tally = tally_of(feed.add(end="answered", duration_ms=100), out)
-    assert tally.faults == {"timed_out": 1}
+    assert tally.faults == {"timed_out": 1, "waited_s": 600}
     assert tally.timed == 1
 
 
