@@ -68,8 +68,7 @@ class Engine:
 
     def leaders(self, intent: str) -> frozenset[str]:
         """Who leads in the contexts of an intent, as far as that is known."""
-        known = self._state.intents.get(intent)
-        return frozenset() if known is None else frozenset(known.leaders.values())
+        return self._state.leaders(intent)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything as JSON."""
@@ -224,10 +223,8 @@ class Engine:
         return None
 
     def _pinned(self, intent: Intent, offers: Sequence[Offer], number: int) -> Chosen | None:
-        if intent.pinned is None:
-            return None
-        record = intent.records[intent.pinned]
-        if record.lead not in _names(offers):
+        record = intent.records.get(intent.pinned or "")
+        if record is None or record.lead not in _names(offers):
             return None
         return Chosen(number=number, strategy=record.strategy, role="pinned", why="you pinned it")
 

@@ -182,6 +182,11 @@ class State:
         self.intent(record.strategy.intent).records[record.id] = record
         self.intent_of[record.id] = record.strategy.intent
 
+    def leaders(self, intent: str) -> frozenset[str]:
+        """Who leads in the contexts of an intent, as far as that is known."""
+        known = self.intents.get(intent)
+        return frozenset() if known is None else frozenset(known.leaders.values())
+
     def existed(self, intent: str) -> frozenset[str]:
         """The canonical genomes that exist or have existed in an intent."""
         records = self.intent(intent).records.values()

@@ -24,9 +24,10 @@ def born(population: Population, event: Born, challengers_max: int) -> None:
         others = [one for one in event.parents if one != parent]
         population.bear(event.genome, event.operator, (parent, *others), event.why)
         return
-    waiting = Waiting(
-        genes=to_json(event.genome), operator=event.operator, why=event.why, parents=event.parents
-    )
+    # What it does otherwise only: beside another parent it is led by that one's provider.
+    before, genes = to_json(intent.records[parent].strategy.genome), to_json(event.genome)
+    changed = {gene: value for gene, value in genes.items() if value != before[gene]}
+    waiting = Waiting(genes=changed, operator=event.operator, why=event.why, parents=event.parents)
     intent.waiting = [waiting, *intent.waiting][:WAITING_MAX]
     population.note("nothing", strategy.id, "it waits until a challenger has room")
 

@@ -323,6 +323,9 @@ def test_what_was_thought_of_a_parent_that_is_gone_meanwhile_is_not_tried_beside
     said = json.dumps({"template": TEMPLATE, "why": "w"})
     step = thinking.actor.dispatch(TakeReflection(key=wanted.key, answer=said))
     assert (step.what, step.why) == ("nothing", "it waits until a challenger has room")
+    waiting = thinking.actor._journal.engine._state.intents["bug_fix"].waiting
+    # Nothing else of the parent is kept: whoever it will be compared with has another provider.
+    assert waiting[0].genes == {"template": TEMPLATE}
     assert (
         thinking.actor.store.rows("select id from strategies where operator = 'reflection'") == []
     )
