@@ -70,7 +70,8 @@ def arms_for(
 ) -> list[Arm]:
     """These strategies in a context; the lead of each has been offered before."""
     known = [price[0] for name, price in intent.prices.items() if name in state.providers]
-    dearest_usd = max(known, default=0.0) or 1.0
+    # What is wrong with all estimates alike says nothing about whom to ask.
+    dearest_usd = max(known, default=0.0) * _ratio_usual(intent.spent) or 1.0
     arms = []
     for record in records:
         usd = intent.prices[record.lead][0] * _ratio(intent.spent, record.spent)
@@ -100,8 +101,16 @@ def _ratio(usual: Spent, own: Spent) -> float:
     if usual.expected_usd <= 0:
         return 1.0
     some_usd = usual.expected_usd / usual.ended * SHRINK_TRIALS
+    ratio = (own.usd + _ratio_usual(usual) * some_usd) / (own.expected_usd + some_usd)
+    return min(RATIO_MAX, max(1 / RATIO_MAX, ratio))
+
+
+def _ratio_usual(usual: Spent) -> float:
+    """What is paid in the intent for each dollar expected, shrunk to one."""
+    if usual.expected_usd <= 0:
+        return 1.0
+    some_usd = usual.expected_usd / usual.ended * SHRINK_TRIALS
     ratio = (usual.usd + some_usd) / (usual.expected_usd + some_usd)
-    ratio = (own.usd + ratio * some_usd) / (own.expected_usd + some_usd)
     return min(RATIO_MAX, max(1 / RATIO_MAX, ratio))
 
 

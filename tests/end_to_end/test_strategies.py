@@ -1,52 +1,80 @@
-"""A choice on its whole road: asked for, carried out, counted, and the same again after a kill."""
+"""Strategies as a person meets them: quality flips half-way, and work moves, cheaply, and says why.
+
+The long form is `scripts/bench learning --daemon`.
+"""
+
+import json
 
 import pytest
 
-from tests.support.daemons import daemon_on
-from tests.support.model_server import model_server
+from tests.support.shifting import USUAL, Course, always, run, shifting_world
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
-TASKS = 6
-READS_MAX = 600
+
+MOVED_WITHIN = 60
+FLIP = Course(tasks=140, change=70, clients=2)
+OUTAGE = Course(
+    tasks=60,
+    change=30,
+    world={
+        **USUAL,
+        "cheap": USUAL["cheap"].changed(after=None),
+        "mid": USUAL["mid"].changed(before=0.93),
+    },
+)
 
 
-def ended(daemon):
-    """The choices that were counted, once all are; each read is one call of the socket."""
-    for _ in range(READS_MAX):
-        listed = daemon.call("strategy.list")["strategies"]
-        shown = [daemon.call("strategy.show", id=one["id"]) for one in listed if one["n"]]
-        choices = [choice for one in shown for choice in one["choices"]]
-        if sum(choice["x"] is not None for choice in choices) >= TASKS:
-            return choices
-    raise AssertionError(f"only {choices} were counted")
+@pytest.fixture(scope="module")
+def flip(tmp_path_factory):
+    """The daemon and what came of the course."""
+    with shifting_world(tmp_path_factory.mktemp("flip"), FLIP) as daemon:
+        yield daemon, run(daemon, FLIP)
 
 
-def test_a_task_is_done_by_a_strategy_that_learns_from_it_and_survives_a_kill(tmp_path):
-    with model_server() as server:
-        url = {"ATLAS_PROVIDERS_LOCALAI_BASE_URL": server.url}
-        with daemon_on(tmp_path / "home", **url) as daemon:
-            tasks = [
-                daemon.call("task.submit", prompt=f"Explain {n}", match=expected(n))["id"]
-                for n in range(TASKS)
-            ]
-            done = [daemon.wait(id) for id in tasks]
-            choices = ended(daemon)
-            daemon.kill()
-            daemon.start()
-            assert daemon.run("strategies", "replay").returncode == 0
-            replayed = daemon.call("strategy.replay")
-            assert replayed["choices"] == replayed["same"] >= TASKS
-            costs = daemon.call("cost.stats", by="strategy")["rows"]
-            assert ended(daemon) == choices
-    by_task = {choice["task_id"]: choice for choice in choices}
-    for number, task in enumerate(done):
-        choice = by_task[task["id"]]
-        assert choice["strategy"] == task["strategy"]
-        assert choice["x"] == number % 2, "its first answer passed, or did not"
-        assert choice["weight"] == 1
-    assert {row["strategy"] for row in costs} == {task["strategy"] for task in done}
+def test_work_moves_within_60_tasks_when_quality_flips(flip):
+    _, ran = flip
+    assert ran.share("cheap", 30, FLIP.change) > 0.8, ran.first
+    moved = ran.moved_after("mid")
+    assert moved is not None, ran.first
+    assert moved <= MOVED_WITHIN
 
 
-def expected(number):
-    """Half of the first answers are not what they should be; the second repeats what was wrong."""
-    return "ok" if number % 2 else "never said"
+def test_it_costs_less_than_always_the_best_and_verifies_as_much(flip):
+    _, ran = flip
+    usd, success = always("dear", FLIP)
+    assert ran.spent_usd < 0.5 * usd
+    assert ran.success >= success - 0.02
+
+
+def test_the_lineage_says_why_work_moved(flip):
+    daemon, _ = flip
+    told = daemon.run("strategies", "lineage", "--intent", "docs").stdout
+    (line,) = [line for line in told.splitlines() if "leads instead of cheap" in line][-1:]
+    assert "mid (" in line, told
+    assert line.count("n=") == 2, line  # with both records
+
+
+def test_each_choice_is_made_again_from_the_log(flip):
+    daemon, _ = flip
+    replayed = daemon.run("strategies", "replay")
+    assert replayed.returncode == 0, replayed.stdout
+    assert f"{FLIP.tasks} of {FLIP.tasks} choices the same" in replayed.stdout
+
+
+def test_a_tasks_strategy_is_in_its_route_its_attempt_and_its_outcome(flip):
+    daemon, ran = flip
+    task = json.loads(daemon.run("tasks", "show", "last", "--json").stdout)
+    strategy = task["route"]["strategy"]
+    assert strategy["genome"]["providers"][0] == ran.first[-1]
+    assert task["attempts"][0]["strategy"] == strategy["id"]
+    kept = daemon.call("outcome.list", kind="task", limit=1)["outcomes"][0]
+    assert kept["context"]["strategy"] == strategy["id"]
+
+
+def test_a_provider_that_is_down_fails_no_task_and_loses_no_standing(tmp_path):
+    with shifting_world(tmp_path, OUTAGE) as daemon:
+        ran = run(daemon, OUTAGE)
+        listed = daemon.call("strategy.list", intent="docs")["strategies"]
+    assert all(ran.completed[OUTAGE.change :]), ran.completed
+    known = sum(one["n"] for one in listed if one["lead"] == "cheap")
+    assert 0 < known <= ran.first[: OUTAGE.change].count("cheap")

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +43,9 @@ class Quality:
     usd_output: float
     before: float
     after: float | None
+
+    def changed(self, **values: Any) -> "Quality":
+        return attrs.evolve(self, **values)
 
 
 USUAL: Mapping[str, Quality] = {
@@ -77,12 +79,20 @@ class Run:
     took_s: float
 
     def moved_after(self, provider: str) -> int | None:
-        """How many tasks after the change, until work had moved to this provider."""
-        begun = self.course.change
-        for end in range(begun + MOVED, len(self.first) + 1):
-            window = self.first[max(begun, end - WINDOW) : end]
-            if window.count(provider) >= MOVED:
-                return end - begun
+        """How many tasks of a kind came after the change until work had moved to this provider;
+        of the kind of prompts that took longest."""
+        kinds = len(self.course.prompts)
+        took = [self._moved(provider, kind, kinds) for kind in range(kinds)]
+        found = [one for one in took if one is not None]
+        return max(found) if len(found) == kinds else None
+
+    def _moved(self, provider: str, kind: int, kinds: int) -> int | None:
+        """Of prompts of one kind."""
+        numbers = range(self.course.change, len(self.first))
+        first = [self.first[number] for number in numbers if number % kinds == kind]
+        for end in range(MOVED, len(first) + 1):
+            if first[max(0, end - WINDOW) : end].count(provider) >= MOVED:
+                return end
         return None
 
     @property
@@ -170,9 +180,10 @@ def _served(course: Course) -> Iterator[str]:
 
 def settings_of(course: Course, url: str) -> str:
     """Only these providers; nothing else of the machine is asked."""
+    slots = max(4, course.clients)
     tables = [
         f'[providers.{name}]\ntransport = "openai-chat"\ntier = "{one.tier}"\nmodel = "m"\n'
-        f'base_url = "{url}/{name}"\nstream = false\nretries = 0\nslots = {max(4, course.clients)}\n'
+        f'base_url = "{url}/{name}"\nstream = false\nretries = 0\nslots = {slots}\n'
         f"usd_input = {one.usd_input}\nusd_output = {one.usd_output}\nanswer_tokens_max = 256\n"
         for name, one in course.world.items()
     ]
@@ -225,6 +236,9 @@ def run(daemon: Daemon, course: Course, each: Callable[[int], None] = lambda _: 
     )
 
 
-def changes(first: Sequence[str]) -> list[tuple[int, str]]:
-    """Where the one who is asked first changed."""
-    return [(at + 1, now) for at, (before, now) in enumerate(pairwise(first)) if before != now]
+def always(provider: str, course: Course) -> tuple[float, float]:
+    """What asking only this one would cost, once for each task, and how often it would be right."""
+    one = course.world[provider]
+    usd = (one.usd_input * INPUT_TOKENS + one.usd_output * OUTPUT_TOKENS) / 1e6
+    right = sum(bool(is_right(course, provider, number)) for number in range(course.tasks))
+    return usd * course.tasks, right / course.tasks
