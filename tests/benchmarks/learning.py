@@ -6,9 +6,8 @@ usage: scripts/bench learning [--seeds 20] [--first 1000] [--decisions N] [--sha
 Regret is what the choices were worth less than the best one of each moment; beside Atlas' engine,
 driven by its real events, stand plain Thompson sampling, UCB1, epsilon-greedy, the older fitness
 rule, always the dearest, and anybody. Settings were fitted on seeds below 1000 only. --actor drives
-the actor with its database instead of the engine alone. With --daemon
-the whole road is driven instead: a real daemon and three providers, see
-tests/support/learned_road.py.
+the actor with its database instead of the engine alone. --daemon drives the whole road instead, a
+real daemon and three providers: see tests/support/learned_road.py.
 """
 
 import argparse

@@ -46,7 +46,7 @@ def test_ask_streams_and_leaves_route_attempt_check_and_outcome(daemon, server, 
     assert "retry three times" in server.requests[0]["messages"][-1]["content"]
 
     shown = json.loads(daemon.run("tasks", "show", "last", "--json").stdout)
-    assert (shown["state"], shown["verified_by"]) == ("completed", "text")
+    assert (shown["state"], shown["verified_by"]) == ("completed", "complete")
     assert (shown["route"]["layer"], shown["route"]["rule"]) == (1, "commit-message")
     (attempt,) = shown["attempts"]
     assert (attempt["provider"], attempt["model"], attempt["end"]) == (
