@@ -6,7 +6,8 @@ usage: scripts/bench learning [--seeds 20] [--first 1000] [--decisions N] [--sha
 Regret is what the choices were worth less than the best one of each moment; beside Atlas' engine,
 driven by its real events, stand plain Thompson sampling, UCB1, epsilon-greedy, the older fitness
 rule, always the dearest, and anybody. Settings were fitted on seeds below 1000 only. --actor drives
-the actor with its database instead of the engine alone.
+the actor with its database instead of the engine alone. --daemon drives the whole road instead, a
+real daemon and three providers: see tests/support/learned_road.py.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from loguru import logger
 from atlas_actors.messages.strategy import Genome
 from atlas_actors.strategies.evalue import ENOUGH, PAIRS_MAX, e_value
 from atlas_actors.strategies.events import Asked, Ended, Evolved, Noted, Seed, Seeded, Try
+from tests.support import learned_road
 from tests.support.worlds import KINDS, POLICIES, SHAPES, Atlas, Shape, World, drive
 from tests.support.worlds_room import AtlasRoom
 
@@ -208,6 +210,8 @@ def time_of_a_choice(options: argparse.Namespace) -> bool:
 
 def main(words: list[str]) -> int:
     """Print the tables; 1 when a goal is missed."""
+    if "--daemon" in words:
+        return learned_road.main([word for word in words if word != "--daemon"])
     parser = argparse.ArgumentParser(prog="scripts/bench learning", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=1_000)
