@@ -119,7 +119,8 @@ class Lanes:
             return False
         self.freed(before["lane"])
         self.touch(order.lane)
-        self._desk.changed(before, TaskState.PENDING, "in_progress", order.route.strategy_why)
+        moves = f"goes to {order.lane} instead of {before['lane']}: {order.route.strategy_why}"
+        self._desk.changed(before, TaskState.PENDING, "in_progress", moves)
         return True
 
     def is_open(self, lane: str | None) -> bool:
