@@ -159,6 +159,8 @@ def run_amend(options: argparse.Namespace, home: Home) -> int:
         show.print_json(found)
     elif found["changed"]:
         sys.stdout.write(f"{found['id']} was {found['before']}, and is {options.result} now\n")
+    elif found["before"] == options.result:
+        sys.stdout.write(f"{found['id']} is {found['before']} already\n")
     else:
         sys.stdout.write(f"{found['id']} stays {found['before']}: that is nothing stronger\n")
     return 0
