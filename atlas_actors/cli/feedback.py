@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from atlas_actors.cli import show
+from atlas_actors.cli import lineage, show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.cycle import plain
 from atlas_actors.home import Home
@@ -105,12 +105,14 @@ def run_health(options: argparse.Namespace, home: Home) -> int:
     """Tables of parts and of actors."""
     with Client(home) as client:
         found = client.call("health.list")
+        told = not options.json and any(part["kind"] == "strategy" for part in found["parts"])
+        leading = lineage.leads(client) if told else {}
     if options.json:
         show.print_json(found)
         return 0
     show.table(
         ("kind", "part", "n", "success", "95 %", "before", "faults", "p50", "p90", "p99"),
-        (_part_row(part) for part in found["parts"]),
+        (_part_row(part, leading) for part in found["parts"]),
         "nothing has been done yet",
         drop=("p99", "p50", "before"),
     )
@@ -174,13 +176,13 @@ def _change(one: Mapping[str, Any]) -> str:
     return f"{one['knob']} {one['before']:g} → {one['after']:g}"
 
 
-def _part_row(part: Mapping[str, Any]) -> tuple[str, ...]:
+def _part_row(part: Mapping[str, Any], leading: dict[str, str]) -> tuple[str, ...]:
     judged, before = part["judged"], part["before_judged"]
     faults = ", ".join(f"{count} {fault}" for fault, count in sorted(part["faults"].items()))
     few = judged < LEAST
     return (
         part["kind"],
-        plain(part["part"]),
+        plain(lineage.named(part["part"], leading)),
         str(part["n"]),
         "not enough data" if few else f"{100 * part['success'] / judged:.0f} %",
         "-" if few else f"{100 * part['low']:.0f} to {100 * part['high']:.0f}",

@@ -5,7 +5,9 @@ from collections import defaultdict
 from typing import Any, Final
 
 from atlas_actors.cli import show
+from atlas_actors.cli.client import Client
 from atlas_actors.cli.cycle import plain
+from atlas_actors.errors import Unavailable
 from atlas_actors.intervals import wilson
 
 LEAST: Final = 20  # characters in a line of its own, however narrow the terminal is
@@ -60,6 +62,20 @@ def family(intent: dict[str, Any]) -> list[str]:
     if intent["story"]:
         lines += ["", *(f"  {line(note)}" for note in intent["story"])]
     return [*lines, ""]
+
+
+def leads(client: Client) -> dict[str, str]:
+    """Of each strategy who is asked first; none where strategies has not begun yet."""
+    try:
+        found = client.call("strategy.list", all=True)["strategies"]
+    except Unavailable:
+        return {}
+    return {one["id"]: plain(one["lead"]) for one in found}
+
+
+def named(id: str, leading: dict[str, str]) -> str:
+    """A strategy by who is asked first, if that is known."""
+    return f"{id} ({leading[id]})" if id in leading else id
 
 
 def fitted(text: str, width: int | None) -> list[str]:
