@@ -12,6 +12,7 @@ from atlas_actors.home import Home
 
 RUN_S: Final = 90.0
 LEAST: Final = 10  # of which a share is said
+DECIDE: Final = "atlas feedback approve {0}, or reject {0}"
 VERBS: Final = {
     "approve": "have an adjustment made that was proposed",
     "reject": "do not have it made",
@@ -160,7 +161,7 @@ def _told(ended: Mapping[str, Any]) -> Iterator[str]:
     verb = "adjusted" if made["state"] == "applied" else "proposed"
     yield f"{verb:<11}{_change(made)}: {made['why']}"
     if made["state"] == "proposed":
-        yield f"           atlas feedback approve {made['id']}, or reject {made['id']}"
+        yield f"           {DECIDE.format(made['id'])}"
 
 
 def _explained(one: Mapping[str, Any]) -> Iterator[str]:
@@ -170,6 +171,8 @@ def _explained(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"   result  {one['result']}"
     elif one["state"] == "applied":
         yield f"   result  being measured since {show.when(one['applied_at_ms'])}"
+    elif one["state"] == "proposed":
+        yield f"   decide  {DECIDE.format(one['id'])}"
 
 
 def _change(one: Mapping[str, Any]) -> str:
