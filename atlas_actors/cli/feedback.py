@@ -9,9 +9,9 @@ from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.cli.cycle import plain
 from atlas_actors.home import Home
+from atlas_actors.intervals import ENOUGH
 
 RUN_S: Final = 90.0
-LEAST: Final = 10  # of which a share is said
 VERBS: Final = {
     "approve": "have an adjustment made that was proposed",
     "reject": "do not have it made",
@@ -176,14 +176,14 @@ def _change(one: Mapping[str, Any]) -> str:
 def _part_row(part: Mapping[str, Any]) -> tuple[str, ...]:
     judged, before = part["judged"], part["before_judged"]
     faults = ", ".join(f"{count} {fault}" for fault, count in sorted(part["faults"].items()))
-    few = judged < LEAST
+    few = judged < ENOUGH
     return (
         part["kind"],
         plain(part["part"]),
         str(part["n"]),
         "not enough data" if few else f"{100 * part['success'] / judged:.0f} %",
         "-" if few else f"{100 * part['low']:.0f} to {100 * part['high']:.0f}",
-        "-" if before < LEAST else f"{100 * part['before_success'] / before:.0f} %",
+        "-" if before < ENOUGH else f"{100 * part['before_success'] / before:.0f} %",
         plain(faults) or "-",
         *(show.duration(part[name]) for name in ("p50_ms", "p90_ms", "p99_ms")),
     )

@@ -1,13 +1,11 @@
 """How strategies are told to people: rates with what they rest on, a family tree, a story."""
 
 from collections import defaultdict
-from typing import Any, Final
+from typing import Any
 
 from atlas_actors.cli import show
 from atlas_actors.cli.cycle import plain
-from atlas_actors.intervals import wilson
-
-ENOUGH: Final = 10  # trials below which a rate is none to go by
+from atlas_actors.intervals import ENOUGH, wilson
 
 
 def rate(one: dict[str, Any]) -> str:
