@@ -183,6 +183,21 @@ class AssignLane:
 
 
 @attrs.frozen(kw_only=True)
+class AttemptPlanned:
+    """Order to tasks: just before this attempt begins it was chosen how it is gone about.
+
+    `lane` is another than the one that it was started for: it does not begin, and the task waits
+    for that one, as if it had not been started.
+    """
+
+    task_id: str
+    attempt: int
+    epoch: int
+    lane: str
+    route: Route
+
+
+@attrs.frozen(kw_only=True)
 class OpenLane:
     """Order to tasks: this provider takes `slots` attempts at a time."""
 

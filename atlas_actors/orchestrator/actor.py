@@ -179,7 +179,8 @@ class Orchestrator(StoreActor):
             case Classified():
                 return self._planning.classified(message)
             case StrategyChosen() | ChoiceDue():
-                return self._planning.chosen(message)
+                self._planning.chosen(message)
+                return self._attempts.chosen(message)
             case RequestFailed():
                 return self._on_request_failed(message)
             case AttemptStarted():
@@ -231,6 +232,7 @@ class Orchestrator(StoreActor):
                 self._planning.not_classified(failed.request, failed.error)
             case ChooseStrategy():
                 self._planning.chosen(failed.request, failed.error)
+                self._attempts.chosen(failed.request)
             case RunAttempt(started=started):
                 self._attempts.not_taken(started, failed.error)
             case TakeHandoff():

@@ -19,13 +19,15 @@ from atlas_actors.messages.execution import (
 )
 from atlas_actors.messages.handoff import Checkpoint, HandoffTaken, TakeHandoff, WorkEnded
 from atlas_actors.messages.memory import Recall, Recalled
+from atlas_actors.messages.strategy import ChooseStrategy, StrategyChosen
 from atlas_actors.messages.supervision import ActorDown
 from atlas_actors.messages.task import AttemptCancelled, AttemptLost
 from atlas_actors.orchestrator.answers import CACHE_LANE, Answers, kept, key_of, not_kept
 from atlas_actors.orchestrator.chain import IN
 from atlas_actors.orchestrator.check import Verdict, check_answer
+from atlas_actors.orchestrator.choices import Choices
 from atlas_actors.orchestrator.desk import Desk
-from atlas_actors.orchestrator.dues import RecallDue
+from atlas_actors.orchestrator.dues import ChoiceDue, RecallDue
 from atlas_actors.orchestrator.flights import Flight, Flights, Key
 from atlas_actors.orchestrator.genes import context_tokens_of, genome_of, templated
 from atlas_actors.orchestrator.going_on import GoingOn
@@ -68,16 +70,19 @@ class Attempts:
         self._overs = Overs(desk, roster.is_client)
         self._leases = Leases()
         self._going_on = GoingOn(desk, self._flights)
+        self._choices = Choices(desk, prospects, self._flights)
         self._recollection = Recollection(desk, self._flights, lambda: roster.knobs.recall_tokens)
 
     def keep(self) -> None:
         """The batch is on disk."""
         self._flights.keep()
+        self._choices.keep()
         self._recollection.keep()
 
     def take_back(self) -> None:
         """The batch was refused, and its mail comes again."""
         self._flights.take_back()
+        self._choices.take_back()
         self._recollection.take_back()
         self._answers.leaders.clear()
 
@@ -105,7 +110,25 @@ class Attempts:
         if started.goes_on and self._is_work(started):
             self._going_on.ask(started, same)
             return
+        if self._choices.ask(started, same):
+            self._fly(started, same)
+            return
         self._run(started, same)
+
+    def chosen(self, answer: StrategyChosen | ChoiceDue | ChooseStrategy) -> None:
+        """Strategies have answered, have had their time, or have not taken the question."""
+        found = self._choices.answered(answer)
+        if found is None:
+            return
+        waiting, here = found
+        key = (waiting.started.task_id, waiting.started.attempt)
+        if here:
+            self._flights.planned(key, waiting.started)
+            self._run(waiting.started, waiting.same)
+            return
+        flight = self._flights.pop(key)
+        if flight is not None:
+            self._release_followers(flight, key)
 
     def handoff_taken(self, taken: HandoffTaken) -> None:
         """What an earlier attempt has left; without it the work begins anew."""
@@ -118,9 +141,10 @@ class Attempts:
 
     def recalled(self, answer: Recalled | RecallDue | Recall) -> None:
         """Memory has answered, has not taken the question, or has had its time."""
-        waiting = self._recollection.answered(answer)
-        if waiting is not None:
-            self._set_off(waiting.started, waiting.same, waiting.handoff, waiting.notes)
+        found = self._recollection.answered(answer)
+        if found is not None:
+            waiting, noted = found
+            self._set_off(waiting.started, waiting.same, waiting.handoff, noted)
 
     def accepted(self, accepted: AttemptAccepted) -> None:
         """An executor has it in hand."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from atlas_actors.messages.execution import Request
 from atlas_actors.messages.routing import Link, Route
 from atlas_actors.messages.strategy import Offer
 from atlas_actors.orchestrator.chain import IN, Provider
@@ -42,3 +43,8 @@ def offers_of(
         )
         for name in names
     )
+
+
+def checks_itself(request: Request) -> bool:
+    """Whether the request says what a right answer is."""
+    return request.schema is not None or request.match is not None or request.check is not None

@@ -79,6 +79,12 @@ class Flights:
             self.add(key, Flight(started=started, same=same))
         return key
 
+    def planned(self, key: Key, started: AttemptStarted) -> None:
+        """It was chosen how an attempt is gone about."""
+        flight = self._flights.get(key)
+        if flight is not None:
+            flight.started = started
+
     def follow(self, flight: Flight, started: AttemptStarted, leader: Key | None) -> None:
         """An attempt waits for the answer of another."""
         if started not in flight.followers:  # told again after a refused batch

@@ -14,13 +14,11 @@ from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.answers import CACHE_LANE, Answers, key_of
 from atlas_actors.orchestrator.asked import Question, Questions
 from atlas_actors.orchestrator.chain import IN, lane_of, route_without_router
-from atlas_actors.orchestrator.choosing import offers_of
 from atlas_actors.orchestrator.desk import Desk
 from atlas_actors.orchestrator.dues import ChoiceDue
 from atlas_actors.orchestrator.money import Money
 from atlas_actors.orchestrator.prompt import characters
 from atlas_actors.orchestrator.prospects import Prospects
-from atlas_actors.orchestrator.recollection import checks_itself
 from atlas_actors.orchestrator.roster import Roster
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 
@@ -118,15 +116,16 @@ class Planning:
         self._desk.request(paths.ROUTER, classify)
 
     def _gone_on_with(self, question: Question, route: Route) -> Route:
-        """A task that is routed anew stays with its strategy where it was answered by it, or who
-        leads in it can still do the work: lanes that open and close make no trials."""
+        """A task that is routed anew stays with its strategy where it was answered by it, or where
+        it was chosen for it and who leads in it can still do the work: lanes that open and close
+        make no trials."""
         asked = question.asked
         if not isinstance(asked, TaskQueued) or asked.strategy is None:
             return route
-        lead = asked.strategy.genome.providers[:1]
+        chosen = asked.choice is not None and asked.strategy.intent == route.intent
         if asked.answered:
             why = "an answer by it was asked for before"
-        elif asked.strategy.intent == route.intent and lead == self._first_in(question, route):
+        elif chosen and asked.strategy.genome.providers[:1] == self._first_in(question, route):
             why = "it was chosen before"
         else:
             return route
@@ -140,34 +139,14 @@ class Planning:
         return tuple(link.provider for link in chain if link.verdict == IN)[:1]
 
     def _choose(self, id: str, question: Question) -> ChooseStrategy | None:
-        """What strategies are asked; None where there is nothing to choose: an answer of it was
-        rejected already, it is kept, or nobody can do it now."""
+        """What strategies are asked: the best known, by which the task waits for somebody; None
+        where there is nothing to choose: an answer of it was rejected already, it is kept, or
+        nobody can do it now."""
         route, request = question.route, question.request
         assert route is not None
         if route.strategy is not None or self._has_kept(route, question):
             return None
-        tokens = characters(request) / CHARACTERS_PER_TOKEN
-        offers = offers_of(
-            route,
-            self._prospects.chain(route, request, question.spent_usd),
-            self._roster.providers,
-            self._prospects.tiers,
-            lambda name: self._roster.estimate_usd(name, tokens, route.answer_tokens),
-        )
-        if not offers:
-            return None
-        spent_share, day_share = self._money.shares(self._desk.place.clock.now_ms())
-        return ChooseStrategy(
-            request_id=f"{id} {route.id}",
-            intent=route.intent,
-            difficulty=route.difficulty,
-            offers=offers,
-            verifies=checks_itself(request),
-            spent_share=spent_share,
-            day_share=day_share,
-            task_id=question.task_id,
-            trial=question.task_id is not None,
-        )
+        return self._prospects.choice(f"{id} {route.id}", route, request, question.spent_usd, None)
 
     def _plan(self, id: str) -> None:
         """Who does it, and who follows."""

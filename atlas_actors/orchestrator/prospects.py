@@ -7,13 +7,17 @@ import attrs
 from atlas_actors.clock import Clock
 from atlas_actors.messages.execution import AttemptEnded, End, Request
 from atlas_actors.messages.routing import Link, Route
+from atlas_actors.messages.strategy import ChooseStrategy
 from atlas_actors.messages.task import TaskState
 from atlas_actors.orchestrator.chain import chain_of, lane_of, wanted_of
 from atlas_actors.orchestrator.check import Verdict
+from atlas_actors.orchestrator.choosing import checks_itself, offers_of
 from atlas_actors.orchestrator.genes import genome_of
 from atlas_actors.orchestrator.money import Money
+from atlas_actors.orchestrator.prompt import characters
 from atlas_actors.orchestrator.roster import Roster
 from atlas_actors.orchestrator.steps import Next, next_step
+from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 
 
 class Prospects:
@@ -46,6 +50,34 @@ class Prospects:
             self.tiers,
             now_s=self._clock.monotonic_s(),
             wait_for_budget=self._money.settings.when_over == "wait",
+        )
+
+    def choice(
+        self, id: str, route: Route, request: Request, spent_usd: float, task_id: str | None
+    ) -> ChooseStrategy | None:
+        """What strategies are asked (`task_id` None: for the best known); None: nobody can do the
+        request now, so that there is nothing to choose."""
+        tokens = characters(request) / CHARACTERS_PER_TOKEN
+        offers = offers_of(
+            route,
+            self.chain(route, request, spent_usd),
+            self._roster.providers,
+            self.tiers,
+            lambda name: self._roster.estimate_usd(name, tokens, route.answer_tokens),
+        )
+        if not offers:
+            return None
+        spent_share, day_share = self._money.shares(self._clock.now_ms())
+        return ChooseStrategy(
+            request_id=id,
+            intent=route.intent,
+            difficulty=route.difficulty,
+            offers=offers,
+            verifies=checks_itself(request),
+            spent_share=spent_share,
+            day_share=day_share,
+            task_id=task_id,
+            trial=task_id is not None,
         )
 
     def next(self, ended: AttemptEnded, verdict: Verdict | None, counted_usd: float = 0.0) -> Next:

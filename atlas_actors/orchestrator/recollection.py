@@ -16,10 +16,12 @@ from atlas_actors.messages.handoff import Checkpoint
 from atlas_actors.messages.memory import RateMemories, Recall, Recalled, RecalledItem
 from atlas_actors.messages.outcome import RecordOutcome
 from atlas_actors.orchestrator import records
+from atlas_actors.orchestrator.choosing import checks_itself
 from atlas_actors.orchestrator.desk import Desk
 from atlas_actors.orchestrator.dues import RecallDue
 from atlas_actors.orchestrator.flights import Flights, Key
 from atlas_actors.orchestrator.genes import PLAIN, genome_of
+from atlas_actors.orchestrator.waits import Waiting, Waits, name_of
 from atlas_actors.projects import project_of
 
 WAIT_S: Final = 0.5
@@ -29,16 +31,6 @@ FULL_SHARE: Final = 0.75
 FULL_MAX: Final = 1_000
 
 
-@attrs.frozen(kw_only=True)
-class Waiting:
-    """An attempt that begins once memory has answered."""
-
-    started: AttemptStarted
-    same: str | None
-    handoff: Checkpoint | None
-    notes: str = ""
-
-
 class Recollection:
     """Attempts that wait for memory. A batch that the disk refuses can be taken back."""
 
@@ -46,9 +38,7 @@ class Recollection:
         self._desk = desk
         self._flights = flights
         self._tokens = tokens
-        self._waiting: dict[str, Waiting] = {}
-        self._new: list[str] = []
-        self._answered: dict[str, Waiting] = {}
+        self._waits = Waits(flights)
         self._full: dict[Key, None] = {}  # attempts whose notes filled their budget
 
     def ask(self, started: AttemptStarted, same: str | None, handoff: Checkpoint | None) -> bool:
@@ -60,44 +50,36 @@ class Recollection:
         wanted = wanted_of(started.request, tokens, items)
         if wanted is None:
             return False
-        name = _name(started.task_id, started.attempt)
-        self._waiting[name] = Waiting(started=started, same=same, handoff=handoff)
-        self._new.append(name)
+        name = self._waits.add(Waiting(started=started, same=same, handoff=handoff))
         self._desk.request(paths.MEMORY, attrs.evolve(wanted, asked_for=name))
         due = RecallDue(task_id=started.task_id, attempt=started.attempt)
         self._desk.after(WAIT_S, due)
         return True
 
-    def answered(self, answer: Recalled | RecallDue | Recall) -> Waiting | None:
-        """The attempt that has waited for this, with its notes; None: none does (any more). A
+    def answered(self, answer: Recalled | RecallDue | Recall) -> tuple[Waiting, str] | None:
+        """The attempt that has waited for this, and its notes; None: none does (any more). A
         Recall is one that memory did not take, a RecallDue the end of the wait."""
-        name = answer.asked_for if not isinstance(answer, RecallDue) else _name(
+        name = answer.asked_for if not isinstance(answer, RecallDue) else name_of(
             answer.task_id, answer.attempt
         )  # fmt: skip
-        found = self._waiting.pop(name, None)
+        found = self._waits.pop(name)
         if found is None:
             return None
-        if name not in self._new:
-            self._answered[name] = found
-        key = (found.started.task_id, found.started.attempt)
-        if key not in self._flights:  # it was cancelled meanwhile
-            self._flights.not_elsewhere(key)
-            return None
         if not isinstance(answer, Recalled):
-            return found
+            return found, ""
         lines = notes.within([_line(item) for item in answer.items], self._tokens())
         if not lines:
-            return found
+            return found, ""
         started, now_ms = found.started, self._desk.place.clock.now_ms()
         ids = [item.id for item in answer.items[: len(lines)]]
         records.keep_recalled(self._desk.store, started.task_id, started.attempt, ids, now_ms)
         fence = notes.fence([notes.HEADER, *lines])
         filled = notes.tokens_of(fence) >= FULL_SHARE * self._tokens()
         if filled or len(lines) < len(answer.items):
-            self._full[key] = None
+            self._full[started.task_id, started.attempt] = None
             if len(self._full) > FULL_MAX:  # those whose answers were never checked
                 del self._full[next(iter(self._full))]
-        return attrs.evolve(found, notes=fence)
+        return found, fence
 
     def rate(self, started: AttemptStarted, passed: bool) -> None:
         """An answer was checked by what the request itself asks for: were its notes of use?"""
@@ -108,7 +90,7 @@ class Recollection:
             return
         self._desk.tell(paths.MEMORY, RateMemories(ids=tuple(ids), useful=passed))
         key = (started.task_id, started.attempt)
-        action, full = _name(*key), key in self._full
+        action, full = name_of(*key), key in self._full
         self._full.pop(key, None)
         self._desk.tell(
             paths.OUTCOMES,
@@ -124,15 +106,11 @@ class Recollection:
 
     def keep(self) -> None:
         """The batch is on disk."""
-        self._new.clear()
-        self._answered.clear()
+        self._waits.keep()
 
     def take_back(self) -> None:
         """The batch was refused, and its mail comes again; who waited before waits still."""
-        for name in self._new:
-            self._waiting.pop(name, None)
-        self._waiting.update(self._answered)
-        self.keep()
+        self._waits.take_back()
 
 
 def wanted_of(request: Request, tokens: int, items: int = ITEMS_MAX) -> Recall | None:
@@ -152,11 +130,6 @@ def wanted_of(request: Request, tokens: int, items: int = ITEMS_MAX) -> Recall |
     return Recall(query=query, k=items, project=project, budget_tokens=tokens, injectable=True)
 
 
-def checks_itself(request: Request) -> bool:
-    """Whether the request says what a right answer is."""
-    return request.schema is not None or request.match is not None or request.check is not None
-
-
 def with_notes(request: Request, noted: str) -> Request:
     """The request as it is asked."""
     return attrs.evolve(request, prompt=f"{noted}\n\n{request.prompt}") if noted else request
@@ -165,7 +138,3 @@ def with_notes(request: Request, noted: str) -> Request:
 def _line(item: RecalledItem) -> str:
     who = "the user" if item.origin == "person" else item.origin
     return notes.line(item.id, item.at_ms, who, item.text, item.trust)
-
-
-def _name(task_id: str, attempt: int) -> str:
-    return f"{task_id}/{attempt}"

@@ -64,7 +64,8 @@ def add(store: Store, id: str, outcome: RecordOutcome, at_ms: int, seq: int) -> 
 def of_session(store: Store, session: str, until_ms: int) -> list[Seen]:
     """The last outcomes of a client's session until then, newest first."""
     rows = store.rows(
-        f"{_SEEN} where json_extract(context, '$.session') = ? and at_ms <= ?"
+        f"{_SEEN} where json_valid(context) and json_extract(context, '$.session') = ?"
+        " and at_ms <= ?"
         " order by at_ms desc, id desc limit ?",
         (session, until_ms, SESSION_ROWS),
     )
@@ -74,7 +75,8 @@ def of_session(store: Store, session: str, until_ms: int) -> list[Seen]:
 def of_project(store: Store, project: str, since_ms: int, until_ms: int) -> list[Seen]:
     """The outcomes of a project in that time that have changed files, newest first."""
     rows = store.rows(
-        f"{_SEEN} where at_ms between ? and ? and json_extract(context, '$.project') = ?"
+        f"{_SEEN} where at_ms between ? and ? and json_valid(context)"
+        " and json_extract(context, '$.project') = ?"
         " and json_extract(context, '$.files') is not null order by at_ms desc, id desc limit ?",
         (since_ms, until_ms, project, PROJECT_ROWS),
     )

@@ -21,6 +21,7 @@ from atlas_actors.messages.task import (
     AssignLane,
     AttemptLost,
     AttemptOver,
+    AttemptPlanned,
     CancelTask,
     CloseLane,
     ImportTasks,
@@ -43,14 +44,14 @@ from atlas_actors.messages.task import (
 from atlas_actors.settings import GroupSettings, TaskSettings
 from atlas_actors.store import Row
 from atlas_actors.store_actor import TELL_AGAIN_S, StoreActor
-from atlas_actors.tasks import claims, records, settled
+from atlas_actors.tasks import again, claims, records, settled
 from atlas_actors.tasks.endings import Endings
 from atlas_actors.tasks.groups import Groups
 from atlas_actors.tasks.intake import Intake
 from atlas_actors.tasks.lanes import Lanes
 from atlas_actors.tasks.limits import Limits
 from atlas_actors.tasks.offers import Offers
-from atlas_actors.tasks.outcome import outcomes_again, outcomes_of
+from atlas_actors.tasks.outcome import outcomes_of
 
 Inbox = (
     SubmitTask
@@ -61,6 +62,7 @@ Inbox = (
     | PruneTasks
     | LookAtTasks
     | AssignLane
+    | AttemptPlanned
     | OpenLane
     | CloseLane
     | LanesWanted
@@ -72,7 +74,6 @@ Inbox = (
     | TaskDue
 )
 PRUNE_ROWS: Final = 1_000
-OUTCOMES_MAX: Final = 10_000  # that are told again
 LOOK_S: Final = 300.0  # a timer does not run while the machine sleeps
 AFTER_ATTEMPT: Final = (TaskState.COMPLETED, TaskState.FAILED, TaskState.PENDING)
 JUMP_MS: Final = 2_000  # the wall clock differs so much from the monotonic one: it was set
@@ -190,6 +191,10 @@ class Tasks(StoreActor):
                 return self._on_look()
             case AssignLane():
                 return self._on_assign_lane(message)
+            case AttemptPlanned():
+                if self._lanes.plan(message):
+                    self._offers.entered(message.lane)
+                return None
             case OpenLane() | CloseLane():
                 return self._lanes.order(message)
             case LanesWanted():  # the orchestrator is new: it knows neither lanes nor offers
@@ -211,10 +216,7 @@ class Tasks(StoreActor):
                     message.counted_usd,
                 )
             case OutcomesWanted(since_ms=since_ms):
-                for row in claims.ended_since(self.store, since_ms, OUTCOMES_MAX):
-                    for outcome in outcomes_again(row, self._attempts_of(row)):
-                        self.tell(paths.OUTCOMES, outcome)
-                return settled.tell_again(self, since_ms)
+                return again.tell_again(self, since_ms)
             case TaskDue():
                 return self._touch_all()
 
@@ -339,7 +341,8 @@ class Tasks(StoreActor):
         self._lanes.touch(over.lane)
         if before["deadline_ms"] is not None:
             self._endings.deadlines_changed()  # it may wait again, and for how long
-        for outcome in outcomes_of(before, over, now_ms, self._attempts_of(before)):
+        attempts = claims.attempts_of(self.store, before["id"], before["fresh_from"])
+        for outcome in outcomes_of(before, over, now_ms, attempts):
             self.tell(paths.OUTCOMES, outcome)
         logger.info(
             "task.attempt_over",
@@ -371,9 +374,6 @@ class Tasks(StoreActor):
 
     def _begun(self, row: Row) -> None:
         self._offers.left(row)
-
-    def _attempts_of(self, row: Row) -> list[Row]:
-        return claims.attempts_of(self.store, row["id"], row["fresh_from"])
 
     def _gap_ms(self) -> float:
         return self.place.clock.now_ms() - self.place.clock.monotonic_s() * 1000

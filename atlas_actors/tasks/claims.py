@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from atlas_actors.messages.execution import End
 from atlas_actors.messages.routing import Route
-from atlas_actors.messages.task import AttemptOver, TaskState
+from atlas_actors.messages.task import AttemptOver, AttemptPlanned, TaskState
 from atlas_actors.store import Row, Store
 from atlas_actors.tasks.rows import progress_text, route_text, workspace_text
 
@@ -44,6 +44,17 @@ _OUTCOME: Final = (
     " coalesce(tasks.schema, tasks.match, tasks.command) is not null as checks_itself,"
     " tasks.route ->> '$.intent' as intent, tasks.route ->> '$.strategy.id' as strategy,"
     " tasks.route ->> '$.choice' as choice, tasks.route ->> '$.strategy.genome' as genome"
+)
+_PLAN: Final = (
+    "update tasks set route = :route"
+    " where id = :id and state = 'in_progress' and attempt = :attempt and epoch = :epoch"
+    " and lane = :lane"
+)
+_MOVE: Final = (
+    "update tasks set route = :route, lane = :lane, routed = 1, state = 'pending',"
+    " attempt = attempt - 1, since_ms = :now_ms, due_ms = min(due_ms, :now_ms),"
+    " started_ms = iif(attempt = 1, null, started_ms)"
+    " where id = :id and state = 'in_progress' and attempt = :attempt and epoch = :epoch"
 )
 # These ends say that the work was cut off, not that it was done badly.
 _CUT_OFF: Final = frozenset(
@@ -151,6 +162,32 @@ def start_attempt(store: Store, id: str, lane: str, epoch: int, now_ms: int) -> 
     )
     row |= {"attempt": number, "lane": lane, "waited_ms": now_ms - row["since_ms"]}
     return row
+
+
+def plan_attempt(store: Store, order: AttemptPlanned, now_ms: int) -> bool:
+    """Give the attempt that runs another route, or with another lane take it back; False: it is
+    not the one that runs."""
+    values = {
+        "id": order.task_id,
+        "attempt": order.attempt,
+        "epoch": order.epoch,
+        "lane": order.lane,
+        "route": route_text(order.route),
+        "now_ms": now_ms,
+    }
+    if store.run(_PLAN, values):
+        strategy = order.route.strategy and order.route.strategy.id
+        store.run(
+            "update attempts set strategy = ?, choice = ? where task_id = ? and number = ?",
+            (strategy, order.route.choice, order.task_id, order.attempt),
+        )
+        return True
+    moved = store.run(_MOVE, values)
+    if moved:
+        store.run(
+            "delete from attempts where task_id = ? and number = ?", (order.task_id, order.attempt)
+        )
+    return bool(moved)
 
 
 def was_cut_off(store: Store, id: str, fresh_from: int) -> bool:

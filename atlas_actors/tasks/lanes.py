@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from loguru import logger
+
 from atlas_actors.actor import Place
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import AttemptStarted
-from atlas_actors.messages.task import CloseLane, OpenLane, TaskState
+from atlas_actors.messages.task import AttemptPlanned, CloseLane, OpenLane, TaskState
 from atlas_actors.store import Row, Store
 from atlas_actors.tasks import claims, rows
 from atlas_actors.tasks.limits import Limits
@@ -105,6 +107,20 @@ class Lanes:
             claims.forget_lanes(self._desk.store, open_lanes)
         changed, self._orders_changed = self._changed or self._orders_changed, False
         return changed
+
+    def plan(self, order: AttemptPlanned) -> bool:
+        """An attempt is given its route; whether it goes back to wait for another lane."""
+        before = claims.running_one(self._desk.store, order.task_id)
+        now_ms = self._desk.place.clock.now_ms()
+        if before is None or not claims.plan_attempt(self._desk.store, order, now_ms):
+            logger.warning("task.late_plan_refused", task_id=order.task_id, attempt=order.attempt)
+            return False
+        if order.lane == before["lane"]:
+            return False
+        self.freed(before["lane"])
+        self.touch(order.lane)
+        self._desk.changed(before, TaskState.PENDING, "in_progress", order.route.strategy_why)
+        return True
 
     def is_open(self, lane: str | None) -> bool:
         """Whether attempts may begin there."""

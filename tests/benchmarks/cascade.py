@@ -67,6 +67,7 @@ NAMES = ("bad1", "bad2", "good")
 ROUTE = Route(
     id="r", layer=1, rule="x", intent="explain", confidence=0.9, abstained=False, tier="cheap",
     agent=None, complexity=3, difficulty=0.2, mode="normal", reason="",
+    choice=1,  # made already
 )  # fmt: skip
 
 

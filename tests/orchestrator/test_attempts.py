@@ -43,6 +43,7 @@ from tests.support.stages import Stage
 ROUTE = Route(
     id="r", layer=1, rule="x", intent="explain", confidence=0.9, abstained=False, tier="cheap",
     agent=None, complexity=3, difficulty=0.2, mode="normal", reason="",
+    choice=1,  # made already
 )  # fmt: skip
 TABLES = {
     "cheap": ProviderSettings(name="cheap", transport="openai-chat", tier="cheap", retries=0),

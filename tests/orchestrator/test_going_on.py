@@ -26,6 +26,7 @@ from tests.support.stages import Stage
 ROUTE = Route(
     id="r", layer=1, rule="x", intent="fix", confidence=0.9, abstained=False, tier="quality",
     agent=None, complexity=3, difficulty=0.2, mode="normal", reason="", needs=("text", "workspace"),
+    choice=1,  # made already
 )  # fmt: skip
 PROGRAM = ProviderSettings(
     name="program", transport="claude-cli", tier="quality", model="claude-opus-5-5", retries=0

@@ -39,8 +39,8 @@ ROUTE = Route(
 )  # fmt: skip
 REQUEST = Request(prompt="extract", schema={"type": "object"})
 STARTED = AttemptStarted(
-    task_id="t", attempt=1, epoch=7, lane="localai", request=REQUEST, route=ROUTE,
-    answers_asked=1, attempts_max=3, interruptions=0,
+    task_id="t", attempt=1, epoch=7, lane="localai", request=REQUEST,
+    route=attrs.evolve(ROUTE, choice=1), answers_asked=1, attempts_max=3, interruptions=0,
 )  # fmt: skip
 READY = ExecutorReported(
     provider="localai", incarnation=1, state="ready", transport="openai-chat", model="m", slots=2

@@ -201,7 +201,7 @@ def test_another_session_or_project_says_nothing(room):
 def test_a_session_is_found_by_its_index(room):
     plan = room.actor.store.rows(
         "explain query plan select id from outcomes"
-        " where json_extract(context, '$.session') = ? and at_ms <= ?"
+        " where json_valid(context) and json_extract(context, '$.session') = ? and at_ms <= ?"
         " order by at_ms desc, id desc limit 100",
         ("s", 5),
     )

@@ -7,7 +7,7 @@ from (select id, row_number() over (order by at_ms, id) as seq from outcomes) as
 where numbered.id = outcomes.id;
 create unique index outcomes_seq on outcomes (seq);
 create index outcomes_session on outcomes (json_extract(context, '$.session'), at_ms)
-    where json_extract(context, '$.session') is not null;
+    where json_valid(context) and json_extract(context, '$.session') is not null;
 
 create table amendments (
     number       integer primary key,
