@@ -4,7 +4,6 @@ from collections import defaultdict
 from typing import Any
 
 from atlas_actors.cli import show
-from atlas_actors.cli.cycle import plain
 from atlas_actors.intervals import ENOUGH, wilson
 
 
@@ -24,7 +23,7 @@ def state_of(one: dict[str, Any]) -> str:
 
 def genes(genome: dict[str, Any], *, with_lead: bool = True) -> str:
     """A genome in a line; what is as in the plainest one is left out."""
-    words = [plain(genome["providers"][0])] if with_lead else []
+    words = [show.plain(genome["providers"][0])] if with_lead else []
     if genome["template"]:
         words.append(f"template {len(genome['template'])} characters")
     words.append(f"recall {genome['recall']}")
@@ -59,7 +58,7 @@ def family(intent: dict[str, Any]) -> list[str]:
 def line(note: dict[str, Any]) -> str:
     """One dated line of the story."""
     named = f" {note['strategy']}" if note["strategy"] else ""
-    why = f": {' '.join(plain(note['why']).split())}" if note["why"] else ""
+    why = f": {' '.join(show.plain(note['why']).split())}" if note["why"] else ""
     return f"{show.when(note['at_ms'])}  {note['what']}{named}{why}"
 
 
@@ -117,7 +116,7 @@ def _numbers(numbers: dict[str, Any]) -> str:
     if "n" in numbers:
         told.append(_known(numbers))
     told += [
-        f"{plain(name)} {_known(value)}"
+        f"{show.plain(name)} {_known(value)}"
         for name, value in numbers.items()
         if isinstance(value, dict) and "n" in value
     ]
