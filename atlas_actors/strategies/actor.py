@@ -174,11 +174,10 @@ class Strategies(StoreActor):
             case ProvidersChanged():
                 return self._on_providers_changed(message)
             case ActorStarted():
-                self._feed.asking = False
+                self._feed.restarted()
                 return self._ask_for_outcomes()
             case ActorDown():
-                self._feed.asking = False
-                return None
+                return self._feed.restarted()
             case RequestFailed():
                 return self._on_request_failed(message)
             case LookForOutcomes():
