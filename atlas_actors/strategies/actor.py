@@ -177,7 +177,8 @@ class Strategies(StoreActor):
                 self._feed.restarted()
                 return self._ask_for_outcomes()
             case ActorDown():
-                return self._feed.restarted()
+                self._feed.asking = False
+                return None
             case RequestFailed():
                 return self._on_request_failed(message)
             case LookForOutcomes():
