@@ -173,7 +173,7 @@ class Strategies(StoreActor):
             case ProvidersChanged():
                 return self._on_providers_changed(message)
             case ActorStarted():
-                self._feed.asking = False
+                self._feed.restarted()
                 return self._ask_for_outcomes()
             case ActorDown():
                 self._feed.asking = False
