@@ -375,6 +375,13 @@ def test_a_person_pins_and_lets_go(room):
     assert {one.role for one in chosen} == {"pinned"}
     assert do(room, PinStrategy(strategy=None, intent="bug_fix")).what == "unpinned"
     assert ask(room, 9).role != "pinned"
+    again = do(room, PinStrategy(strategy=None, intent="bug_fix"))
+    assert (again.what, again.why) == ("nothing", "no strategy is pinned")
+
+
+def test_in_an_intent_that_there_is_none_of_nothing_can_be_pinned(room):
+    with pytest.raises(NotFound, match="no intent 'bugfix'"):
+        do(room, PinStrategy(strategy=None, intent="bugfix"))
 
 
 def test_what_is_retired_is_never_chosen_again(room):
