@@ -6,12 +6,10 @@ from typing import Any, Final
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
-from atlas_actors.cli.cycle import plain
 from atlas_actors.errors import Unavailable
-from atlas_actors.intervals import wilson
+from atlas_actors.intervals import ENOUGH, wilson
 
 LEAST: Final = 20  # characters in a line of its own, however narrow the terminal is
-ENOUGH: Final = 10  # trials below which a rate is none to go by
 
 
 def rate(one: dict[str, Any]) -> str:
@@ -32,7 +30,7 @@ def state_of(one: dict[str, Any]) -> str:
 
 def genes(genome: dict[str, Any], *, with_lead: bool = True) -> str:
     """A genome in a line; what is as in the plainest one is left out."""
-    words = [plain(genome["providers"][0])] if with_lead else []
+    words = [show.plain(genome["providers"][0])] if with_lead else []
     if genome["template"]:
         words.append(f"template {len(genome['template'])} characters")
     words.append(f"recall {genome['recall']}")
@@ -70,7 +68,7 @@ def leads(client: Client) -> dict[str, str]:
         found = client.call("strategy.list", all=True)["strategies"]
     except Unavailable:
         return {}
-    return {one["id"]: plain(one["lead"]) for one in found}
+    return {one["id"]: show.plain(one["lead"]) for one in found}
 
 
 def named(id: str, leading: dict[str, str]) -> str:
@@ -93,7 +91,7 @@ def fitted(text: str, width: int | None) -> list[str]:
 def line(note: dict[str, Any]) -> str:
     """One dated line of the story."""
     named = f" {note['strategy']}" if note["strategy"] else ""
-    why = f": {' '.join(plain(note['why']).split())}" if note["why"] else ""
+    why = f": {' '.join(show.plain(note['why']).split())}" if note["why"] else ""
     return f"{show.when(note['at_ms'])}  {note['what']}{named}{why}"
 
 
@@ -151,7 +149,7 @@ def _numbers(numbers: dict[str, Any]) -> str:
     if "n" in numbers:
         told.append(_known(numbers))
     told += [
-        f"{plain(name)} {_known(value)}"
+        f"{show.plain(name)} {_known(value)}"
         for name, value in numbers.items()
         if isinstance(value, dict) and "n" in value
     ]

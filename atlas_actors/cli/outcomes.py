@@ -130,8 +130,8 @@ def run_patterns(options: argparse.Namespace, home: Home) -> int:
         where = ", ".join(f"{name} {value}" for name, value in named.items())
         sys.stdout.write(
             f"{row['kind']}s with {where} {'do better' if row['better'] else 'do worse'}:\n"
-            f"  {_percent(row['rate'])} of {row['n']} succeed ({_interval(row)}),"
-            f" of the {row['rest_n']} others {_percent(row['rest'])}\n"
+            f"  {show.percent(row['rate'])} of {row['n']} succeed ({_interval(row)}),"
+            f" of the {row['rest_n']} others {show.percent(row['rest'])}\n"
         )
     return 0
 
@@ -201,12 +201,8 @@ def _call(home: Home, method: str, options: argparse.Namespace, *names: str) -> 
 
 
 def _share(row: dict[str, Any]) -> tuple[str, str]:
-    return _percent(row["rate"]), _interval(row)
+    return show.percent(row["rate"]), _interval(row)
 
 
 def _interval(row: dict[str, Any]) -> str:
-    return f"{_percent(row['low'])} to {_percent(row['high'])}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{show.percent(row['low'])} to {show.percent(row['high'])}"

@@ -147,3 +147,16 @@ def strategy(route: dict[str, Any]) -> list[str]:
     if chosen is None:
         return [f"none: {why}"] if why else []
     return [f"{chosen['id']}: {why}" if why else str(chosen["id"])]
+
+
+def plain(text: str) -> str:
+    """Without what a terminal would obey: it may come from a file of anybody's."""
+    return "".join(
+        letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )
+
+
+def percent(share: float) -> str:
+    """0.5 as 50 %."""
+    return f"{100 * share:.0f} %"

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from atlas_actors.cli import lineage, show
 from atlas_actors.cli.client import Client
-from atlas_actors.cli.cycle import plain
 from atlas_actors.home import Home
 
 REPLAY_S: Final = 610.0
@@ -142,7 +141,7 @@ def run_evolve(options: argparse.Namespace, home: Home) -> int:
     show.table(
         ("intent", "did", "strategy", "why"),
         (
-            (step["intent"], step["what"], step["strategy"] or "-", plain(step["why"]))
+            (step["intent"], step["what"], step["strategy"] or "-", show.plain(step["why"]))
             for step in found["steps"]
             if step["what"] != "nothing" or alike[step["why"]] == 1
         ),
@@ -151,7 +150,7 @@ def run_evolve(options: argparse.Namespace, home: Home) -> int:
     )
     for why, times in alike.items():
         if times > 1:
-            sys.stdout.write(f"{times} intents: nothing, {plain(why)}\n")
+            sys.stdout.write(f"{times} intents: nothing, {show.plain(why)}\n")
     return 0
 
 
@@ -212,7 +211,7 @@ def _wish(options: argparse.Namespace, home: Home, method: str, **params: Any) -
         show.print_json(step)
         return 0
     named = f" {step['strategy']}" if step["strategy"] else ""
-    why = f": {plain(step['why'])}" if step["why"] else ""
+    why = f": {show.plain(step['why'])}" if step["why"] else ""
     sys.stdout.write(f"{step['intent']}: {step['what']}{named}{why}\n")
     return 0
 
@@ -222,16 +221,16 @@ def _shown(found: dict[str, Any]) -> list[str]:
         ("id", found["id"]),
         ("intent", found["intent"]),
         ("state", lineage.state_of(found)),
-        ("asks", " → ".join(plain(name) for name in found["genome"]["providers"])),
+        ("asks", " → ".join(show.plain(name) for name in found["genome"]["providers"])),
         ("how", lineage.genes(found["genome"], with_lead=False)),
         ("comes from", lineage.origin(found)),
-        ("why", plain(found["why"])),
+        ("why", show.plain(found["why"])),
         ("born", show.when(found["born_at_ms"])),
     ]
     lines = [f"{name:<12}{text}" for name, text in fields if text]
     template = found["genome"]["template"]
     if template:
-        lines += ["template", *(f"  {line}" for line in plain(template).splitlines())]
+        lines += ["template", *(f"  {line}" for line in show.plain(template).splitlines())]
     lines.append("success, since it last changed")
     lines += [f"  {band['band']:<6}{_band(band)}" for band in found["bands"]] or ["  not tried yet"]
     if found["lifetime"]:

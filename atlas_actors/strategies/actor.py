@@ -46,12 +46,11 @@ from atlas_actors.strategies.findings import Findings
 from atlas_actors.strategies.journal import RULES, Journal
 from atlas_actors.strategies.replay import Replay, Replays
 from atlas_actors.strategies.seeds import seeded
-from atlas_actors.strategies.state import band_of
+from atlas_actors.strategies.state import GONE, band_of
 
 OUTCOMES_LOOK_S: Final = 60.0  # for outcomes that nobody told us of
 EVOLUTION_S: Final = 3_600.0
 NEW_TRIALS: Final = 20  # verified ones of an intent, then it evolves before its hour
-GONE: Final = ("retired", "culled")
 
 
 @attrs.frozen(kw_only=True)
@@ -174,7 +173,7 @@ class Strategies(StoreActor):
             case ProvidersChanged():
                 return self._on_providers_changed(message)
             case ActorStarted():
-                self._feed.asking = False
+                self._feed.restarted()
                 return self._ask_for_outcomes()
             case ActorDown():
                 self._feed.asking = False
@@ -260,9 +259,7 @@ class Strategies(StoreActor):
     def _evolve(self, intent: str) -> list[Step]:
         effects = self._journal.record(Evolved(intent=intent, at_ms=self.place.clock.now_ms()))
         records.evidence_used(self.store, intent)
-        return self._say(effects) or [
-            Step(intent=intent, what="nothing", strategy=None, why="nothing called for it")
-        ]
+        return self._say(effects)
 
     def _bear(self, row: Mapping[str, Any], template: str, why: str) -> Step:
         """What a model has thought of is a challenger like any other."""
@@ -270,8 +267,7 @@ class Strategies(StoreActor):
         if parent is None:
             return reflection.nothing(row, "its parent is gone")
         event = reflection.birth_of(row, parent, template, why, self.place.clock.now_ms())
-        steps = self._say(self._journal.record(event))
-        return steps[0] if steps else reflection.nothing(row, "there is no room for another one")
+        return self._say(self._journal.record(event))[0]
 
     # ---- a person's wishes
 
