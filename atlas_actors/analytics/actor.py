@@ -50,6 +50,11 @@ class FeedbackDue:
 
 
 @attrs.frozen(kw_only=True)
+class CountDue:
+    """What we tell ourselves when outcomes that have come meanwhile are to be counted."""
+
+
+@attrs.frozen(kw_only=True)
 class HealthDue:
     """What we tell ourselves when parts are to be shown anew."""
 
@@ -76,10 +81,12 @@ Inbox = (
     | ActorDown
     | ActorsDue
     | FeedbackDue
+    | CountDue
     | HealthDue
     | LookFor
 )
 LOOK_FOR_S: Final = 0.5
+COUNT_AFTER_S: Final = 0.5  # outcomes come one by one, and a commit for each costs more than them
 ACTORS_EVERY_S: Final = 60.0
 SHOWN_AFTER_S: Final = 1.0
 PRUNE_ROWS: Final = 2_000
@@ -103,6 +110,8 @@ class Analytics(StoreActor):
         self._controller = Controller(settings.mode, self._window_ms, self._adjust)
         self._conclusion = Conclusion(self, settings, self._controller, epoch)
         self._pulling = False
+        self._counts_soon = False  # a CountDue is on its way
+        self._shows_soon = False  # a HealthDue is
         self._grown_to = 0
         self._looking = False
         self._soon = False  # a look is due, because a client's turn has ended
@@ -124,7 +133,7 @@ class Analytics(StoreActor):
         match message:
             case OutcomesGrew():
                 self._grown_to = max(self._grown_to, message.seq)
-                return self._pull()
+                return self._count_soon()
             case OutcomeBatch():
                 return self._on_batch(message)
             case RunFeedback():
@@ -149,7 +158,11 @@ class Analytics(StoreActor):
                 return self.after(ACTORS_EVERY_S, ActorsDue())
             case FeedbackDue():
                 return self._on_due(message)
+            case CountDue():
+                self._counts_soon = False
+                return self._pull()
             case HealthDue():
+                self._shows_soon = False
                 return self._show()
             case LookFor():
                 return self.monitor(message.path)
@@ -167,7 +180,7 @@ class Analytics(StoreActor):
     def on_rollback(self) -> None:
         """The disk refused a batch, and with it went our questions and timers: begin anew."""
         self._concluded = None
-        self._pulling = False
+        self._pulling = self._counts_soon = self._shows_soon = False
         self._unshown.clear()  # all parts are shown anew at the next look
         if self._looking or self._soon or self._asked:
             self.after(TELL_AGAIN_S, FeedbackDue())
@@ -185,6 +198,12 @@ class Analytics(StoreActor):
         return records.prune(self.store, before_ms, PRUNE_ROWS) >= PRUNE_ROWS
 
     # What outcomes has.
+
+    def _count_soon(self) -> None:
+        """All that comes until then is one commit."""
+        if not self._counts_soon:
+            self._counts_soon = True
+            self.after(COUNT_AFTER_S, CountDue())
 
     def _pull(self) -> None:
         """One question at a time; what is known already is not asked for."""
@@ -304,7 +323,9 @@ class Analytics(StoreActor):
             self._pulling = False
 
     def _show_soon(self) -> None:
-        self.after(SHOWN_AFTER_S, HealthDue())
+        if not self._shows_soon:
+            self._shows_soon = True
+            self.after(SHOWN_AFTER_S, HealthDue())
 
     def _show(self) -> None:
         """Parts that have changed, as they are now."""

@@ -94,6 +94,7 @@ def run_list(options: argparse.Namespace, home: Home) -> int:
         ),
         "nothing is proposed",
         cut=True,
+        drop=("made", "state"),
     )
     return 0
 

@@ -111,6 +111,7 @@ def run_health(options: argparse.Namespace, home: Home) -> int:
         ("kind", "part", "n", "success", "95 %", "before", "faults", "p50", "p90", "p99"),
         (_part_row(part) for part in found["parts"]),
         "nothing has been done yet",
+        drop=("p99", "p50", "before"),
     )
     show.table(
         ("actor", "state", "restarts", "waiting", "why"),

@@ -1,15 +1,20 @@
 """How strategies are told to people: rates with what they rest on, a family tree, a story."""
 
+import textwrap
 from collections import defaultdict
-from typing import Any
+from typing import Any, Final
 
 from atlas_actors.cli import show
 from atlas_actors.intervals import ENOUGH, wilson
+
+LEAST: Final = 20  # characters in a line of its own, however narrow the terminal is
 
 
 def rate(one: dict[str, Any]) -> str:
     """A share with its Wilson 95 % interval, or that there is too little to say."""
     n = one["n"]
+    if not n:
+        return "not tried yet"
     if not one["enough"]:
         return f"not enough data (n={_count(n)})"
     return f"{one['rate']:.2f} [{one['low']:.2f}-{one['high']:.2f}] n={_count(n)}"
@@ -53,6 +58,18 @@ def family(intent: dict[str, Any]) -> list[str]:
     if intent["story"]:
         lines += ["", *(f"  {line(note)}" for note in intent["story"])]
     return [*lines, ""]
+
+
+def fitted(text: str, width: int | None) -> list[str]:
+    """A line of a tree or a story in as many as it takes on a terminal of this width."""
+    if width is None or len(text) <= width:
+        return [text]
+    head = text[: len(text) - len(text.lstrip("│├└─ "))]
+    below = head.replace("├", "│").replace("└", " ").replace("─", " ") + "     "
+    return textwrap.wrap(
+        text, max(width, len(below) + LEAST), subsequent_indent=below, drop_whitespace=True,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def line(note: dict[str, Any]) -> str:

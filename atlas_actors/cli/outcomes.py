@@ -8,6 +8,7 @@ from typing import Any, Final
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.clock import DAY_MS
+from atlas_actors.errors import UsageError
 from atlas_actors.home import Home
 
 _KINDS: Final = (
@@ -167,6 +168,8 @@ def _call(home: Home, method: str, options: argparse.Namespace, *names: str) -> 
     given = {name: getattr(options, name) for name in names}
     params = {name: value for name, value in given.items() if value is not None}
     if options.days is not None:
+        if not options.days > 0:
+            raise UsageError("--days takes a number above 0", cure="--days 7 is the last week")
         params["since_ms"] = max(0, int(time.time() * 1000 - options.days * DAY_MS))
     with Client(home) as client:
         return client.call(method, **params)

@@ -16,6 +16,7 @@ from atlas_actors.intervals import ENOUGH, wilson
 DIMENSIONS: Final = ("intent", "provider", "strategy", "rule", "project")
 PATTERNS_MAX: Final = 20
 NOT_ENOUGH: Final = "not enough data"
+OTHERS: Final = "(others)"  # stands for values too many or too rare to be told apart
 # Of which kind of outcome a preference is read.
 _PREFERENCES: Final = (("provider", "attempt"), ("strategy", "task"), ("rule", "route"))
 
@@ -124,7 +125,7 @@ def _of_pair(
     for key, count in groups.items():
         rest = whole.minus(count)
         gap = _gap(count, rest)
-        if min(count.judged, rest.judged) < ENOUGH or gap <= 0:
+        if min(count.judged, rest.judged) < ENOUGH or gap <= 0 or OTHERS in key:
             continue
         own = share_of(count.successes, count.judged)
         others = share_of(rest.successes, rest.judged)
@@ -155,7 +156,7 @@ def recommend(counted: Sequence[Counted], kind: str | None = None) -> list[dict[
 def _preferred(what: str, kind: str, counted: Sequence[Counted]) -> dict[str, Any]:
     groups: dict[str, Count] = {}
     for one in counted:
-        if what in one.context:
+        if one.context.get(what, OTHERS) != OTHERS:
             value = one.context[what]
             groups[value] = groups.get(value, Count()).plus(one.count)
     ranked = sorted(

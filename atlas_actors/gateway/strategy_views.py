@@ -30,8 +30,10 @@ def whole_id(state: Path, prefix: str) -> str:
 
 
 def listed(state: Path, intent: str | None, everything: bool) -> list[dict[str, Any]]:
-    """Strategies with what is known of each, the best known of an intent first."""
+    """Strategies with what is known of each, the best known of an intent first. Raises NotFound
+    for an intent that there is none of."""
     with Reader(state / "strategies.db").snapshot() as query:
+        _check_intent(query, intent)
         rows = query(
             "select * from inspect_strategies where (?1 is null or intent = ?1)"
             " and (?2 or state not in ('retired', 'culled')) order by intent, born_at_ms, id",
@@ -67,8 +69,9 @@ def lineage(
     state: Path, intent: str | None, id: str | None, limit: int
 ) -> dict[str, list[dict[str, Any]]]:
     """Of each intent all strategies that ever were, how they rose and fell, and the newest lines
-    of the story."""
+    of the story. Raises NotFound for an intent that there is none of."""
     with Reader(state / "strategies.db").snapshot() as query:
+        _check_intent(query, intent)
         if id is not None:
             (row,) = query("select intent from inspect_strategies where id = ?", (id,))
             intent = row["intent"]
@@ -98,6 +101,16 @@ def lineage(
             if note["intent"] in intents:
                 intents[note["intent"]][name].append(_note(note))
     return {"intents": list(intents.values())}
+
+
+def _check_intent(query: Query, intent: str | None) -> None:
+    if intent is None or query(
+        "select 1 from inspect_strategies where intent = ? limit 1", (intent,)
+    ):
+        return
+    known = [row["intent"] for row in query("select distinct intent from inspect_strategies", ())]
+    cure = f"one of {', '.join(known)}" if known else "there are no strategies yet"
+    raise NotFound(f"there is no intent {intent!r}", cure=cure)
 
 
 def _cells_of(query: Query, where: str, value: str | None) -> dict[str, list[Row]]:

@@ -168,6 +168,15 @@ class Orchestrator(StoreActor):
         self._planning.keep()
         self._attempts.keep()
 
+    def matters(self, message: Any) -> bool:
+        """The end of a wait does not, when the answer has come."""
+        match message:
+            case ChoiceDue():
+                return self._planning.waits(message) or self._attempts.waits(message)
+            case RecallDue():
+                return self._attempts.waits(message)
+        return True
+
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
         match message:

@@ -125,6 +125,12 @@ class Attempts:
         if flight is not None:
             self._release_followers(flight, key)
 
+    def waits(self, due: ChoiceDue | RecallDue) -> bool:
+        """Whether an attempt waits for that answer still."""
+        if isinstance(due, ChoiceDue):
+            return self._choices.waits(due)
+        return self._recollection.waits(due)
+
     def handoff_taken(self, taken: HandoffTaken) -> None:
         """What an earlier attempt has left; without it the work begins anew."""
         key = (taken.task_id, taken.attempt)

@@ -45,6 +45,10 @@ class Choices:
         self._desk.after(WAIT_S, ChoiceDue(request_id=name))
         return True
 
+    def waits(self, due: ChoiceDue) -> bool:
+        """Whether strategies have not answered that yet."""
+        return due.request_id in self._waits
+
     def answered(
         self, answer: StrategyChosen | ChoiceDue | ChooseStrategy
     ) -> tuple[Waiting, bool] | None:

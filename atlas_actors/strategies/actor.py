@@ -173,7 +173,7 @@ class Strategies(StoreActor):
             case ProvidersChanged():
                 return self._on_providers_changed(message)
             case ActorStarted():
-                self._feed.asking = False
+                self._feed.restarted()
                 return self._ask_for_outcomes()
             case ActorDown():
                 self._feed.asking = False
@@ -249,11 +249,8 @@ class Strategies(StoreActor):
                 self._evolve(intent)
 
     def _on_evolve(self, order: EvolveStrategies) -> StrategiesEvolved:
-        if order.intent is not None and order.intent not in self._intents:
-            raise NotFound(
-                f"there is no intent {order.intent[:50]!r}",
-                cure=f"one of {', '.join(self._intents)}",
-            )
+        if order.intent is not None:
+            self._check_intent(order.intent)
         wanted = self._intents if order.intent is None else (order.intent,)
         return StrategiesEvolved(
             steps=tuple(step for name in wanted for step in self._evolve(name))
@@ -279,6 +276,7 @@ class Strategies(StoreActor):
         if order.strategy is None:
             if order.intent is None:
                 raise UsageError("say in which intent nothing is to be pinned any more")
+            self._check_intent(order.intent)
             return self._wish(Unpinned(intent=order.intent, at_ms=now_ms), order.intent, None)
         row = self._find(order.strategy)
         if row["state"] in GONE:
@@ -298,11 +296,15 @@ class Strategies(StoreActor):
 
     def _wish(self, event: Pinned | Unpinned | Retired, intent: str, strategy: str | None) -> Step:
         steps = self._say(self._journal.record(event))
-        return (
-            steps[0]
-            if steps
-            else Step(intent=intent, what="nothing", strategy=strategy, why="it was so already")
-        )
+        why = "no strategy is pinned" if strategy is None else "it was so already"
+        nothing = Step(intent=intent, what="nothing", strategy=strategy, why=why)
+        return steps[0] if steps else nothing
+
+    def _check_intent(self, intent: str) -> None:
+        if intent not in self._intents:
+            raise NotFound(
+                f"there is no intent {intent[:50]!r}", cure=f"one of {', '.join(self._intents)}"
+            )
 
     def _find(self, id: str) -> Mapping[str, Any]:
         row = records.find_strategy(self.store, id)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from atlas_actors.analytics.actor import ActorsDue, FeedbackDue, HealthDue
+from atlas_actors.analytics.actor import ActorsDue, CountDue, FeedbackDue, HealthDue
 from atlas_actors.analytics.parts import Part
 from atlas_actors.clock import DAY_MS
 from atlas_actors.errors import Unavailable
@@ -348,3 +348,28 @@ def test_evidence_of_the_hour_in_which_a_knob_was_turned_counts_for_neither_side
     room.feed.attempts(7)
     room.grow()
     assert seen(part).n == 7
+
+
+def test_outcomes_that_come_one_by_one_are_asked_for_together(room):
+    room.feed.attempts(3)
+    for seq in (1, 2, 3):
+        room.give(OutcomesGrew(seq=seq))
+    assert len(timers(room, CountDue)) == 1
+    assert not room.only(OutcomesAfter)
+    room.give(CountDue())
+    assert counted(room) == {"haiku": 3}
+    assert len(room.only(OutcomesAfter)) == 1
+    assert len(timers(room, HealthDue)) == 1
+    room.feed.attempts(1)
+    room.grow()
+    assert counted(room) == {"haiku": 4}
+    assert len(timers(room, HealthDue)) == 1
+
+
+def test_a_refused_batch_does_not_keep_what_comes_later_from_being_counted(room):
+    room.feed.attempts(2)
+    room.stage.actor.dispatch(OutcomesGrew(seq=1))
+    room.stage.actor.outbox.clear()  # its timer too
+    room.stage.actor.on_rollback()
+    room.give(OutcomesGrew(seq=2))
+    assert len(timers(room, CountDue)) == 1

@@ -127,6 +127,13 @@ def test_what_a_person_pins_is_shown_as_pinned_until_they_let_go(home):
     assert not home.call("show", id=id)["pinned"]
 
 
+def test_an_intent_that_there_is_none_of_is_said_to_be_none(home):
+    for name in ("list", "lineage"):
+        with pytest.raises(NotFound, match="no intent 'bugfix'") as refused:
+            home.call(name, intent="bugfix")
+        assert "bug_fix" in refused.value.cure
+
+
 def test_what_is_retired_is_listed_only_with_all(home):
     id = home.call("list", intent="docs")["strategies"][0]["id"]
     step = home.call("retire", id=id, reason="too dear")

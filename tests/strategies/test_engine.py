@@ -170,6 +170,8 @@ def test_who_falls_is_found_out_and_the_lineage_says_why_the_work_moved():
     assert "best" in drift.why
     assert "fell from" in drift.why
     assert "cheap" in leads.why
+    assert "leads instead of best" in leads.why
+    assert "in easy requests" in leads.why or "in hard requests" in leads.why
     assert leads.numbers["before"] == drift.strategy
 
 
