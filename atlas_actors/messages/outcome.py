@@ -14,8 +14,9 @@ class RecordOutcome:
     What `context` may say, all of it optional: project, intent, provider, model, strategy, choice,
     session, turn (a number), request (a fingerprint of what was asked), files (paths that it
     changed), reverts (paths that it put back), test (true: it ran tests), ended (true: so has the
-    session), rule. Attempts add transport, end, fault; tasks these, and origin, checked (own or
-    text), lead (passed, failed or unknown: how who was asked first has done), task_cost_usd, work_ms.
+    session), rule. Attempts add transport, end, fault; tasks these and origin, checked (own or
+    text), lead (how who was asked first has done: passed, failed or unknown), task_cost_usd,
+    work_ms.
     """
 
     action: str  # what was done: a task's id, a command, a tool
