@@ -1,4 +1,4 @@
-"""What actions came to, told to outcomes by whoever acted."""
+"""What actions came to, told to outcomes by whoever acted; KINDS and RESULTS: outcome_kinds.py."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class RecordOutcome:
     """
 
     action: str  # what was done: a task's id, a command, a tool
-    kind: str  # task, attempt, route, hook, recall, schedule, agent, skill, model
+    kind: str  # one of KINDS
     result: str  # success, partial or failure
     verified_by: str | None = None
     infrastructure: bool = False  # a fault of the way, not of the answer
