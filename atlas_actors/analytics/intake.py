@@ -14,7 +14,7 @@ from atlas_actors.analytics.tally import (
     Tally,
     fault_of,
 )
-from atlas_actors.messages.outcome import KeptOutcome, OutcomeBatch
+from atlas_actors.messages.outcome import TOLD_BY, KeptOutcome, OutcomeBatch
 from atlas_actors.store import Store
 
 SEQ: Final = "seq"
@@ -50,7 +50,7 @@ def take(store: Store, batch: OutcomeBatch) -> set[Part]:
 
 def _notes(store: Store, outcome: KeptOutcome) -> list[str]:
     """What else an outcome says: whether trying again helped, whether a budget was full."""
-    if outcome.before is not None:
+    if outcome.before is not None or TOLD_BY in outcome.context:
         return []
     if outcome.kind == "recall":
         return [FULL] if outcome.context.get("full") else []

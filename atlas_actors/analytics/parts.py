@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import attrs
 
-from atlas_actors.messages.outcome import KeptOutcome
+from atlas_actors.messages.outcome import TOLD_BY, KeptOutcome
 
 # queue: the whole time of a provider's tasks, their waits included.
 PartKind = Literal["provider", "queue", "intent", "hook", "rule", "strategy", "kind", "actor"]
@@ -30,10 +30,12 @@ class Part:
 
 def parts_of(outcome: KeptOutcome) -> list[Part]:
     """What is said of an outcome's parts: its kind, and as far as it names them its provider,
-    intent, strategy, hook and rule."""
+    intent, strategy, hook and rule. Of what we do ourselves an agent's word counts for none."""
     found = [_part("kind", outcome.kind)]
     context = outcome.context
     match outcome.kind:
+        case "attempt" | "task" | "route" if TOLD_BY in context:
+            return [part for part in found if part is not None]
         case "attempt":
             found.append(_part("provider", context.get("provider")))
         case "task":

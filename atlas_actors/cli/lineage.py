@@ -29,7 +29,7 @@ def state_of(one: dict[str, Any]) -> str:
 
 
 def genes(genome: dict[str, Any], *, with_lead: bool = True) -> str:
-    """A genome in a line; what is as in the plainest one is left out."""
+    """A genome in a line; a gene that adds nothing is left out."""
     words = [show.plain(genome["providers"][0])] if with_lead else []
     if genome["template"]:
         words.append(f"template {len(genome['template'])} characters")

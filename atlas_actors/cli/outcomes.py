@@ -10,15 +10,12 @@ from atlas_actors.cli.client import Client
 from atlas_actors.clock import DAY_MS
 from atlas_actors.errors import UsageError
 from atlas_actors.home import Home
+from atlas_actors.messages.outcome_kinds import KINDS, RESULTS
 
-_KINDS: Final = (
-    "task", "attempt", "route", "hook", "recall", "schedule", "agent", "skill", "model",
-)  # fmt: skip
 RESCUED: Final = (
     "a task that another provider put right is a success; how often who was asked first\n"
     "passed: atlas strategies list"
 )
-_RESULTS: Final = ("success", "partial", "failure")
 _BY: Final = ("kind", "intent", "provider", "strategy", "rule", "project")
 
 
@@ -29,7 +26,7 @@ def add_to(groups: Any) -> None:
     listed = verbs.add_parser("list", help="as they stand, newest first")
     for parser in (outcomes, listed):
         _common(parser, run_list)
-        parser.add_argument("--result", choices=_RESULTS)
+        parser.add_argument("--result", choices=RESULTS)
         parser.add_argument("--intent", metavar="NAME")
         parser.add_argument("--provider", metavar="NAME")
         parser.add_argument("--project", metavar="DIRECTORY")
@@ -46,14 +43,14 @@ def add_to(groups: Any) -> None:
     recommend.add_argument("--project", metavar="DIRECTORY")
     amend = verbs.add_parser("amend", help="say what one came to after all")
     amend.add_argument("id", metavar="ID")
-    amend.add_argument("result", choices=_RESULTS)
+    amend.add_argument("result", choices=RESULTS)
     amend.add_argument("reason", metavar="REASON")
     amend.add_argument("--json", action="store_true")
     amend.set_defaults(run=run_amend)
 
 
 def _common(parser: argparse.ArgumentParser, run: Any) -> None:
-    parser.add_argument("--kind", choices=_KINDS)
+    parser.add_argument("--kind", choices=KINDS)
     parser.add_argument("--days", type=float, metavar="N", help="of the last N days only")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)

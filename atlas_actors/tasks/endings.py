@@ -9,7 +9,13 @@ from atlas_actors.actor import Place
 from atlas_actors.errors import Conflict
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import End
-from atlas_actors.messages.task import UNFINISHED, AttemptCancelled, TaskChanged, TaskState
+from atlas_actors.messages.task import (
+    UNFINISHED,
+    AttemptCancelled,
+    AttemptOver,
+    TaskChanged,
+    TaskState,
+)
 from atlas_actors.store import Row, Store
 from atlas_actors.tasks import claims, dependencies, records
 from atlas_actors.tasks.groups import Groups
@@ -125,3 +131,12 @@ class Endings:
         if next_ms is not None:
             self._desk.wake((next_ms - now_ms) / 1000)
         return len(expired)
+
+
+def said_of_end(over: AttemptOver) -> str:
+    """What a person who waits is told of an attempt's end: who failed, and who is next."""
+    if over.next_state is not TaskState.PENDING or over.lane is None or not over.error:
+        return over.error
+    named = f"{over.provider}: " if over.provider else ""
+    again = " again" if over.lane == over.provider else ""
+    return f"{named}{over.error}; next is {over.lane}{again}"

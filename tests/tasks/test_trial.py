@@ -14,6 +14,7 @@ from atlas_actors.messages.task import (
     LanesWanted,
     OpenLane,
     RetryTask,
+    TaskChanged,
     TaskQueued,
     TaskState,
     Unique,
@@ -249,3 +250,19 @@ def test_the_choice_of_another_daemon_is_not_taken_over_with_its_task(tmp_path):
     new.tell(OutcomesWanted(since_ms=0))
     assert [one.context.get("choice") for one in told(new).values()] == [None, None]
     new.die()
+
+
+@pytest.mark.parametrize(
+    ("lane", "said"),
+    [
+        ("b", "a: rejected: exited 1; next is b"),
+        ("a", "a: rejected: exited 1; next is a again"),
+        (None, "rejected: exited 1"),
+    ],
+)
+def test_who_waits_for_a_task_hears_who_failed_and_who_is_next(queue, lane, said):
+    id = begin(queue)
+    wants = {"provider": "a", "error": "rejected: exited 1", "lane": lane}
+    queue.tell(over(id, end=End.REJECTED, state=TaskState.PENDING, delay_ms=60_000, **wants))
+    facts = [fact for fact in queue.heard(TaskChanged) if fact.before == "in_progress"]
+    assert [fact.waits_for for fact in facts] == [said]
