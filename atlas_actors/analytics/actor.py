@@ -24,7 +24,6 @@ from atlas_actors.messages.feedback import (
     AdjustmentChanged,
     DecideAdjustment,
     FeedbackEnded,
-    FeedbackWanted,
     Knob,
     Knobs,
     KnobsWanted,
@@ -71,7 +70,6 @@ Inbox = (
     OutcomesGrew
     | OutcomeBatch
     | RunFeedback
-    | FeedbackWanted
     | DecideAdjustment
     | Knobs
     | Knob
@@ -140,8 +138,6 @@ class Analytics(StoreActor):
                 return self._on_batch(message)
             case RunFeedback():
                 return self._on_run()
-            case FeedbackWanted():
-                return self._on_wanted()
             case DecideAdjustment():
                 return self._on_decide(message)
             case Knobs():
@@ -222,7 +218,7 @@ class Analytics(StoreActor):
         if self._unshown:
             self._show_soon()
         if any(one.kind == "hook" and one.action in TURN_ENDED for one in batch.outcomes):
-            self._on_wanted()
+            self._look_soon()
         self._grown_to = batch.upto + batch.more  # what we were told before that is in it
         if batch.more:
             self._pull()
@@ -239,7 +235,7 @@ class Analytics(StoreActor):
         self._look()
         return LATER
 
-    def _on_wanted(self) -> None:
+    def _look_soon(self) -> None:
         if not self._soon:
             self._soon = True
             self.after(self._settings.debounce_s, FeedbackDue())

@@ -8,15 +8,6 @@ from atlas_actors.messages.outcome import KeptOutcome
 
 # queue: the whole time of a provider's tasks, their waits included.
 PartKind = Literal["provider", "queue", "intent", "hook", "rule", "strategy", "kind", "actor"]
-SHOWN: Final[tuple[PartKind, ...]] = (
-    "provider",
-    "intent",
-    "hook",
-    "rule",
-    "strategy",
-    "kind",
-    "actor",
-)
 NAME_CHARACTERS: Final = 200
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.clock import DAY_MS
+from atlas_actors.errors import UsageError
 from atlas_actors.home import Home
 
 _KINDS: Final = (
@@ -120,8 +121,8 @@ def run_patterns(options: argparse.Namespace, home: Home) -> int:
         where = ", ".join(f"{name} {value}" for name, value in row["where"].items())
         sys.stdout.write(
             f"{row['kind']}s with {where} {'do better' if row['better'] else 'do worse'}:\n"
-            f"  {_percent(row['rate'])} of {row['n']} succeed ({_interval(row)}),"
-            f" of the {row['rest_n']} others {_percent(row['rest'])}\n"
+            f"  {show.percent(row['rate'])} of {row['n']} succeed ({_interval(row)}),"
+            f" of the {row['rest_n']} others {show.percent(row['rest'])}\n"
         )
     return 0
 
@@ -167,18 +168,16 @@ def _call(home: Home, method: str, options: argparse.Namespace, *names: str) -> 
     given = {name: getattr(options, name) for name in names}
     params = {name: value for name, value in given.items() if value is not None}
     if options.days is not None:
+        if not options.days > 0:
+            raise UsageError("--days takes a number above 0", cure="--days 7 is the last week")
         params["since_ms"] = max(0, int(time.time() * 1000 - options.days * DAY_MS))
     with Client(home) as client:
         return client.call(method, **params)
 
 
 def _share(row: dict[str, Any]) -> tuple[str, str]:
-    return _percent(row["rate"]), _interval(row)
+    return show.percent(row["rate"]), _interval(row)
 
 
 def _interval(row: dict[str, Any]) -> str:
-    return f"{_percent(row['low'])} to {_percent(row['high'])}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{show.percent(row['low'])} to {show.percent(row['high'])}"

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import attrs
 
-from atlas_actors.intervals import wilson
+from atlas_actors.gateway.shares import share_of
+from atlas_actors.intervals import ENOUGH, wilson
 
-ENOUGH: Final = 10
 DIMENSIONS: Final = ("intent", "provider", "strategy", "rule", "project")
 PATTERNS_MAX: Final = 20
 NOT_ENOUGH: Final = "not enough data"
+OTHERS: Final = "(others)"  # stands for values too many or too rare to be told apart
 # Of which kind of outcome a preference is read.
 _PREFERENCES: Final = (("provider", "attempt"), ("strategy", "task"), ("rule", "route"))
 
@@ -80,16 +81,12 @@ class Counted:
 
 def shown(count: Count) -> dict[str, Any]:
     """As the socket shows a count."""
-    low, high = count.interval
-    enough = count.judged >= ENOUGH
+    share = share_of(count.successes, count.judged)
     return {
         **attrs.asdict(count),
         "judged": count.judged,
-        "rate": round(count.rate, 4) if count.judged else None,
-        "low": round(low, 4),
-        "high": round(high, 4),
-        "enough": enough,
-        "note": "" if enough else NOT_ENOUGH,
+        **share,
+        "note": "" if share["enough"] else NOT_ENOUGH,
     }
 
 
@@ -149,24 +146,22 @@ def _apart(
     found = []
     for key, count in groups.items():
         rest = whole.minus(count)
-        if min(count.judged, rest.judged) < ENOUGH:
+        if min(count.judged, rest.judged) < ENOUGH or OTHERS in key:
             continue
         gap = _gap(count, rest)
         if gap <= 0:
             continue
-        low, high = count.interval
-        rest_low, rest_high = rest.interval
+        own = share_of(count.successes, count.judged)
+        others = share_of(rest.successes, rest.judged)
         pattern = {
             "better": count.rate > rest.rate,
             "n": count.judged,
             "successes": count.successes,
-            "rate": round(count.rate, 4),
-            "low": round(low, 4),
-            "high": round(high, 4),
+            **{name: own[name] for name in ("rate", "low", "high")},
             "rest_n": rest.judged,
-            "rest": round(rest.rate, 4),
-            "rest_low": round(rest_low, 4),
-            "rest_high": round(rest_high, 4),
+            "rest": others["rate"],
+            "rest_low": others["low"],
+            "rest_high": others["high"],
         }
         found.append((gap, dict(zip(pair, key, strict=True)), pattern))
     return found
@@ -185,7 +180,7 @@ def recommend(counted: Sequence[Counted], kind: str | None = None) -> list[dict[
 def _preferred(what: str, kind: str, counted: Sequence[Counted]) -> dict[str, Any]:
     groups: dict[str, Count] = {}
     for one in counted:
-        if what in one.context:
+        if one.context.get(what, OTHERS) != OTHERS:
             value = one.context[what]
             groups[value] = groups.get(value, Count()).plus(one.count)
     ranked = sorted(

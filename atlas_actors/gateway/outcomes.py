@@ -108,7 +108,7 @@ METHODS: Final = (
     method(
         "outcome.stats",
         "Rates of success with their 95 % intervals, for each kind by one thing (else by intent"
-        " and provider); faults of the way are counted apart → {rates}.",
+        " and provider), 2,000 at the most; faults of the way are counted apart → {rates}.",
         object_schema(
             {
                 "by": {"enum": ["kind", *outcome_rates.DIMENSIONS]},
@@ -143,10 +143,10 @@ async def answer(door: Door, name: str, params: dict[str, Any], caller: Caller) 
             limit = params.get("limit", LIST_ROWS)
             return {"outcomes": await door.read(outcome_reading.outcomes, params, limit)}
         case "outcome.stats":
-            by = {None: ("intent", "provider"), "kind": ()}.get(params.get("by"))
-            counted = await door.read(outcome_reading.counted, params)
-            found = outcome_rates.rates(counted, (params["by"],) if by is None else by)
-            return {"rates": found}
+            named = params.get("by")
+            by = {None: ("intent", "provider"), "kind": ()}.get(named, (str(named),))
+            counted = await door.read(outcome_reading.counted_by, params, by)
+            return {"rates": await door.on_thread(lambda: outcome_rates.rates(counted, by))}
         case "outcome.patterns":
             counted = await door.read(outcome_reading.counted, params)
             return {"patterns": await door.on_thread(lambda: outcome_rates.patterns(counted))}

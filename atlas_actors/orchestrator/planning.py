@@ -1,6 +1,6 @@
 """Plans each request: what it is, who does it, and in which order others follow."""
 
-from typing import Any, Final
+from typing import Any
 
 import attrs
 from loguru import logger
@@ -14,6 +14,7 @@ from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.answers import CACHE_LANE, Answers, key_of
 from atlas_actors.orchestrator.asked import Question, Questions
 from atlas_actors.orchestrator.chain import IN, lane_of, route_without_router
+from atlas_actors.orchestrator.choices import WAIT_S
 from atlas_actors.orchestrator.desk import Desk
 from atlas_actors.orchestrator.dues import ChoiceDue
 from atlas_actors.orchestrator.money import Money
@@ -21,8 +22,6 @@ from atlas_actors.orchestrator.prompt import characters
 from atlas_actors.orchestrator.prospects import Prospects
 from atlas_actors.orchestrator.roster import Roster
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
-
-WAIT_S: Final = 0.5  # for strategies
 
 
 class Planning:

@@ -82,7 +82,8 @@ class Outcomes(StoreActor):
             case OutcomesAfter():
                 return self._on_outcomes_after(message)
             case ActorStarted(path=paths.TASKS):
-                since_ms = max(0, records.newest_ms(self.store) - MARGIN_MS)
+                newest_ms = records.newest_ms(self.store, self.place.clock.now_ms())
+                since_ms = max(0, newest_ms - MARGIN_MS)
                 return self.tell(paths.TASKS, OutcomesWanted(since_ms=since_ms))
             case ActorStarted():
                 self._readers.add(message.path)

@@ -60,4 +60,6 @@ def takes_temperature(transport: str) -> bool:
     return TRANSPORTS[transport].codec is not None
 
 
+# What a model takes where neither the settings nor the table of models say.
+CONTEXT_TOKENS: Final = 32_768
 TIERS: Final = ("free", "cheap", "haiku", "quality")

@@ -30,7 +30,7 @@ from atlas_actors.strategies.events import (
     Unpinned,
 )
 from atlas_actors.strategies.genome import strategy_of
-from atlas_actors.strategies.leading import change_of, said_of_drift
+from atlas_actors.strategies.leading import change_of, said_of_choice, said_of_drift
 from atlas_actors.strategies.pacing import cost_weight
 from atlas_actors.strategies.population import Population
 from atlas_actors.strategies.rows import cell_row, strategy_row
@@ -230,7 +230,7 @@ class Engine:
 
     def _chosen(self, number: int, arm: Arm, role: Role, band: str) -> Chosen:
         cell = self._state.cells.get((arm.record.id, band)) or Cell()
-        why = f"{band}: success {arm.belief.mean:.2f} (n={cell.n:.0f}), price {arm.price:.2f}"
+        why = said_of_choice(arm, cell.n, role, band)
         return Chosen(number=number, strategy=arm.record.strategy, role=role, why=why)
 
     # ---- ends
@@ -332,7 +332,7 @@ class Engine:
             if (arm.record.id, band) in state.cells
         }
         leader = intent.records.get(intent.leaders.get(band, ""))
-        change = change_of(arms, cells, leader)
+        change = change_of(arms, cells, leader, band)
         if change is None:
             return
         record = change.arm.record

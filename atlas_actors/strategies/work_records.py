@@ -37,11 +37,9 @@ def task_failed(store: Store, task: FailedTask, lead: str) -> None:
 
 def task_passed(store: Store, task_id: str) -> bool:
     """Nothing is to be done about it any more; whether that had been proposed."""
-    was = store.row(
-        "select 1 as yes from failed_tasks where task_id = ? and state = 'proposed'", (task_id,)
-    )
+    proposed = was_proposed(store, task_id)
     store.run("update failed_tasks set state = 'passed' where task_id = ?", (task_id,))
-    return was is not None
+    return proposed
 
 
 def new_failed_tasks(store: Store, limit: int) -> list[Row]:

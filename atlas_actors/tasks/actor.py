@@ -192,9 +192,7 @@ class Tasks(StoreActor):
             case AssignLane():
                 return self._on_assign_lane(message)
             case AttemptPlanned():
-                if self._lanes.plan(message):
-                    self._offers.entered(message.lane)
-                return None
+                return self._on_attempt_planned(message)
             case OpenLane() | CloseLane():
                 return self._lanes.order(message)
             case LanesWanted():  # the orchestrator is new: it knows neither lanes nor offers
@@ -324,6 +322,11 @@ class Tasks(StoreActor):
             self._offers.entered(order.lane)
             fact = TaskChanged(id=id, state=TaskState.PENDING, waits_for=waits_for, lane=order.lane)
             self.tell(paths.GATEWAY, fact)
+
+    def _on_attempt_planned(self, plan: AttemptPlanned) -> None:
+        if self._lanes.plan(plan):
+            self._offers.entered(plan.lane)
+            self._endings.deadlines_changed()  # it waits again, and for how long
 
     def _on_attempt_over(self, over: AttemptOver) -> None:
         if over.next_state not in AFTER_ATTEMPT:

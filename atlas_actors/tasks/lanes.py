@@ -118,8 +118,11 @@ class Lanes:
         if order.lane == before["lane"]:
             return False
         self.freed(before["lane"])
+        self._give_back(before["lane"])
         self.touch(order.lane)
-        self._desk.changed(before, TaskState.PENDING, "in_progress", order.route.strategy_why)
+        self._changed = self._changed or self._is_gone(order.lane)
+        moves = f"goes to {order.lane} instead of {before['lane']}: {order.route.strategy_why}"
+        self._desk.changed(before, TaskState.PENDING, "in_progress", moves)
         return True
 
     def is_open(self, lane: str | None) -> bool:
@@ -198,6 +201,17 @@ class Lanes:
             handoff_id=row["handoff_id"],
             fresh_from=row["fresh_from"],
         )
+
+    def _give_back(self, lane: str) -> None:
+        """What was counted as begun there has not."""
+        order = self._orders.get(lane)
+        if isinstance(order, OpenLane):
+            self._limits.take(f"lane {lane}", order.per_minute, -1)
+
+    def _is_gone(self, lane: str) -> bool:
+        """Whether nobody is to wait for it: it is not said anew when it stays closed."""
+        order = self._orders.get(lane)
+        return isinstance(order, CloseLane) and order.reroute
 
     def _wake_when_due(self, lane: str, now_ms: int) -> None:
         due_ms = claims.next_due_ms(self._desk.store, lane, now_ms)

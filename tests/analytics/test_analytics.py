@@ -11,7 +11,7 @@ from atlas_actors.errors import Unavailable
 from atlas_actors.gateway.feedback import health, status
 from atlas_actors.mailbox import Envelope, Reply
 from atlas_actors.messages import paths
-from atlas_actors.messages.feedback import FeedbackWanted, KnobsWanted, RunFeedback
+from atlas_actors.messages.feedback import KnobsWanted, RunFeedback
 from atlas_actors.messages.memory import StoreMemories
 from atlas_actors.messages.outcome import OutcomesAfter, OutcomesGrew
 from atlas_actors.messages.proposal import Propose, SubjectSettled
@@ -185,11 +185,14 @@ def test_to_observe_is_to_change_and_propose_nothing(tmp_path):
 
 
 def test_many_ended_turns_are_one_look_a_while_later(room):
-    room.give(*(FeedbackWanted() for _ in range(5)))
+    for _ in range(5):
+        room.feed.add(kind="hook", action="Stop")
+        room.grow()
     assert timers(room, FeedbackDue).count(FeedbackDue()) == 1
     room.give(FeedbackDue())
     assert len(room.rows("select * from looks")) == 1
-    room.give(FeedbackWanted())
+    room.feed.add(kind="hook", action="Stop")
+    room.grow()
     assert timers(room, FeedbackDue).count(FeedbackDue()) == 2  # the first has gone off
 
 

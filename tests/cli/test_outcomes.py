@@ -5,6 +5,7 @@ import argparse
 import pytest
 
 from atlas_actors.cli import outcomes, show
+from atlas_actors.errors import UsageError
 from atlas_actors.gateway.outcome_rates import Count, Counted, patterns, rates, recommend
 
 ID = "0" * 36
@@ -50,6 +51,15 @@ def said(monkeypatch, capsys):
 
     run.asked = asked
     return run
+
+
+def test_days_that_are_none_are_refused(monkeypatch):
+    monkeypatch.setattr(outcomes, "Client", None)  # the daemon is not asked
+    parser = argparse.ArgumentParser()
+    outcomes.add_to(parser.add_subparsers())
+    options = parser.parse_args(["outcomes", "stats", "--days", "-1"])
+    with pytest.raises(UsageError, match="above 0"):
+        options.run(options, None)
 
 
 def outcome(**fields):
