@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from atlas_actors.analytics import adjustments, records
-from atlas_actors.analytics.parts import Part, parts_of
+from atlas_actors.analytics.parts import Part, parts_of, timed_for
 from atlas_actors.analytics.records import HOUR_MS
 from atlas_actors.analytics.tally import (
     FULL,
@@ -35,7 +35,7 @@ def take(store: Store, batch: OutcomeBatch) -> set[Part]:
         notes = _notes(store, outcome)
         for part in parts_of(outcome):
             tally = tallies.setdefault((part, outcome.at_ms // HOUR_MS), Tally())
-            tally.count(outcome)
+            tally.count(timed_for(part, outcome))
             for note in notes:
                 tally.note(note)
     touched = set()
@@ -77,7 +77,7 @@ def _measure(store: Store, new: Sequence[KeptOutcome]) -> None:
         began_ms = outcome.at_ms - (outcome.duration_ms or 0)
         later = began_ms >= applied.applied_ms and outcome.before is None
         if later and applied.scope in parts_of(outcome):
-            tally.count(outcome)
+            tally.count(timed_for(applied.scope, outcome))
             counted += 1
     if counted:
         adjustments.measure(store, applied.id, tally)

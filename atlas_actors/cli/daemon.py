@@ -11,10 +11,8 @@ from typing import Any, Final
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client, NotRunningError, running_pid
-from atlas_actors.config import load
 from atlas_actors.errors import AlreadyRunning, AtlasError, DeadlinePassed
 from atlas_actors.home import Home
-from atlas_actors.model.file import selected
 
 START_S: Final = 60.0
 STOP_S: Final = 60.0
@@ -67,6 +65,9 @@ def _interval_s(text: str) -> int:
 
 def run_detach(options: argparse.Namespace, home: Home) -> int:
     """Start the daemon in a session of its own and wait until it answers."""
+    from atlas_actors.config import load
+    from atlas_actors.model.file import selected
+
     load(os.environ)  # a wrong setting is said here, not in a log
     pid = running_pid(home)
     if pid is not None and _answers(home):

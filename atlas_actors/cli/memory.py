@@ -9,7 +9,7 @@ from atlas_actors.cli.client import Client
 from atlas_actors.cli.here import add_project, project
 from atlas_actors.errors import UsageError
 from atlas_actors.home import Home
-from atlas_actors.messages.memory import KINDS, TRUST
+from atlas_actors.messages.kinds import KINDS, TRUST
 from atlas_actors.notes import short
 
 STATES = ("kept", "quarantined", "superseded", "rejected")

@@ -11,7 +11,7 @@ from atlas_actors.cli.here import add_project, project
 from atlas_actors.cli.memory import memory_line, text_of
 from atlas_actors.errors import Conflict, UsageError
 from atlas_actors.home import Home
-from atlas_actors.messages.memory import KINDS
+from atlas_actors.messages.kinds import KINDS
 from atlas_actors.notes import short
 from atlas_actors.projects import project_of
 

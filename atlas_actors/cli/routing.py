@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
-from atlas_actors.config import load
 from atlas_actors.errors import UsageError
 from atlas_actors.home import Home
 
@@ -152,6 +151,7 @@ def _correct(id: str, options: argparse.Namespace, home: Home) -> int:
 
 def _lint(options: argparse.Namespace) -> int:
     """Check the shipped and the user's rules; no daemon is needed."""
+    from atlas_actors.config import load
     from atlas_actors.router.actor import tables_of
     from atlas_actors.router.lint import findings
     from atlas_actors.router.records import rule_records

@@ -15,8 +15,7 @@ from atlas_actors.cli.many import run_many
 from atlas_actors.cli.times import span_s
 from atlas_actors.errors import DeadlinePassed, UsageError
 from atlas_actors.home import Home
-from atlas_actors.messages.task import ENDED
-from atlas_actors.providers.cli import MARKER
+from atlas_actors.messages.states import ENDED
 
 SLICE_MS: Final = 30_000
 INLINE_BYTES_MAX: Final = 100_000  # a longer file is read by the daemon, by its path
@@ -109,6 +108,8 @@ def run_submit(options: argparse.Namespace, home: Home) -> int:
 
 def refuse_inside() -> None:
     """Work of ours makes no work: what runs as an attempt cannot queue more. Raises UsageError."""
+    from atlas_actors.providers.cli import MARKER
+
     if os.environ.get(MARKER):
         raise UsageError(
             "this runs inside an attempt of Atlas, which does not queue more work",

@@ -12,7 +12,7 @@ from atlas_actors.cli.task_text import task_lines
 from atlas_actors.cli.wait import ASKED_MAX, wait_for
 from atlas_actors.errors import Conflict, NotFound, UsageError
 from atlas_actors.home import Home
-from atlas_actors.messages.task import STATES
+from atlas_actors.messages.states import STATES
 
 ROWS: Final = 20
 _NAMED: Final = "a task's id or key, or: last"
@@ -98,6 +98,7 @@ def _print_table(tasks: list[dict[str, Any]], empty: str) -> None:
         ),
         empty,
         cut=True,
+        drop=("priority", "created"),
     )
 
 

@@ -15,7 +15,7 @@ from atlas_actors.cli.submit import INLINE_BYTES_MAX
 from atlas_actors.cli.times import span_s
 from atlas_actors.errors import UsageError
 from atlas_actors.home import Home
-from atlas_actors.messages.task import ENDED, STATES
+from atlas_actors.messages.states import ENDED, STATES
 
 
 def add_to(verbs: Any) -> None:

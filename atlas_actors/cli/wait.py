@@ -8,7 +8,7 @@ from typing import Any, Final
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
 from atlas_actors.errors import DeadlinePassed
-from atlas_actors.messages.task import ENDED
+from atlas_actors.messages.states import ENDED
 
 ASKED_MAX: Final = 100  # tasks in one question
 EVERY_S: Final = 0.5

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from atlas_actors.gateway.outcome_rates import DIMENSIONS, ENOUGH, OTHERS, Count, Counted
+from atlas_actors.gateway.outcome_rates import DIMENSIONS, OTHERS, Count, Counted
+from atlas_actors.intervals import ENOUGH
 from atlas_actors.store import Query, Reader, Row
 
 _TOKENS: Final = ("input", "cache_read", "cache_write", "output", "reasoning")

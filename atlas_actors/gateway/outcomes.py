@@ -15,15 +15,14 @@ from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
 from atlas_actors.messages.memory import Origin
 from atlas_actors.messages.outcome import TOLD_BY, AmendOutcome, RecordOutcome
+from atlas_actors.messages.outcome_kinds import KINDS, RESULTS
 
 PERSON: Final = "person"
 LIST_ROWS: Final = 50
 LIST_ROWS_MAX: Final = 1_000
 CONTEXT_CHARACTERS_MAX: Final = 100_000
-_KIND: Final = {
-    "enum": ["task", "attempt", "route", "hook", "recall", "schedule", "agent", "skill", "model"]
-}
-_RESULT: Final = {"enum": ["success", "partial", "failure"]}
+_KIND: Final = {"enum": list(KINDS)}
+_RESULT: Final = {"enum": list(RESULTS)}
 _FILES: Final = {"type": "array", "items": PATH, "maxItems": 1_000}
 _FILTERS: Final = {
     "kind": _KIND,

@@ -6,6 +6,7 @@ A text is data whatever it says of itself; nothing in it can raise its trust.
 import tomllib
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ PERSON: Final = TRUST["person"]
 # Their authors are unknown: any "must" of theirs is looked at twice.
 WARY_OF: Final = frozenset({"program", "file", "external"})
 BLOB_CHARACTERS: Final = 120
+# A run of base64 (or hex) that is longer than any hash; a path has other characters between.
+_BLOB: Final = re2.compile(rf"[A-Za-z0-9+/_-]{{{BLOB_CHARACTERS},}}={{0,2}}")
 
 
 def trust_of(origin: Origin, lineage: Iterable[int]) -> int:
@@ -40,7 +43,8 @@ def reads_as_order(text: str, *, wary: bool = False) -> bool:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     low = text.lower()
-    found = _ORDERS.search(low) or (wary and _WARY.search(low))
+    orders, wary_of = _patterns()
+    found = orders.search(low) or (wary and wary_of.search(low))
     return found or (len(text) >= BLOB_CHARACTERS and _BLOB.search(text) is not None)
 
 
@@ -60,8 +64,9 @@ class _Together:
         return bool(self._set.Match(text))
 
 
-def _read() -> tuple[_Together, _Together]:
-    """The patterns of the data file, its lists of words filled in."""
+@cache
+def _patterns() -> tuple[_Together, _Together]:
+    """Of the data file, its lists of words filled in; built for the first text, in 40 ms."""
     data = tomllib.loads(ORDERS_FILE.read_text("utf-8"))
     words = {name: "|".join(found) for name, found in data["words"].items()}
 
@@ -71,8 +76,3 @@ def _read() -> tuple[_Together, _Together]:
         return patterns
 
     return _Together(filled(data["orders"])), _Together(filled(data["wary"]))
-
-
-_ORDERS, _WARY = _read()
-# A run of base64 (or hex) that is longer than any hash; a path has other characters between.
-_BLOB: Final = re2.compile(rf"[A-Za-z0-9+/_-]{{{BLOB_CHARACTERS},}}={{0,2}}")

@@ -1,29 +1,19 @@
 """Between whoever wants work done, the queue and the orchestrator."""
 
-from enum import StrEnum
 from typing import Any, Final
 
 import attrs
 
+from atlas_actors.messages import states
 from atlas_actors.messages.execution import End, Fault, Progress, Request, Usage
 from atlas_actors.messages.routing import Route
 from atlas_actors.messages.strategy import Strategy
 from atlas_actors.messages.workspace import Workspace
 
-
-class TaskState(StrEnum):
-    """The states of a task; completed, failed and cancelled are final but for `retry`."""
-
-    PENDING = "pending"
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-STATES: Final = tuple(str(state) for state in TaskState)
-UNFINISHED: Final = (str(TaskState.PENDING), str(TaskState.IN_PROGRESS))
-ENDED: Final = tuple(state for state in STATES if state not in UNFINISHED)
+TaskState = states.TaskState
+STATES: Final = states.STATES
+UNFINISHED: Final = states.UNFINISHED
+ENDED: Final = states.ENDED
 
 
 @attrs.frozen(kw_only=True)

@@ -38,11 +38,6 @@ def strategy_of(intent: str, genome: Genome) -> Strategy:
     return Strategy(id=digest[:ID_CHARACTERS], intent=intent, genome=genome)
 
 
-def lead_of(genome: Genome) -> str:
-    """Who is asked first."""
-    return genome.providers[0]
-
-
 def differences(before: Genome, after: Genome) -> tuple[str, ...]:
     """What `after` does otherwise, a short phrase a gene; empty when they are equal."""
     changed = [gene for gene in GENES if getattr(before, gene) != getattr(after, gene)]

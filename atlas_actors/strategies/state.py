@@ -5,13 +5,14 @@ from typing import Any, Final
 
 import attrs
 
-from atlas_actors.messages.strategy import Genome, Strategy
+from atlas_actors.messages.strategy import Strategy
 from atlas_actors.strategies import genome as genomes
 from atlas_actors.strategies.cells import Cell
 from atlas_actors.strategies.pairs import Duel
 
 TRIALS_MAX: Final = 5_000  # an end that comes after so many choices is not counted
 BANDS: Final = ("easy", "hard")
+GONE: Final = ("retired", "culled")  # states that nobody comes back from
 
 
 def band_of(difficulty: float) -> str:
@@ -191,10 +192,6 @@ class State:
         """The canonical genomes that exist or have existed in an intent."""
         records = self.intent(intent).records.values()
         return frozenset(genomes.canonical(record.strategy.genome) for record in records)
-
-    def genome_of(self, id: str) -> Genome:
-        """The genome of a strategy."""
-        return self.record(id).strategy.genome
 
     def to_json(self) -> dict[str, Any]:
         return {

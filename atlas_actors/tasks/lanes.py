@@ -124,7 +124,8 @@ class Lanes:
         self._give_back(before["lane"])
         self.touch(order.lane)
         self._changed = self._changed or self._is_gone(order.lane)
-        self._desk.changed(before, TaskState.PENDING, "in_progress", order.route.strategy_why)
+        moves = f"goes to {order.lane} instead of {before['lane']}: {order.route.strategy_why}"
+        self._desk.changed(before, TaskState.PENDING, "in_progress", moves)
         return True
 
     def is_open(self, lane: str | None) -> bool:

@@ -20,10 +20,9 @@ from atlas_actors.strategies.actor import (
     NEW_TRIALS,
     EvolutionDue,
     LookForOutcomes,
-    ReplayGoesOn,
 )
 from tests.support.ledger_room import acknowledged, handle
-from tests.support.strategists import INTENTS, OFFERS, asking, batch, ended, room_on
+from tests.support.strategists import INTENTS, OFFERS, asking, batch, ended, replayed, room_on
 
 
 @pytest.fixture
@@ -280,15 +279,6 @@ def test_the_log_replayed_gives_the_same_choices(room, monkeypatch):
     assert (found.choices, found.same, found.from_choice) == (10, 10, 71)
 
 
-def replayed(room, limit=None):
-    (reply,) = handle(room, [ReplayStrategies(limit=limit)])
-    for _ in range(1_000):
-        if acknowledged(reply):
-            return reply.value
-        handle(room, [ReplayGoesOn()])
-    raise AssertionError("it does not end")
-
-
 def test_a_choice_that_was_tampered_with_is_named(room):
     trials(room, range(1, 6))
     room.actor.store.run("update log set chosen = 'other' where choice = 3")
@@ -375,6 +365,13 @@ def test_a_person_pins_and_lets_go(room):
     assert {one.role for one in chosen} == {"pinned"}
     assert do(room, PinStrategy(strategy=None, intent="bug_fix")).what == "unpinned"
     assert ask(room, 9).role != "pinned"
+    again = do(room, PinStrategy(strategy=None, intent="bug_fix"))
+    assert (again.what, again.why) == ("nothing", "no strategy is pinned")
+
+
+def test_in_an_intent_that_there_is_none_of_nothing_can_be_pinned(room):
+    with pytest.raises(NotFound, match="no intent 'bugfix'"):
+        do(room, PinStrategy(strategy=None, intent="bugfix"))
 
 
 def test_what_is_retired_is_never_chosen_again(room):
