@@ -40,6 +40,10 @@ class OutcomesWanted:
     """Order to who tells outcomes: those since then may not have been kept; tell them again."""
 
     since_ms: int
+    after: tuple[str, int] = (
+        "",
+        0,
+    )  # task and attempt of those at that very time: it goes on there
 
 
 @attrs.frozen(kw_only=True)

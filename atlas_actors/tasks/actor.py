@@ -211,8 +211,8 @@ class Tasks(StoreActor):
                     message.reason,
                     message.counted_usd,
                 )
-            case OutcomesWanted(since_ms=since_ms):
-                return again.tell_again(self, since_ms)
+            case OutcomesWanted():
+                return again.tell_again(self, message)
             case TaskDue():
                 return self._touch_all()
 

@@ -39,10 +39,13 @@ _DUE_UNROUTED: Final = " union all ".join(
     for priority in _PRIORITIES
 )
 # What the outcomes of a task and of its attempts say.
-_OUTCOME: Final = (
+_TASK: Final = (
     "tasks.created_ms, tasks.cwd, tasks.origin, tasks.fresh_from,"
     " coalesce(tasks.schema, tasks.match, tasks.command) is not null as checks_itself,"
-    " tasks.route ->> '$.intent' as intent, tasks.route ->> '$.strategy.id' as strategy,"
+    " tasks.route ->> '$.intent' as intent"
+)
+_OUTCOME: Final = (
+    f"{_TASK}, tasks.route ->> '$.strategy.id' as strategy,"
     " tasks.route ->> '$.choice' as choice, tasks.route ->> '$.strategy.genome' as genome"
 )
 _PLAN: Final = (
@@ -294,18 +297,19 @@ def interrupt(
     return TaskState(row["state"])
 
 
-def ended_since(store: Store, since_ms: int, count: int) -> list[Row]:
-    """The newest attempts that ended since then by their own end, with what an outcome needs of
-    their tasks, oldest first."""
-    found = store.rows(
-        f"select {_OUTCOME}, attempts.*, tasks.id, tasks.state,"  # noqa: S608
-        " tasks.verified_by, tasks.attempt = attempts.number as last"
+def ended_since(store: Store, since_ms: int, after: tuple[str, int], count: int) -> list[Row]:
+    """Attempts that ended since then by their own end (at that very time: those after this
+    task and number), with what an outcome needs of their tasks, oldest first."""
+    return store.rows(
+        f"select {_TASK}, attempts.*, tasks.id, tasks.state,"  # noqa: S608
+        " tasks.route ->> '$.strategy.genome' as genome, tasks.verified_by,"
+        " tasks.attempt = attempts.number as last"
         " from attempts join tasks on tasks.id = attempts.task_id"
-        " where attempts.ended_ms >= ? and attempts.ended_ms is not null"
-        " and attempts.transport is not null order by attempts.ended_ms desc limit ?",
-        (since_ms, count),
+        " where (attempts.ended_ms, attempts.task_id, attempts.number) > (?, ?, ?)"
+        " and attempts.ended_ms is not null and attempts.transport is not null"
+        " order by attempts.ended_ms, attempts.task_id, attempts.number limit ?",
+        (since_ms, *after, count),
     )
-    return found[::-1]
 
 
 def attempts_of(store: Store, id: str, fresh_from: int) -> list[Row]:

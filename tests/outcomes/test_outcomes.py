@@ -7,10 +7,11 @@ from atlas_actors.messages import paths
 from atlas_actors.messages.execution import End
 from atlas_actors.messages.outcome import OutcomesWanted, RecordOutcome
 from atlas_actors.messages.supervision import ActorDown, ActorStarted, Ending
-from atlas_actors.messages.task import CancelTask, TaskState
+from atlas_actors.messages.task import CancelTask, OpenLane, TaskState
 from atlas_actors.outcomes.actor import MARGIN_MS, LookForTasks, Outcomes
 from atlas_actors.settings import RetentionSettings
-from tests.support.queues import Queue, over
+from atlas_actors.tasks.again import PAGE
+from tests.support.queues import Queue, lane, over
 from tests.support.stages import Stage
 
 
@@ -89,4 +90,25 @@ def test_q17_what_tasks_tells_again_is_what_it_had_told(tmp_path):
     assert queue.heard(RecordOutcome) == [attrs.evolve(one, at_ms=ended_ms) for one in told]
     queue.tell(OutcomesWanted(since_ms=queue.clock.now_ms() + 1))
     assert queue.heard(RecordOutcome) == []
+    queue.die()
+
+
+@pytest.mark.slow
+def test_much_that_was_missed_is_told_a_page_at_a_time_and_whole(tmp_path):
+    queue = Queue(tmp_path)
+    count = 2 * PAGE + 5
+    queue.tell(OpenLane(lane="a", slots=9_999))
+    ids = [queue.submit() for _ in range(count)]
+    for id in ids:
+        queue.tell(lane(id))
+        if ids.index(id) % 50 == 0:
+            queue.clock.advance(1)
+        queue.tell(over(id, transport="t", provider="a"))
+    queue.heard(RecordOutcome)
+    queue.tell(OutcomesWanted(since_ms=0))
+    assert len(queue.heard(RecordOutcome)) == 2 * PAGE, "an attempt and its task each"
+    queue.wake()
+    told = [one.action for one in queue.heard(RecordOutcome) if one.kind == "task"]
+    assert len(told) == count - PAGE
+    assert set(told) <= set(ids)
     queue.die()
