@@ -9,7 +9,7 @@ from atlas_actors.strategies.work import (
     Edit,
     FailedTask,
     FailedTrial,
-    Record,
+    TrackRecord,
     merged,
     subject_of_untested,
 )
@@ -81,7 +81,7 @@ def set_task(store: Store, task_id: str, state: str) -> None:
     )
 
 
-def records_of(store: Store, intent: str) -> list[Record]:
+def records_of(store: Store, intent: str) -> list[TrackRecord]:
     """How those that may be chosen in an intent have done, whatever its difficulty."""
     rows = store.rows(
         "select id, lead,"
@@ -93,7 +93,7 @@ def records_of(store: Store, intent: str) -> list[Record]:
         (intent,),
     )
     return [
-        Record(
+        TrackRecord(
             strategy=row["id"],
             leads=row["lead"],
             successes=row["successes"],

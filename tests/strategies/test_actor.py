@@ -20,10 +20,9 @@ from atlas_actors.strategies.actor import (
     NEW_TRIALS,
     EvolutionDue,
     LookForOutcomes,
-    ReplayGoesOn,
 )
 from tests.support.ledger_room import acknowledged, handle
-from tests.support.strategists import INTENTS, OFFERS, asking, batch, ended, room_on
+from tests.support.strategists import INTENTS, OFFERS, asking, batch, ended, replayed, room_on
 
 
 @pytest.fixture
@@ -278,15 +277,6 @@ def test_the_log_replayed_gives_the_same_choices(room, monkeypatch):
     assert (found.choices, found.same, found.different, found.from_choice) == (80, 80, (), 1)
     found = replayed(room, limit=10)
     assert (found.choices, found.same, found.from_choice) == (10, 10, 71)
-
-
-def replayed(room, limit=None):
-    (reply,) = handle(room, [ReplayStrategies(limit=limit)])
-    for _ in range(1_000):
-        if acknowledged(reply):
-            return reply.value
-        handle(room, [ReplayGoesOn()])
-    raise AssertionError("it does not end")
 
 
 def test_a_choice_that_was_tampered_with_is_named(room):
