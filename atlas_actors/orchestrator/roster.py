@@ -36,6 +36,7 @@ class Roster:
         self.knobs = KnobBoard(self.settings, recall_tokens)
         self._former: dict[str, ProviderSettings] = {}  # of who is gone and may still finish
         self.providers = {name: provider_of(table, prices) for name, table in settings.items()}
+        self._models = {name: prices.of(table) for name, table in settings.items()}
 
     def report(self, report: ExecutorReported) -> bool:
         """An executor says how it is; False when nobody knows it."""
@@ -130,11 +131,12 @@ class Roster:
         gone = [name for name, old in self.settings.items() if new.get(name) != old]
         for name in gone:
             self._former[name] = self.settings[name]
-            del self.settings[name], self.providers[name]
+            del self.settings[name], self.providers[name], self._models[name]
         come = [name for name in new if name not in self.settings]
         for name in come:
             self.settings[name] = new[name]
             self.providers[name] = provider_of(new[name], self.prices)
+            self._models[name] = self.prices.of(new[name])
         self.knobs.reloaded()
         for name in come:
             self._heed_knobs(name)
@@ -150,10 +152,10 @@ class Roster:
 
     def estimate_usd(self, name: str | None, input_tokens: float, answer_tokens: int) -> float:
         """What a request will likely cost at a provider; 0 where it is free or nobody can do it."""
-        settings = self.settings.get(name or "")
-        if settings is None:
+        model = self._models.get(name or "")
+        if model is None:
             return 0.0
-        price = self.prices.of(settings).price_at(input_tokens)
+        price = model.price_at(input_tokens)
         return round(price.estimate_usd(input_tokens, answer_tokens), 6)
 
     def cost_usd(self, ended: AttemptEnded) -> float:
