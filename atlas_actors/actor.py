@@ -114,6 +114,12 @@ class Actor(pykka.ThreadingActor):
     def on_stop(self) -> None:
         """Tidy up; not called after a crash."""
 
+    def matters(self, message: Any) -> bool:
+        """Whether what we told ourselves for later is to be handled still; asked when it is due,
+        between two messages."""
+        del message
+        return True
+
     def on_supervision(self, message: Any) -> None:
         """Handle system mail other than Stop; supervisors do."""
 
@@ -341,7 +347,9 @@ class Actor(pykka.ThreadingActor):
     def _handle_due(self) -> None:
         now_s = self.place.clock.monotonic_s()
         while self._timers and self._timers[0][0] <= now_s:
-            self._handle(Envelope(heapq.heappop(self._timers)[2], None))
+            message = heapq.heappop(self._timers)[2]
+            if self.matters(message):
+                self._handle(Envelope(message, None))
 
     def _ended(self, ending: Ending, error: BaseException | None = None) -> ChildEnded:
         crashed = ending is Ending.CRASHED and error is not None

@@ -67,5 +67,5 @@ def first_id(now_ms: int) -> str:
 
 
 def local_day(now_ms: int) -> str:
-    """The day that it is here."""
+    """The day that it is here, as 2026-11-22."""
     return datetime.fromtimestamp(now_ms / 1000).date().isoformat()

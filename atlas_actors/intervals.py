@@ -5,6 +5,7 @@ from typing import Final
 
 Z_80: Final = 1.2816  # two-sided
 Z_95: Final = 1.96
+ENOUGH: Final = 10  # under so many nobody is told a share: there is not enough data
 
 
 def wilson(right: float, n: float, z: float = Z_95) -> tuple[float, float]:

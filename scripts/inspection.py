@@ -4,7 +4,7 @@ usage: scripts/inspect [ROOM | failures] [--json] [--tree-only] [--watch [SECOND
 
   (nothing)   the tree: path, state, incarnation, restarts, mail, age of the message in hand,
               database, uptime, and for what does not run the reason, the cure and the next try
-  ROOM        the published views of a room: tasks, router, orchestrator, outcomes
+  ROOM        the published views of a room: tasks, outcomes, strategies, analytics, router, …
   failures    the last failures with their tracebacks
 
 It needs no Atlas package and reads databases read-only, so it works on a busy or dead daemon.

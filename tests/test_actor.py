@@ -76,6 +76,22 @@ def test_timers_fire_in_order_of_time_when_their_time_has_come():
     assert stage.actor.noted == ["first", "second"]
 
 
+class Forgetful(Speaker):
+    def matters(self, message):
+        return message != Note(value="old")
+
+
+def test_what_does_not_matter_any_more_when_it_is_due_is_not_handled():
+    stage = Stage(Forgetful)
+    for value in ("new", "old"):
+        stage.actor.after(1, Note(value=value))
+    stage.sent()
+    stage.clock.advance(1)
+    stage.actor._handle_due()
+    assert stage.actor.got == Note(value="new")
+    assert stage.actor._next_timer_s() is None
+
+
 def test_an_error_is_one_short_line():
     assert one_line(ValueError("a\nb" + "x" * 1000)).startswith("ValueError: a b")
     assert len(one_line(ValueError("x" * 1000))) == 300

@@ -24,7 +24,6 @@ from atlas_actors.messages.feedback import (
     AdjustmentChanged,
     DecideAdjustment,
     FeedbackEnded,
-    FeedbackWanted,
     Knob,
     Knobs,
     KnobsWanted,
@@ -51,6 +50,11 @@ class FeedbackDue:
 
 
 @attrs.frozen(kw_only=True)
+class CountDue:
+    """What we tell ourselves when outcomes that have come meanwhile are to be counted."""
+
+
+@attrs.frozen(kw_only=True)
 class HealthDue:
     """What we tell ourselves when parts are to be shown anew."""
 
@@ -66,7 +70,6 @@ Inbox = (
     OutcomesGrew
     | OutcomeBatch
     | RunFeedback
-    | FeedbackWanted
     | DecideAdjustment
     | Knobs
     | Knob
@@ -78,10 +81,12 @@ Inbox = (
     | ActorDown
     | ActorsDue
     | FeedbackDue
+    | CountDue
     | HealthDue
     | LookFor
 )
 LOOK_FOR_S: Final = 0.5
+COUNT_AFTER_S: Final = 0.5  # outcomes come one by one, and a commit for each costs more than them
 ACTORS_EVERY_S: Final = 60.0
 SHOWN_AFTER_S: Final = 1.0
 PRUNE_ROWS: Final = 2_000
@@ -105,6 +110,8 @@ class Analytics(StoreActor):
         self._controller = Controller(settings.mode, self._window_ms, self._adjust)
         self._conclusion = Conclusion(self, settings, self._controller, epoch)
         self._pulling = False
+        self._counts_soon = False  # a CountDue is on its way
+        self._shows_soon = False  # a HealthDue is
         self._grown_to = 0
         self._looking = False
         self._soon = False  # a look is due, because a client's turn has ended
@@ -126,13 +133,11 @@ class Analytics(StoreActor):
         match message:
             case OutcomesGrew():
                 self._grown_to = max(self._grown_to, message.seq)
-                return self._pull()
+                return self._count_soon()
             case OutcomeBatch():
                 return self._on_batch(message)
             case RunFeedback():
                 return self._on_run()
-            case FeedbackWanted():
-                return self._on_wanted()
             case DecideAdjustment():
                 return self._on_decide(message)
             case Knobs():
@@ -153,7 +158,11 @@ class Analytics(StoreActor):
                 return self.after(ACTORS_EVERY_S, ActorsDue())
             case FeedbackDue():
                 return self._on_due(message)
+            case CountDue():
+                self._counts_soon = False
+                return self._pull()
             case HealthDue():
+                self._shows_soon = False
                 return self._show()
             case LookFor():
                 return self.monitor(message.path)
@@ -171,7 +180,7 @@ class Analytics(StoreActor):
     def on_rollback(self) -> None:
         """The disk refused a batch, and with it went our questions and timers: begin anew."""
         self._concluded = None
-        self._pulling = False
+        self._pulling = self._counts_soon = self._shows_soon = False
         self._unshown.clear()  # all parts are shown anew at the next look
         if self._looking or self._soon or self._asked:
             self.after(TELL_AGAIN_S, FeedbackDue())
@@ -190,6 +199,12 @@ class Analytics(StoreActor):
 
     # What outcomes has.
 
+    def _count_soon(self) -> None:
+        """All that comes until then is one commit."""
+        if not self._counts_soon:
+            self._counts_soon = True
+            self.after(COUNT_AFTER_S, CountDue())
+
     def _pull(self) -> None:
         """One question at a time; what is known already is not asked for."""
         counted = intake.seq(self.store)
@@ -203,7 +218,7 @@ class Analytics(StoreActor):
         if self._unshown:
             self._show_soon()
         if any(one.kind == "hook" and one.action in TURN_ENDED for one in batch.outcomes):
-            self._on_wanted()
+            self._look_soon()
         self._grown_to = batch.upto + batch.more  # what we were told before that is in it
         if batch.more:
             self._pull()
@@ -220,7 +235,7 @@ class Analytics(StoreActor):
         self._look()
         return LATER
 
-    def _on_wanted(self) -> None:
+    def _look_soon(self) -> None:
         if not self._soon:
             self._soon = True
             self.after(self._settings.debounce_s, FeedbackDue())
@@ -308,7 +323,9 @@ class Analytics(StoreActor):
             self._pulling = False
 
     def _show_soon(self) -> None:
-        self.after(SHOWN_AFTER_S, HealthDue())
+        if not self._shows_soon:
+            self._shows_soon = True
+            self.after(SHOWN_AFTER_S, HealthDue())
 
     def _show(self) -> None:
         """Parts that have changed, as they are now."""

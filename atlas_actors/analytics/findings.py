@@ -8,11 +8,11 @@ import attrs
 
 from atlas_actors.analytics.parts import Part
 from atlas_actors.analytics.tally import Tally, total
-from atlas_actors.intervals import wilson
+from atlas_actors.analytics.words import percent, time
+from atlas_actors.intervals import ENOUGH, wilson
 
 What = Literal["weak", "slow", "restarting", "degraded", "improving"]
 WHATS: Final[tuple[What, ...]] = ("weak", "slow", "restarting", "degraded", "improving")
-LEAST: Final = 10  # under that nothing is said
 HALF: Final = 0.5
 MARGIN: Final = 0.05  # of success; a smaller gap is nobody's concern
 SLOWER: Final = 2.0
@@ -96,14 +96,14 @@ def difference(after: tuple[float, float], before: tuple[float, float]) -> tuple
 
 def _weak(one: Health, others: Tally) -> Finding | None:
     now = one.now
-    if now.judged < LEAST or now.rate is None:
+    if now.judged < ENOUGH or now.rate is None:
         return None
     low, high = now.interval
-    against = others.rate if others.judged >= LEAST else None
+    against = others.rate if others.judged >= ENOUGH else None
     numbers: dict[str, Any] = {"n": now.judged, "success": now.good, "low": low, "high": high}
     if against is not None and high < against and now.rate < against - MARGIN:
         numbers["others"] = against
-        words = f"{_rate_words(now)}; the other {one.part.kind}s {_percent(against)}"
+        words = f"{_rate_words(now)}; the other {one.part.peers} {percent(against)}"
         return Finding(what="weak", part=one.part, words=words, numbers=_rounded(numbers))
     if high < HALF:
         return Finding(
@@ -118,12 +118,12 @@ def _slow(one: Health, others: Tally) -> Finding | None:
         return None
     for than, other in (("before", _p90(one.before)), ("others", _p90(others))):
         if other is not None and p90 > SLOWER * other:
-            whom = "before" if than == "before" else f"the other {one.part.kind}s"
+            whom = "before" if than == "before" else f"the other {one.part.peers}"
             numbers = {"n": one.now.timed, "p90_ms": round(p90), "other_ms": round(other)}
             return Finding(
                 what="slow",
                 part=one.part,
-                words=f"one in ten took over {_time(p90)}; {whom}: {_time(other)}"
+                words=f"one in ten took over {time(p90)}; {whom}: {time(other)}"
                 f" (n = {one.now.timed})",
                 numbers={**numbers, "than": than},
             )
@@ -132,7 +132,7 @@ def _slow(one: Health, others: Tally) -> Finding | None:
 
 def _improving(one: Health) -> Finding | None:
     now, before = one.now, one.before
-    if now.judged >= LEAST and before.judged >= LEAST:
+    if now.judged >= ENOUGH and before.judged >= ENOUGH:
         low, _ = difference((now.good, now.judged), (before.good, before.judged))
         if low > 0:
             words = f"{_rate_words(now)}; before {_rate_words(before)}"
@@ -143,7 +143,7 @@ def _improving(one: Health) -> Finding | None:
         return Finding(
             what="improving",
             part=one.part,
-            words=f"one in ten took over {_time(p90)}; before {_time(was)} (n = {now.timed})",
+            words=f"one in ten took over {time(p90)}; before {time(was)} (n = {now.timed})",
             numbers={"n": now.timed, "p90_ms": round(p90), "before_ms": round(was)},
         )
     return None
@@ -174,23 +174,15 @@ def _degraded(actor: ActorHealth) -> Finding | None:
 
 
 def _p90(tally: Tally) -> float | None:
-    return tally.percentile_ms(0.9) if tally.timed >= LEAST else None
+    return tally.percentile_ms(0.9) if tally.timed >= ENOUGH else None
 
 
 def _rate_words(tally: Tally) -> str:
     low, high = tally.interval
     return (
-        f"{tally.good} of {tally.judged} succeeded ({_percent(tally.rate or 0.0)}, 95 % interval"
-        f" {_percent(low)} to {_percent(high)})"
+        f"{tally.good} of {tally.judged} succeeded ({percent(tally.rate or 0.0)}, 95 % interval"
+        f" {percent(low)} to {percent(high)})"
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
-
-
-def _time(ms: float) -> str:
-    return f"{ms:.0f} ms" if ms < 1_000 else f"{ms / 1_000:.1f} s"
 
 
 def _rounded(numbers: Mapping[str, Any]) -> dict[str, Any]:

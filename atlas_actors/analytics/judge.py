@@ -6,6 +6,7 @@ import attrs
 
 from atlas_actors.analytics.findings import difference
 from atlas_actors.analytics.tally import Tally
+from atlas_actors.analytics.words import percent
 from atlas_actors.clock import DAY_MS
 
 ENOUGH: Final = 20  # outcomes of its scope
@@ -50,13 +51,13 @@ def judge(knob: str, before: Tally, after: Tally) -> Judgement:
     was, now = (_success(name, tally) for tally in (before, after))
     if was[1] and now[1]:
         numbers |= {"success_before": _share(was), "success_after": _share(now)}
-        said.append(f"success {_percent(was)} → {_percent(now)}")
+        said.append(f"success {percent(_share(was))} → {percent(_share(now))}")
         if difference(now, was)[1] < 0:
             worse.append("fewer succeed")
     if fault:
         had, has = (_faults(fault, tally) for tally in (before, after))
         numbers |= {f"{fault}_before": _share(had), f"{fault}_after": _share(has)}
-        said.append(f"{fault.replace('_', ' ')} {_percent(had)} → {_percent(has)}")
+        said.append(f"{fault.replace('_', ' ')} {percent(_share(had))} → {percent(_share(has))}")
         if after.n and difference(has, had)[0] > 0:
             worse.append(f"more {fault.replace('_', ' ')}")
     p90_was, p90 = before.percentile_ms(0.9), after.percentile_ms(0.9)
@@ -87,7 +88,3 @@ def _faults(fault: str, tally: Tally) -> tuple[int, int]:
 
 def _share(of: tuple[int, int]) -> float:
     return round(of[0] / of[1], 4) if of[1] else 0.0
-
-
-def _percent(of: tuple[int, int]) -> str:
-    return f"{100 * _share(of):.0f} %"

@@ -24,6 +24,7 @@ import attrs
 
 from atlas_actors.analytics.parts import Part
 from atlas_actors.analytics.tally import FULL, RETRIED, RETRY_HELPED, TIMED_OUT, WAITED_S, Tally
+from atlas_actors.analytics.words import percent, time
 from atlas_actors.intervals import wilson
 from atlas_actors.messages.feedback import Knob
 
@@ -71,7 +72,7 @@ def scope_of(name: str) -> Part:
 def wishes(knobs: Sequence[Knob], evidence_of: Callable[[Knob], Evidence]) -> list[Wish]:
     """What should be turned, the most pressing first: what goes wrong before what could be more."""
     found = []
-    for _, rule, prefix in RULES:
+    for rule, prefix in RULES:
         for knob in knobs:
             if knob.name.partition(".")[0] == prefix:
                 wish = rule(knob, evidence_of(knob))
@@ -86,7 +87,7 @@ def fewer_slots(knob: Knob, evidence: Evidence) -> Wish | None:
     share = seen.fault_share("rate")
     if seen.n < LEAST or share <= RATE_HIGH or knob.value <= knob.low:
         return None
-    why = f"{_percent(share)} of {seen.n} attempts were told to come later; at most 10 % should be"
+    why = f"{percent(share)} of {seen.n} attempts were told to come later; at most 10 % should be"
     return _wish(knob, knob.value - 1, why, n=seen.n, rate_share=share)
 
 
@@ -101,8 +102,8 @@ def more_slots(knob: Knob, evidence: Evidence) -> Wish | None:
     if works_ms is None or takes_ms is None or takes_ms < 2 * works_ms:
         return None
     why = (
-        f"half of its tasks took over {_time(takes_ms)}, though half of its answers took less than"
-        f" {_time(works_ms)}: they wait, and only {_percent(share)} were told to come later"
+        f"half of its tasks took over {time(takes_ms)}, though half of its answers took less than"
+        f" {time(works_ms)}: they wait, and only {percent(share)} were told to come later"
     )
     return _wish(knob, knob.value + 1, why, n=seen.n, rate_share=share)
 
@@ -118,8 +119,8 @@ def longer_deadline(knob: Knob, evidence: Evidence) -> Wish | None:
     if p99_ms is None or p99_ms < NEAR * knob.value * 1000:
         return None
     why = (
-        f"{_percent(share)} of {seen.n} attempts were out of time, and answers take up to"
-        f" {_time(p99_ms)} of {knob.value:g} s"
+        f"{percent(share)} of {seen.n} attempts were out of time, and answers take up to"
+        f" {time(p99_ms)} of {knob.value:g} s"
     )
     after = min(knob.high, round(knob.value * 1.5, 1))
     return _wish(knob, after, why, n=seen.n, timeout_share=share, p99_ms=p99_ms)
@@ -140,7 +141,7 @@ def shorter_deadline(knob: Knob, evidence: Evidence) -> Wish | None:
         return None
     why = (
         f"{hanging} of {seen.n} attempts hung until the deadline of {knob.value:g} s, and 99 in 100"
-        f" answers take less than {_time(p99_ms)}"
+        f" answers take less than {time(p99_ms)}"
     )
     return _wish(knob, after, why, n=seen.n, hanging=hanging, p99_ms=p99_ms)
 
@@ -154,7 +155,7 @@ def more_retries(knob: Knob, evidence: Evidence) -> Wish | None:
         return None
     if wilson(helped, retried)[0] <= 0.5 or knob.value >= knob.high:
         return None
-    why = f"{_percent(hiccups)} of {seen.n} attempts had a hiccup, and {_helped(helped, retried)}"
+    why = f"{percent(hiccups)} of {seen.n} attempts had a hiccup, and {_helped(helped, retried)}"
     return _wish(knob, knob.value + 1, why, n=seen.n, retried=retried, helped=helped)
 
 
@@ -185,7 +186,7 @@ def larger_recall(knob: Knob, evidence: Evidence) -> Wish | None:
         return None
     why = (
         f"what memory gave was of use in {seen.good} of {seen.judged} answers that were checked,"
-        f" and filled its budget in {_percent(full)}"
+        f" and filled its budget in {percent(full)}"
     )
     after = min(knob.high, float(int(knob.value * 1.25)))
     return _wish(knob, after, why, n=seen.judged, useful=seen.good, full_share=full)
@@ -197,7 +198,7 @@ def smaller_context(knob: Knob, evidence: Evidence) -> Wish | None:
     share = seen.fault_share("context")
     if seen.n < LEAST or share <= CONTEXT_HIGH or knob.value <= knob.low:
         return None
-    why = f"{_percent(share)} of {seen.n} attempts were too long for their provider"
+    why = f"{percent(share)} of {seen.n} attempts were too long for their provider"
     return _wish(knob, float(int(knob.value * 0.75)), why, n=seen.n, too_long_share=share)
 
 
@@ -207,23 +208,23 @@ def larger_context(knob: Knob, evidence: Evidence) -> Wish | None:
     share = seen.fault_share("context")
     if seen.n < 5 * LEAST or share >= CONTEXT_LOW or knob.value >= knob.default:
         return None
-    why = f"only {_percent(share)} of {seen.n} attempts were too long for their provider"
+    why = f"only {percent(share)} of {seen.n} attempts were too long for their provider"
     after = min(knob.default, float(int(knob.value * 1.25) + 1))
     return _wish(knob, after, why, n=seen.n, too_long_share=share)
 
 
-# (name, the rule, the knobs that it is about), in the order in which they are heard.
-RULES: Final[tuple[tuple[str, Rule, str], ...]] = (
-    ("fewer_slots", fewer_slots, "slots"),
-    ("longer_deadline", longer_deadline, "deadline_s"),
-    ("smaller_context", smaller_context, "context_tokens"),
-    ("shorter_deadline", shorter_deadline, "deadline_s"),
-    ("fewer_retries", fewer_retries, "retries"),
-    ("more_retries", more_retries, "retries"),
-    ("smaller_recall", smaller_recall, "recall_tokens"),
-    ("larger_recall", larger_recall, "recall_tokens"),
-    ("more_slots", more_slots, "slots"),
-    ("larger_context", larger_context, "context_tokens"),
+# (the rule, the knobs that it is about), in the order in which they are heard.
+RULES: Final[tuple[tuple[Rule, str], ...]] = (
+    (fewer_slots, "slots"),
+    (longer_deadline, "deadline_s"),
+    (smaller_context, "context_tokens"),
+    (shorter_deadline, "deadline_s"),
+    (fewer_retries, "retries"),
+    (more_retries, "retries"),
+    (smaller_recall, "recall_tokens"),
+    (larger_recall, "recall_tokens"),
+    (more_slots, "slots"),
+    (larger_context, "context_tokens"),
 )
 
 
@@ -241,11 +242,3 @@ def _wish(knob: Knob, after: float, why: str, **numbers: float) -> Wish:
 
 def _helped(helped: int, retried: int) -> str:
     return f"trying again helped in {helped} of {retried} cases"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
-
-
-def _time(ms: float) -> str:
-    return f"{ms:.0f} ms" if ms < 1_000 else f"{ms / 1_000:.1f} s"

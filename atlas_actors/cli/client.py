@@ -41,7 +41,8 @@ class Client:
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
             self._socket.close()
             raise NotRunningError(
-                f"no Atlas daemon runs on {home.root}", cure="scripts/serve --detach starts it"
+                f"no Atlas daemon runs on {home.root}",
+                cure="scripts/serve --detach starts it; scripts/inspect shows what it has left",
             ) from error
         except OSError as error:
             self._socket.close()

@@ -61,7 +61,7 @@ def run_cycle(options: argparse.Namespace, home: Home) -> int:
                 step["part"].rpartition("/")[2],
                 step["result"],
                 show.duration(step["took_ms"]),
-                plain(step["did"]),
+                show.plain(step["did"]),
             )
             for step in ended["steps"]
         ),
@@ -88,12 +88,13 @@ def run_list(options: argparse.Namespace, home: Home) -> int:
                 proposal["state"],
                 proposal["kind"],
                 show.when(proposal["created_at_ms"]),
-                plain(proposal["title"]),
+                show.plain(proposal["title"]),
             )
             for proposal in found["proposals"]
         ),
         "nothing is proposed",
         cut=True,
+        drop=("made", "state"),
     )
     return 0
 
@@ -143,32 +144,24 @@ def _check_kind(client: Client, kind: str) -> None:
         raise UsageError(f"there is no kind {kind[:50]!r}", cure=f"one of {', '.join(known)}")
 
 
-def plain(text: str) -> str:
-    """Without what a terminal would obey: it may come from a file of anybody's."""
-    return "".join(
-        letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}"
-        for letter in text
-    )
-
-
 def _fields(proposal: dict[str, Any]) -> list[tuple[str, str]]:
     ended = f", {proposal['task_state']}" if proposal["task_state"] else ""
     return [
         ("id", proposal["id"]),
         ("kind", proposal["kind"]),
-        ("title", plain(proposal["title"])),
+        ("title", show.plain(proposal["title"])),
         ("state", proposal["state"]),
-        ("reason", plain(proposal["reason"])),
+        ("reason", show.plain(proposal["reason"])),
         ("made", show.when(proposal["created_at_ms"])),
-        ("cwd", plain(proposal["cwd"] or "")),
+        ("cwd", show.plain(proposal["cwd"] or "")),
         ("approved", f"by {proposal['approved_by']}" if proposal["approved_by"] else ""),
         ("task", f"{proposal['task_id']}{ended}" if proposal["task_id"] else ""),
-        ("waits", plain(proposal["error"] or "")),
+        ("waits", show.plain(proposal["error"] or "")),
     ]
 
 
 def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in plain(text).splitlines())
+    return "\n".join(f"  {line}" for line in show.plain(text).splitlines())
 
 
 def _print_changed(changed: list[dict[str, Any]], as_json: bool) -> int:

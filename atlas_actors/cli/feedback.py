@@ -5,13 +5,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from atlas_actors.cli import show
+from atlas_actors.cli import lineage, show
 from atlas_actors.cli.client import Client
-from atlas_actors.cli.cycle import plain
 from atlas_actors.home import Home
+from atlas_actors.intervals import ENOUGH
 
 RUN_S: Final = 90.0
-LEAST: Final = 10  # of which a share is said
+DECIDE: Final = "atlas feedback approve {0}, or reject {0}"
 VERBS: Final = {
     "approve": "have an adjustment made that was proposed",
     "reject": "do not have it made",
@@ -51,7 +51,7 @@ def run_look(options: argparse.Namespace, home: Home) -> int:
     if options.json:
         show.print_json(ended)
     else:
-        sys.stdout.write("\n".join(map(plain, _told(ended))) + "\n")
+        sys.stdout.write("\n".join(map(show.plain, _told(ended))) + "\n")
     return 0
 
 
@@ -63,7 +63,7 @@ def run_history(options: argparse.Namespace, home: Home) -> int:
         show.print_json(found)
         return 0
     lines = [line for one in found["adjustments"] for line in _explained(one)]
-    sys.stdout.write("\n".join(map(plain, lines or ["nothing was adjusted"])) + "\n")
+    sys.stdout.write("\n".join(map(show.plain, lines or ["nothing was adjusted"])) + "\n")
     return 0
 
 
@@ -105,13 +105,16 @@ def run_health(options: argparse.Namespace, home: Home) -> int:
     """Tables of parts and of actors."""
     with Client(home) as client:
         found = client.call("health.list")
+        told = not options.json and any(part["kind"] == "strategy" for part in found["parts"])
+        leading = lineage.leads(client) if told else {}
     if options.json:
         show.print_json(found)
         return 0
     show.table(
         ("kind", "part", "n", "success", "95 %", "before", "faults", "p50", "p90", "p99"),
-        (_part_row(part) for part in found["parts"]),
+        (_part_row(part, leading) for part in found["parts"]),
         "nothing has been done yet",
+        drop=("p99", "p50", "before"),
     )
     show.table(
         ("actor", "state", "restarts", "waiting", "why"),
@@ -121,7 +124,7 @@ def run_health(options: argparse.Namespace, home: Home) -> int:
                 actor["state"],
                 str(actor["restarts"]),
                 str(actor["waiting"]),
-                plain(actor["reason"]),
+                show.plain(actor["reason"]),
             )
             for actor in found["actors"]
             if actor["reason"] or actor["restarts"] or actor["state"] != "running"
@@ -157,7 +160,7 @@ def _told(ended: Mapping[str, Any]) -> Iterator[str]:
     verb = "adjusted" if made["state"] == "applied" else "proposed"
     yield f"{verb:<11}{_change(made)}: {made['why']}"
     if made["state"] == "proposed":
-        yield f"           atlas feedback approve {made['id']}, or reject {made['id']}"
+        yield f"           {DECIDE.format(made['id'])}"
 
 
 def _explained(one: Mapping[str, Any]) -> Iterator[str]:
@@ -167,23 +170,25 @@ def _explained(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"   result  {one['result']}"
     elif one["state"] == "applied":
         yield f"   result  being measured since {show.when(one['applied_at_ms'])}"
+    elif one["state"] == "proposed":
+        yield f"   decide  {DECIDE.format(one['id'])}"
 
 
 def _change(one: Mapping[str, Any]) -> str:
     return f"{one['knob']} {one['before']:g} → {one['after']:g}"
 
 
-def _part_row(part: Mapping[str, Any]) -> tuple[str, ...]:
+def _part_row(part: Mapping[str, Any], leading: dict[str, str]) -> tuple[str, ...]:
     judged, before = part["judged"], part["before_judged"]
     faults = ", ".join(f"{count} {fault}" for fault, count in sorted(part["faults"].items()))
-    few = judged < LEAST
+    few = judged < ENOUGH
     return (
         part["kind"],
-        plain(part["part"]),
+        show.plain(lineage.named(part["part"], leading)),
         str(part["n"]),
-        "not enough data" if few else f"{100 * part['success'] / judged:.0f} %",
+        "not enough data" if few else show.percent(part["success"] / judged),
         "-" if few else f"{100 * part['low']:.0f} to {100 * part['high']:.0f}",
-        "-" if before < LEAST else f"{100 * part['before_success'] / before:.0f} %",
-        plain(faults) or "-",
+        "-" if before < ENOUGH else show.percent(part["before_success"] / before),
+        show.plain(faults) or "-",
         *(show.duration(part[name]) for name in ("p50_ms", "p90_ms", "p99_ms")),
     )

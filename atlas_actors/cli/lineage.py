@@ -1,18 +1,22 @@
 """How strategies are told to people: rates with what they rest on, a family tree, a story."""
 
+import textwrap
 from collections import defaultdict
 from typing import Any, Final
 
 from atlas_actors.cli import show
-from atlas_actors.cli.cycle import plain
-from atlas_actors.intervals import wilson
+from atlas_actors.cli.client import Client
+from atlas_actors.errors import Unavailable
+from atlas_actors.intervals import ENOUGH, wilson
 
-ENOUGH: Final = 10  # trials below which a rate is none to go by
+LEAST: Final = 20  # characters in a line of its own, however narrow the terminal is
 
 
 def rate(one: dict[str, Any]) -> str:
     """A share with its Wilson 95 % interval, or that there is too little to say."""
     n = one["n"]
+    if not n:
+        return "not tried yet"
     if not one["enough"]:
         return f"not enough data (n={_count(n)})"
     return f"{one['rate']:.2f} [{one['low']:.2f}-{one['high']:.2f}] n={_count(n)}"
@@ -25,8 +29,8 @@ def state_of(one: dict[str, Any]) -> str:
 
 
 def genes(genome: dict[str, Any], *, with_lead: bool = True) -> str:
-    """A genome in a line; what is as in the plainest one is left out."""
-    words = [plain(genome["providers"][0])] if with_lead else []
+    """A genome in a line; a gene that adds nothing is left out."""
+    words = [show.plain(genome["providers"][0])] if with_lead else []
     if genome["template"]:
         words.append(f"template {len(genome['template'])} characters")
     words.append(f"recall {genome['recall']}")
@@ -58,10 +62,36 @@ def family(intent: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def leads(client: Client) -> dict[str, str]:
+    """Of each strategy who is asked first; none where strategies has not begun yet."""
+    try:
+        found = client.call("strategy.list", all=True)["strategies"]
+    except Unavailable:
+        return {}
+    return {one["id"]: show.plain(one["lead"]) for one in found}
+
+
+def named(id: str, leading: dict[str, str]) -> str:
+    """A strategy by who is asked first, if that is known."""
+    return f"{id} ({leading[id]})" if id in leading else id
+
+
+def fitted(text: str, width: int | None) -> list[str]:
+    """A line of a tree or a story in as many as it takes on a terminal of this width."""
+    if width is None or len(text) <= width:
+        return [text]
+    head = text[: len(text) - len(text.lstrip("│├└─ "))]
+    below = head.replace("├", "│").replace("└", " ").replace("─", " ") + "     "
+    return textwrap.wrap(
+        text, max(width, len(below) + LEAST), subsequent_indent=below, drop_whitespace=True,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
 def line(note: dict[str, Any]) -> str:
     """One dated line of the story."""
     named = f" {note['strategy']}" if note["strategy"] else ""
-    why = f": {' '.join(plain(note['why']).split())}" if note["why"] else ""
+    why = f": {' '.join(show.plain(note['why']).split())}" if note["why"] else ""
     return f"{show.when(note['at_ms'])}  {note['what']}{named}{why}"
 
 
@@ -119,7 +149,7 @@ def _numbers(numbers: dict[str, Any]) -> str:
     if "n" in numbers:
         told.append(_known(numbers))
     told += [
-        f"{plain(name)} {_known(value)}"
+        f"{show.plain(name)} {_known(value)}"
         for name, value in numbers.items()
         if isinstance(value, dict) and "n" in value
     ]

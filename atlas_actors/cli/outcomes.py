@@ -5,15 +5,17 @@ import sys
 import time
 from typing import Any, Final
 
-from atlas_actors.cli import show
+from atlas_actors.cli import lineage, show
 from atlas_actors.cli.client import Client
 from atlas_actors.clock import DAY_MS
+from atlas_actors.errors import UsageError
 from atlas_actors.home import Home
+from atlas_actors.messages.outcome_kinds import KINDS, RESULTS
 
-_KINDS: Final = (
-    "task", "attempt", "route", "hook", "recall", "schedule", "agent", "skill", "model",
-)  # fmt: skip
-_RESULTS: Final = ("success", "partial", "failure")
+RESCUED: Final = (
+    "a task that another provider put right is a success; how often who was asked first\n"
+    "passed: atlas strategies list"
+)
 _BY: Final = ("kind", "intent", "provider", "strategy", "rule", "project")
 
 
@@ -24,7 +26,7 @@ def add_to(groups: Any) -> None:
     listed = verbs.add_parser("list", help="as they stand, newest first")
     for parser in (outcomes, listed):
         _common(parser, run_list)
-        parser.add_argument("--result", choices=_RESULTS)
+        parser.add_argument("--result", choices=RESULTS)
         parser.add_argument("--intent", metavar="NAME")
         parser.add_argument("--provider", metavar="NAME")
         parser.add_argument("--project", metavar="DIRECTORY")
@@ -41,14 +43,14 @@ def add_to(groups: Any) -> None:
     recommend.add_argument("--project", metavar="DIRECTORY")
     amend = verbs.add_parser("amend", help="say what one came to after all")
     amend.add_argument("id", metavar="ID")
-    amend.add_argument("result", choices=_RESULTS)
+    amend.add_argument("result", choices=RESULTS)
     amend.add_argument("reason", metavar="REASON")
     amend.add_argument("--json", action="store_true")
     amend.set_defaults(run=run_amend)
 
 
 def _common(parser: argparse.ArgumentParser, run: Any) -> None:
-    parser.add_argument("--kind", choices=_KINDS)
+    parser.add_argument("--kind", choices=KINDS)
     parser.add_argument("--days", type=float, metavar="N", help="of the last N days only")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
@@ -89,11 +91,12 @@ def run_stats(options: argparse.Namespace, home: Home) -> int:
         show.print_json(found)
         return 0
     named = ("kind",) if options.by == "kind" else ("kind", options.by)
+    leading = _leads(home, options.by == "strategy")
     show.table(
         (*named, "n", "partly", "faults*", "success", "95 %"),
         (
             (
-                *(show.one_line(row[name] or "-", 24) for name in named),
+                *(show.one_line(lineage.named(row[name] or "-", leading), 24) for name in named),
                 str(row["judged"]),
                 str(row["partials"]),
                 str(row["infrastructure"]),
@@ -105,6 +108,8 @@ def run_stats(options: argparse.Namespace, home: Home) -> int:
     )
     if found["rates"]:
         sys.stdout.write("* of the way, not of the answer: they count in no rate\n")
+    if found["rates"] and options.by == "strategy":
+        sys.stdout.write(f"{RESCUED}\n")
     return 0
 
 
@@ -116,12 +121,14 @@ def run_patterns(options: argparse.Namespace, home: Home) -> int:
         return 0
     if not found["patterns"]:
         sys.stdout.write("nothing stands out, or there is not enough data\n")
+    leading = _leads(home, any("strategy" in row["where"] for row in found["patterns"]))
     for row in found["patterns"]:
-        where = ", ".join(f"{name} {value}" for name, value in row["where"].items())
+        named = {name: lineage.named(value, leading) for name, value in row["where"].items()}
+        where = ", ".join(f"{name} {value}" for name, value in named.items())
         sys.stdout.write(
             f"{row['kind']}s with {where} {'do better' if row['better'] else 'do worse'}:\n"
-            f"  {_percent(row['rate'])} of {row['n']} succeed ({_interval(row)}),"
-            f" of the {row['rest_n']} others {_percent(row['rest'])}\n"
+            f"  {show.percent(row['rate'])} of {row['n']} succeed ({_interval(row)}),"
+            f" of the {row['rest_n']} others {show.percent(row['rest'])}\n"
         )
     return 0
 
@@ -134,17 +141,23 @@ def run_recommend(options: argparse.Namespace, home: Home) -> int:
         return 0
     if not found["recommendations"]:
         sys.stdout.write(f"nothing is preferred by outcomes of {options.kind}s\n")
+    known = [row["what"] for row in found["recommendations"] if row["prefer"] is not None]
+    leading = _leads(home, "strategy" in known)
     for row in found["recommendations"]:
         if row["prefer"] is None:
             sys.stdout.write(f"{row['what']}: {row['why']}\n")
             continue
-        sys.stdout.write(f"{row['what']}: {row['prefer']} ({row['why']})\n")
+        prefer = lineage.named(row["prefer"], leading)
+        why = " ".join(lineage.named(word, leading) for word in row["why"].split())
+        sys.stdout.write(f"{row['what']}: {prefer}: {why}\n")
         for one in row["evidence"]:
             share, interval = _share(one)
             sys.stdout.write(
-                f"  {one['value']}: {share} of {one['judged']} {row['kind']}s succeed ({interval}),"
-                f" {show.usd(one['cost_each_usd'])} each\n"
+                f"  {lineage.named(one['value'], leading)}: {share} of {one['judged']}"
+                f" {row['kind']}s succeed ({interval}), {show.usd(one['cost_each_usd'])} each\n"
             )
+    if "strategy" in known:
+        sys.stdout.write(f"{RESCUED}\n")
     return 0
 
 
@@ -158,27 +171,35 @@ def run_amend(options: argparse.Namespace, home: Home) -> int:
         show.print_json(found)
     elif found["changed"]:
         sys.stdout.write(f"{found['id']} was {found['before']}, and is {options.result} now\n")
+    elif found["before"] == options.result:
+        sys.stdout.write(f"{found['id']} is {found['before']} already\n")
     else:
         sys.stdout.write(f"{found['id']} stays {found['before']}: that is nothing stronger\n")
     return 0
+
+
+def _leads(home: Home, wanted: bool) -> dict[str, str]:
+    """Who is asked first by each strategy, where that is told."""
+    if not wanted:
+        return {}
+    with Client(home) as client:
+        return lineage.leads(client)
 
 
 def _call(home: Home, method: str, options: argparse.Namespace, *names: str) -> Any:
     given = {name: getattr(options, name) for name in names}
     params = {name: value for name, value in given.items() if value is not None}
     if options.days is not None:
+        if not options.days > 0:
+            raise UsageError("--days takes a number above 0", cure="--days 7 is the last week")
         params["since_ms"] = max(0, int(time.time() * 1000 - options.days * DAY_MS))
     with Client(home) as client:
         return client.call(method, **params)
 
 
 def _share(row: dict[str, Any]) -> tuple[str, str]:
-    return _percent(row["rate"]), _interval(row)
+    return show.percent(row["rate"]), _interval(row)
 
 
 def _interval(row: dict[str, Any]) -> str:
-    return f"{_percent(row['low'])} to {_percent(row['high'])}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{show.percent(row['low'])} to {show.percent(row['high'])}"

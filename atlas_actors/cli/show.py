@@ -1,6 +1,7 @@
 """How things are shown to people: tables, times, costs."""
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,7 @@ from typing import Any, Final
 WIDTH: Final = 160  # where no terminal says it
 DAYS_FROM_H: Final = 48
 LAST_MIN: Final = 8  # characters of a last column that is cut
+READ_MIN: Final = 24  # of one that can be read; before it is cut shorter, others are left out
 
 
 def print_json(value: Any) -> None:
@@ -17,10 +19,15 @@ def print_json(value: Any) -> None:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str, *, cut: bool = False
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    empty: str,
+    *,
+    cut: bool = False,
+    drop: Sequence[str] = (),
 ) -> None:
     """A table, or one line when there is nothing; with `cut` the last column gives way, so that
-    each row is one line."""
+    each row is one line. What `drop` names is left out, in this order, where there is no room."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -30,6 +37,7 @@ def table(
         sys.stdout.write(f"{empty}\n")
         return
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    columns, listed = _that_fit(columns, listed, console.width, drop, cut)
     if cut:
         listed = _cut(columns, listed, console.width)
     shown = Table(box=None, pad_edge=False, header_style="bold")
@@ -46,10 +54,32 @@ def table(
     console.print(shown)
 
 
+def _that_fit(
+    columns: Sequence[str], rows: list[Sequence[str]], width: int, drop: Sequence[str], cut: bool
+) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Without as many of the columns to `drop` as it takes."""
+    for name in drop:
+        cells = list(zip(columns, *rows, strict=True))
+        widths = [max(map(len, column)) for column in cells]
+        if cut:
+            widths[-1] = min(widths[-1], READ_MIN)
+        if sum(widths) + 2 * (len(widths) - 1) <= width:
+            break
+        cells = [column for column in cells if column[0] != name]
+        columns, *left = list(zip(*cells, strict=True))
+        rows = [*left]
+    return columns, rows
+
+
 def _cut(columns: Sequence[str], rows: list[Sequence[str]], width: int) -> list[Sequence[str]]:
     others = zip(*([*columns[:-1]], *(row[:-1] for row in rows)), strict=True)
     left = width - sum(max(len(cell) for cell in cells) + 2 for cells in others)
     return [(*row[:-1], one_line(row[-1], max(LAST_MIN, left))) for row in rows]
+
+
+def terminal_width() -> int | None:
+    """Characters in a line; None where nobody looks at a terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def when(ms: int | None) -> str:
@@ -117,3 +147,16 @@ def strategy(route: dict[str, Any]) -> list[str]:
     if chosen is None:
         return [f"none: {why}"] if why else []
     return [f"{chosen['id']}: {why}" if why else str(chosen["id"])]
+
+
+def plain(text: str) -> str:
+    """Without what a terminal would obey: it may come from a file of anybody's."""
+    return "".join(
+        letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )
+
+
+def percent(share: float) -> str:
+    """0.5 as 50 %."""
+    return f"{100 * share:.0f} %"

@@ -2,15 +2,20 @@
 
 import argparse
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
 from atlas_actors.cli import lineage, show
 from atlas_actors.cli.client import Client
-from atlas_actors.cli.cycle import plain
 from atlas_actors.home import Home
 
 REPLAY_S: Final = 610.0
 EVOLVE_S: Final = 60.0
+RATE_OF: Final = (
+    "* how often who was asked first passed, since it last changed, with its 95 % interval; pareto:"
+    " nobody is better and cheaper"
+)
 
 
 def add_to(groups: Any) -> None:
@@ -19,7 +24,7 @@ def add_to(groups: Any) -> None:
     verbs = command.add_subparsers(dest="verb", metavar="VERB")
     for parser in (command, verbs.add_parser("list", help="what is known of each")):
         parser.add_argument("--intent", help="of this one only")
-        parser.add_argument("--all", action="store_true", help="also those that are retired")
+        parser.add_argument("--all", action="store_true", help="also untried and retired ones")
         _finish(parser, run_list)
     shown = verbs.add_parser("show", help="one: its genes, its record, its story")
     shown.add_argument("id", metavar="ID", help="or how it begins")
@@ -27,20 +32,21 @@ def add_to(groups: Any) -> None:
     tree = verbs.add_parser("lineage", help="who came from whom, and why work moved")
     tree.add_argument("id", metavar="ID", nargs="?", help="the story of this one only")
     tree.add_argument("--intent", help="of this one only")
+    tree.add_argument("--all", action="store_true", help="also where nothing was tried yet")
     tree.add_argument("--limit", type=int, default=50, metavar="N", help="lines of the story")
     _finish(tree, run_lineage)
     evolve = verbs.add_parser("evolve", help="let evolve what there is new evidence for")
     evolve.add_argument("--intent", help="this one only")
     _finish(evolve, run_evolve)
     pin = verbs.add_parser("pin", help="in its intent always this one")
-    pin.add_argument("id", metavar="ID")
+    pin.add_argument("id", metavar="ID", help="or how it begins")
     _finish(pin, run_pin)
     unpin = verbs.add_parser("unpin", help="leave the choice in an intent to Atlas again")
     unpin.add_argument("intent", metavar="INTENT")
     _finish(unpin, run_unpin)
     retire = verbs.add_parser("retire", help="never choose it again")
-    retire.add_argument("id", metavar="ID")
-    retire.add_argument("--reason", default="")
+    retire.add_argument("id", metavar="ID", help="or how it begins")
+    retire.add_argument("--reason", default="", help="is kept in its story")
     _finish(retire, run_retire)
     replay = verbs.add_parser("replay", help="make the choices of the log again, and compare")
     replay.add_argument("--limit", type=int, metavar="N", help="only the newest N")
@@ -48,7 +54,7 @@ def add_to(groups: Any) -> None:
 
 
 def run_list(options: argparse.Namespace, home: Home) -> int:
-    """A table, by intent, the best known first."""
+    """A table, by intent, the best known first; where nothing was tried yet, only that."""
     params: dict[str, Any] = {"all": options.all}
     if options.intent:
         params["intent"] = options.intent
@@ -57,8 +63,10 @@ def run_list(options: argparse.Namespace, home: Home) -> int:
     if options.json:
         show.print_json(found)
         return 0
+    listed = found["strategies"]
+    quiet = _quiet(options, listed)
     show.table(
-        ("id", "intent", "state", "success", "cost", "takes", "asks first, and how"),
+        ("id", "intent", "state", "success*", "cost", "takes", "asks first, and how"),
         (
             (
                 one["id"],
@@ -69,11 +77,16 @@ def run_list(options: argparse.Namespace, home: Home) -> int:
                 show.duration(one["latency_ms"]),
                 lineage.genes(one["genome"]),
             )
-            for one in found["strategies"]
+            for one in listed
+            if one["intent"] not in quiet
         ),
-        "no strategies yet",
+        "nothing was tried yet",
         cut=True,
+        drop=("takes", "cost", "intent") if options.intent else ("takes", "cost"),
     )
+    if len(quiet) < len({one["intent"] for one in listed}):
+        sys.stdout.write(f"{RATE_OF}\n")
+    _say_quiet(quiet)
     return 0
 
 
@@ -98,8 +111,20 @@ def run_lineage(options: argparse.Namespace, home: Home) -> int:
     if options.json:
         show.print_json(found)
         return 0
-    lines = [line for intent in found["intents"] for line in lineage.family(intent)]
-    sys.stdout.write("\n".join(lines or ["no strategies yet"]) + "\n")
+    told = [intent for intent in found["intents"] if intent["story"]]
+    quiet = _quiet(options, [one for each in found["intents"] for one in each["strategies"]])
+    quiet = [name for name in quiet if name not in {intent["intent"] for intent in told}]
+    lines = [
+        line
+        for intent in found["intents"]
+        if intent["intent"] not in quiet
+        for line in lineage.family(intent)
+    ]
+    width = show.terminal_width()
+    sys.stdout.writelines(f"{part}\n" for line in lines for part in lineage.fitted(line, width))
+    if lines:
+        sys.stdout.write(f"{RATE_OF}\n")
+    _say_quiet(quiet)
     return 0
 
 
@@ -111,15 +136,21 @@ def run_evolve(options: argparse.Namespace, home: Home) -> int:
     if options.json:
         show.print_json(found)
         return 0
+    idle = [step for step in found["steps"] if step["what"] == "nothing"]
+    alike = Counter(step["why"] for step in idle)
     show.table(
         ("intent", "did", "strategy", "why"),
         (
-            (step["intent"], step["what"], step["strategy"] or "-", plain(step["why"]))
+            (step["intent"], step["what"], step["strategy"] or "-", show.plain(step["why"]))
             for step in found["steps"]
+            if step["what"] != "nothing" or alike[step["why"]] == 1
         ),
-        "there is no intent",
+        "nothing called for a change",
         cut=True,
     )
+    for why, times in alike.items():
+        if times > 1:
+            sys.stdout.write(f"{times} intents: nothing, {show.plain(why)}\n")
     return 0
 
 
@@ -150,6 +181,24 @@ def run_replay(options: argparse.Namespace, home: Home) -> int:
     return 0 if found["same"] == found["choices"] else 1
 
 
+def _quiet(options: argparse.Namespace, listed: Iterable[dict[str, Any]]) -> list[str]:
+    """Intents of which nobody has asked for more, and in which nothing has happened yet."""
+    if options.intent or options.all or getattr(options, "id", None):
+        return []
+    busy: dict[str, bool] = {}
+    for one in listed:
+        happened = one["n"] > 0 or one["parents"] or one["pinned"] or one["state"] != "active"
+        busy[one["intent"]] = busy.get(one["intent"], False) or bool(happened)
+    return [name for name, is_busy in busy.items() if not is_busy]
+
+
+def _say_quiet(intents: list[str]) -> None:
+    if intents:
+        sys.stdout.write(
+            f"not tried yet: {', '.join(intents)} (--intent NAME or --all shows them)\n"
+        )
+
+
 def _finish(parser: argparse.ArgumentParser, run: Any) -> None:
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
@@ -162,7 +211,7 @@ def _wish(options: argparse.Namespace, home: Home, method: str, **params: Any) -
         show.print_json(step)
         return 0
     named = f" {step['strategy']}" if step["strategy"] else ""
-    why = f": {plain(step['why'])}" if step["why"] else ""
+    why = f": {show.plain(step['why'])}" if step["why"] else ""
     sys.stdout.write(f"{step['intent']}: {step['what']}{named}{why}\n")
     return 0
 
@@ -172,16 +221,16 @@ def _shown(found: dict[str, Any]) -> list[str]:
         ("id", found["id"]),
         ("intent", found["intent"]),
         ("state", lineage.state_of(found)),
-        ("asks", " → ".join(plain(name) for name in found["genome"]["providers"])),
+        ("asks", " → ".join(show.plain(name) for name in found["genome"]["providers"])),
         ("how", lineage.genes(found["genome"], with_lead=False)),
         ("comes from", lineage.origin(found)),
-        ("why", plain(found["why"])),
+        ("why", show.plain(found["why"])),
         ("born", show.when(found["born_at_ms"])),
     ]
     lines = [f"{name:<12}{text}" for name, text in fields if text]
     template = found["genome"]["template"]
     if template:
-        lines += ["template", *(f"  {line}" for line in plain(template).splitlines())]
+        lines += ["template", *(f"  {line}" for line in show.plain(template).splitlines())]
     lines.append("success, since it last changed")
     lines += [f"  {band['band']:<6}{_band(band)}" for band in found["bands"]] or ["  not tried yet"]
     if found["lifetime"]:

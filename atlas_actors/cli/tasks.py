@@ -98,6 +98,7 @@ def _print_table(tasks: list[dict[str, Any]], empty: str) -> None:
         ),
         empty,
         cut=True,
+        drop=("priority", "created"),
     )
 
 

@@ -25,8 +25,8 @@ from atlas_actors.executor.check import run_check
 from atlas_actors.executor.context import GATHER_S, ProjectFiles
 from atlas_actors.executor.handoff import GOAL_CHARACTERS
 from atlas_actors.executor.keys import hide
+from atlas_actors.executor.outcome import of_start
 from atlas_actors.executor.privacy import redacted_check, redacted_checkpoint, redacted_end
-from atlas_actors.executor.started import outcome_of_start
 from atlas_actors.executor.work import Work
 from atlas_actors.executor.workspaces import Site, Workspaces
 from atlas_actors.messages import paths
@@ -351,7 +351,7 @@ class Executor(AsyncActor):
         self._flush()
 
     def _on_model_start(self, took_s: float, error: str) -> None:
-        started = outcome_of_start(
+        started = of_start(
             self._settings.name,
             self._backend.model,
             now_ms=self.place.clock.now_ms(),

@@ -5,11 +5,10 @@ from typing import Final
 import attrs
 
 from atlas_actors.messages.execution import RunAttempt
+from atlas_actors.providers.catalog import CONTEXT_TOKENS
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 from atlas_actors.providers.worst_case import PLAN_FRAME_BYTES, PLAN_TOKENS
 
-# Where neither the settings nor the table of models say; as the orchestrator takes it.
-TAKES_TOKENS: Final = 32_768
 SHARE: Final = 0.9  # of what it takes: that a token has four characters is a guess
 
 
@@ -27,7 +26,7 @@ def fitting(
     """Rather less help than a request that is refused for its length. A plan of its own goes
     before files; a program (not `one_call`) plans within its run."""
     asked = len(order.prompt) // CHARACTERS_PER_TOKEN
-    left = int((takes_tokens or TAKES_TOKENS) * SHARE) - answer_tokens - asked
+    left = int((takes_tokens or CONTEXT_TOKENS) * SHARE) - answer_tokens - asked
     plan_first = order.plan_first
     if plan_first and one_call:
         needs = PLAN_TOKENS + PLAN_FRAME_BYTES // CHARACTERS_PER_TOKEN

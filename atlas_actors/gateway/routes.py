@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from atlas_actors.intervals import wilson
+from atlas_actors.intervals import ENOUGH, wilson
 from atlas_actors.store import Reader, Row
 
-ENOUGH: Final = 10  # below this a rate says nothing
 _LAYERS: Final = {0: "abstained", 1: "1", 2: "2"}
 
 

@@ -4,11 +4,11 @@ from typing import Any, Final
 
 import attrs
 
-from atlas_actors.errors import Conflict
 from atlas_actors.gateway import strategy_views
-from atlas_actors.gateway.caller import Caller, origin_of
+from atlas_actors.gateway.caller import Caller
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import ID, NAME, method
+from atlas_actors.gateway.people import only_people
 from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
 from atlas_actors.messages.strategy import (
@@ -87,13 +87,13 @@ async def answer(door: Door, name: str, params: dict[str, Any], caller: Caller) 
             order = EvolveStrategies(intent=params.get("intent"))
             return attrs.asdict(await door.call(paths.STRATEGIES, order))
         case "strategy.pin":
-            await _only_people(door, caller, name)
+            await only_people(door, caller, name)
             return await _wish(door, PinStrategy(strategy=await _id(door, params["id"])))
         case "strategy.unpin":
-            await _only_people(door, caller, name)
+            await only_people(door, caller, name)
             return await _wish(door, PinStrategy(strategy=None, intent=params["intent"]))
         case "strategy.retire":
-            await _only_people(door, caller, name)
+            await only_people(door, caller, name)
             id, reason = await _id(door, params["id"]), params.get("reason", "")
             return await _wish(door, RetireStrategy(strategy=id, reason=reason))
         case "strategy.replay":
@@ -116,13 +116,3 @@ async def _replay(door: Door, limit: int | None) -> dict[str, Any]:
         {"choice": choice, "then": then, "now": now} for choice, then, now in found.different
     ]
     return {**attrs.asdict(found), "different": different}
-
-
-async def _only_people(door: Door, caller: Caller, name: str) -> None:
-    """Raises Conflict for a call from inside an agent, or from who knows where."""
-    if origin_of(await door.on_thread(lambda: caller.inside), own_words=True) != "person":
-        raise Conflict(
-            f"{name} is a person's to call, and this call comes from inside a coding agent or from"
-            " where that cannot be seen",
-            cure="call it from a terminal of your own",
-        )

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from atlas_actors.errors import Conflict, NotFound
-from atlas_actors.intervals import wilson
+from atlas_actors.gateway.shares import share_of
 from atlas_actors.store import Query, Reader, Row
 
-ENOUGH: Final = 10  # trials below which a rate is not shown as one
 PREFIX_MIN: Final = 4
 GONE: Final = ("retired", "culled")
 CHOICES: Final = 20  # shown of one strategy
@@ -31,8 +30,10 @@ def whole_id(state: Path, prefix: str) -> str:
 
 
 def listed(state: Path, intent: str | None, everything: bool) -> list[dict[str, Any]]:
-    """Strategies with what is known of each, the best known of an intent first."""
+    """Strategies with what is known of each, the best known of an intent first. Raises NotFound
+    for an intent that there is none of."""
     with Reader(state / "strategies.db").snapshot() as query:
+        _check_intent(query, intent)
         rows = query(
             "select * from inspect_strategies where (?1 is null or intent = ?1)"
             " and (?2 or state not in ('retired', 'culled')) order by intent, born_at_ms, id",
@@ -40,7 +41,7 @@ def listed(state: Path, intent: str | None, everything: bool) -> list[dict[str, 
         )
         cells = _cells_of(query, "where ?1 is null or intent = ?1", intent)
     found = [_shown(row, cells[row["id"]]) for row in rows]
-    return sorted(found, key=lambda one: (one["intent"], one["state"] in GONE, -_best(one)))
+    return sorted(found, key=lambda one: (one["intent"], one["state"] in GONE, -one["low"]))
 
 
 def one(state: Path, id: str) -> dict[str, Any]:
@@ -68,8 +69,9 @@ def lineage(
     state: Path, intent: str | None, id: str | None, limit: int
 ) -> dict[str, list[dict[str, Any]]]:
     """Of each intent all strategies that ever were, how they rose and fell, and the newest lines
-    of the story."""
+    of the story. Raises NotFound for an intent that there is none of."""
     with Reader(state / "strategies.db").snapshot() as query:
+        _check_intent(query, intent)
         if id is not None:
             (row,) = query("select intent from inspect_strategies where id = ?", (id,))
             intent = row["intent"]
@@ -101,16 +103,14 @@ def lineage(
     return {"intents": list(intents.values())}
 
 
-def with_rate(successes: float, n: float) -> dict[str, Any]:
-    """A share with its Wilson 95 % interval; `enough` says whether it is one to go by."""
-    low, high = wilson(successes, n)
-    return {
-        "n": round(n, 2),
-        "rate": None if n <= 0 else round(successes / n, 4),
-        "low": round(low, 4),
-        "high": round(high, 4),
-        "enough": n >= ENOUGH,
-    }
+def _check_intent(query: Query, intent: str | None) -> None:
+    if intent is None or query(
+        "select 1 from inspect_strategies where intent = ? limit 1", (intent,)
+    ):
+        return
+    known = [row["intent"] for row in query("select distinct intent from inspect_strategies", ())]
+    cure = f"one of {', '.join(known)}" if known else "there are no strategies yet"
+    raise NotFound(f"there is no intent {intent!r}", cure=cure)
 
 
 def _cells_of(query: Query, where: str, value: str | None) -> dict[str, list[Row]]:
@@ -133,7 +133,7 @@ def _shown(row: Row, cells: list[Row]) -> dict[str, Any]:
         "bands": [
             {
                 "band": cell["band"],
-                **with_rate(cell["successes"], cell["n"]),
+                **_rated(cell["successes"], cell["n"]),
                 "expected": cell["mean"],
                 "cost_usd": cell["cost_usd"],
                 "latency_ms": cell["latency_ms"],
@@ -142,7 +142,7 @@ def _shown(row: Row, cells: list[Row]) -> dict[str, Any]:
             }
             for cell in cells
         ],
-        **with_rate(successes, n),
+        **_rated(successes, n),
         "cost_usd": _mean(cells, "cost_usd"),
         "latency_ms": _mean(cells, "latency_ms"),
     }
@@ -153,12 +153,16 @@ def _lifetime(row: Row) -> dict[str, Any]:
     return {
         "band": row["band"],
         "choices": row["choices"],
-        **with_rate(row["successes"], row["verified"]),
+        **_rated(row["successes"], row["verified"]),
         "weak": row["weak"],
         "unknown": row["unknown"],
         "cost_usd": row["cost_usd"],
         "latency_ms": row["latency_ms"],
     }
+
+
+def _rated(successes: float, n: float) -> dict[str, Any]:
+    return {"n": round(n, 2), **share_of(successes, n)}
 
 
 def _note(row: Row) -> dict[str, Any]:
@@ -169,7 +173,3 @@ def _mean(cells: list[Row], name: str) -> float | None:
     known = [(cell[name], cell["n"]) for cell in cells if cell[name] is not None]
     n = sum(weight for _, weight in known)
     return None if not n else sum(value * weight for value, weight in known) / n
-
-
-def _best(shown: dict[str, Any]) -> float:
-    return float(shown["low"])

@@ -1,13 +1,8 @@
-"""Between people, hooks, analytics and what it adjusts: health, and what follows of it."""
+"""Between people, analytics and what it adjusts: health, and what follows of it."""
 
 from typing import Any, Literal
 
 import attrs
-
-
-@attrs.frozen(kw_only=True)
-class FeedbackWanted:
-    """Fact for analytics: a client's turn has ended; it looks soon, once for many of these."""
 
 
 @attrs.frozen(kw_only=True)

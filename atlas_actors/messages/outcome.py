@@ -1,10 +1,13 @@
-"""What actions came to, told to outcomes by whoever acted."""
+"""What actions came to, told to outcomes by whoever acted; KINDS and RESULTS: outcome_kinds.py."""
 
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from atlas_actors.messages.execution import Usage
+
+# In a context: whose word an outcome is that neither a part of Atlas nor a person has told.
+TOLD_BY: Final = "told_by"
 
 
 @attrs.frozen(kw_only=True)
@@ -13,11 +16,14 @@ class RecordOutcome:
 
     What `context` may say, all of it optional: project, intent, provider, model, strategy, choice,
     session, turn (a number), request (a fingerprint of what was asked), files (paths that it
-    changed), reverts (paths that it put back), test (true: it ran tests), rule.
+    changed), reverts (paths that it put back), test (true: it ran tests), ended (true: so has the
+    session), rule. Attempts add transport, end, fault; tasks these and origin, checked (own or
+    text), lead (how who was asked first has done: passed, failed or unknown), task_cost_usd,
+    work_ms.
     """
 
     action: str  # what was done: a task's id, a command, a tool
-    kind: str  # task, attempt, route, hook, recall, schedule, agent, skill, model
+    kind: str  # one of KINDS
     result: str  # success, partial or failure
     verified_by: str | None = None
     infrastructure: bool = False  # a fault of the way, not of the answer

@@ -93,7 +93,7 @@ class Step:
     """One thing that natural selection did, or did not, and why."""
 
     intent: str
-    what: str  # born, promoted, culled, benched, returned, archived, retired, nothing
+    what: str  # as the lineage has it: born, promoted, culled, benched, ..., or nothing
     strategy: str | None
     why: str
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from loguru import logger
 
 from atlas_actors.actor import LATER, Place
-from atlas_actors.clock import Ids
+from atlas_actors.clock import Ids, local_day
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
     AttemptAccepted,
@@ -47,7 +47,7 @@ from atlas_actors.orchestrator.dues import (
     MoneyCameBack,
     RecallDue,
 )
-from atlas_actors.orchestrator.money import Money, day_of, seconds_to_midnight
+from atlas_actors.orchestrator.money import Money, seconds_to_midnight
 from atlas_actors.orchestrator.planning import Planning
 from atlas_actors.orchestrator.prospects import Prospects
 from atlas_actors.orchestrator.roster import Roster
@@ -137,7 +137,7 @@ class Orchestrator(StoreActor):
             on_money=self._on_money,
         )
         self._money_is_back = False
-        self._day = day_of(place.clock.now_ms())
+        self._day = local_day(place.clock.now_ms())
         self._unreported = set(providers)
         self._open_attempts: tuple[tuple[str, int], ...] | None = None
 
@@ -167,6 +167,15 @@ class Orchestrator(StoreActor):
         """A batch is on disk."""
         self._planning.keep()
         self._attempts.keep()
+
+    def matters(self, message: Any) -> bool:
+        """The end of a wait does not, when the answer has come."""
+        match message:
+            case ChoiceDue():
+                return self._planning.waits(message) or self._attempts.waits(message)
+            case RecallDue():
+                return self._attempts.waits(message)
+        return True
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
@@ -289,8 +298,8 @@ class Orchestrator(StoreActor):
     def _on_day_began(self) -> None:
         now_ms = self.place.clock.now_ms()
         self._wait_for_midnight(now_ms)
-        if day_of(now_ms) != self._day:
-            self._day = day_of(now_ms)
+        if local_day(now_ms) != self._day:
+            self._day = local_day(now_ms)
             self._money.load(self.store, now_ms)
             self.tell(paths.TASKS, RouteAgain())
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from atlas_actors.attachments import filled
-from atlas_actors.errors import NotFound
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import (
     AttemptAccepted,
@@ -14,7 +12,6 @@ from atlas_actors.messages.execution import (
     End,
     ExecutorReported,
     Fault,
-    RunAttempt,
     Usage,
 )
 from atlas_actors.messages.handoff import Checkpoint, HandoffTaken, TakeHandoff, WorkEnded
@@ -23,22 +20,20 @@ from atlas_actors.messages.strategy import ChooseStrategy, StrategyChosen
 from atlas_actors.messages.supervision import ActorDown
 from atlas_actors.messages.task import AttemptCancelled, AttemptLost
 from atlas_actors.orchestrator.answers import CACHE_LANE, Answers, kept, key_of, not_kept
-from atlas_actors.orchestrator.chain import IN
 from atlas_actors.orchestrator.check import Verdict, check_answer
 from atlas_actors.orchestrator.choices import Choices
 from atlas_actors.orchestrator.desk import Desk
 from atlas_actors.orchestrator.dues import ChoiceDue, RecallDue
 from atlas_actors.orchestrator.flights import Flight, Flights, Key
-from atlas_actors.orchestrator.genes import context_tokens_of, genome_of, templated
+from atlas_actors.orchestrator.genes import genome_of
 from atlas_actors.orchestrator.going_on import GoingOn
 from atlas_actors.orchestrator.leases import LOOKS_MAX, Leases
 from atlas_actors.orchestrator.money import Money
+from atlas_actors.orchestrator.orders import Orders, cut_short
 from atlas_actors.orchestrator.overs import Overs
-from atlas_actors.orchestrator.prompt import build_prompt
 from atlas_actors.orchestrator.prospects import Prospects
-from atlas_actors.orchestrator.recollection import Recollection, with_notes
+from atlas_actors.orchestrator.recollection import Recollection
 from atlas_actors.orchestrator.roster import Roster
-from atlas_actors.orchestrator.steps import attempt_deadline_s
 
 
 class Attempts:
@@ -62,7 +57,6 @@ class Attempts:
         self._money = money
         self._answers = answers
         self._prospects = prospects
-        self._files = files
         self._jitter = jitter
         self._on_breaker = on_breaker
         self._on_money = on_money
@@ -71,6 +65,7 @@ class Attempts:
         self._leases = Leases()
         self._going_on = GoingOn(desk, self._flights)
         self._choices = Choices(desk, prospects, self._flights)
+        self._orders = Orders(desk, roster, money, prospects, files)
         self._recollection = Recollection(desk, self._flights, lambda: roster.knobs.recall_tokens)
 
     def keep(self) -> None:
@@ -107,7 +102,7 @@ class Attempts:
             if flight is not None and leader != key:
                 self._flights.follow(flight, started, leader)
                 return
-        if started.goes_on and self._is_work(started):
+        if started.goes_on and self._orders.is_work(started):
             self._going_on.ask(started, same)
             return
         if self._choices.ask(started, same):
@@ -129,6 +124,12 @@ class Attempts:
         flight = self._flights.pop(key)
         if flight is not None:
             self._release_followers(flight, key)
+
+    def waits(self, due: ChoiceDue | RecallDue) -> bool:
+        """Whether an attempt waits for that answer still."""
+        if isinstance(due, ChoiceDue):
+            return self._choices.waits(due)
+        return self._recollection.waits(due)
 
     def handoff_taken(self, taken: HandoffTaken) -> None:
         """What an earlier attempt has left; without it the work begins anew."""
@@ -198,7 +199,7 @@ class Attempts:
             now_ms = self._desk.place.clock.now_ms()
             self._money.settle(self._desk.store, key, started.lane, 0.0, Usage(), now_ms)
         if key in self._flights:
-            self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error)
+            self.ended(cut_short(started, End.UNREACHABLE, Fault.NETWORK, error))
 
     def reported(self, report: ExecutorReported) -> None:
         """What an executor says that it has."""
@@ -249,10 +250,6 @@ class Attempts:
         lost = AttemptLost(task_id=task_id, attempt=attempt, reason=reason, counted_usd=counted_usd)
         self._desk.tell(paths.TASKS, lost)
 
-    def _is_work(self, started: AttemptStarted) -> bool:
-        """Whether it is more than one call: a program works in a directory."""
-        return self._roster.is_client(started.lane) and started.request.cwd is not None
-
     def _run(
         self, started: AttemptStarted, same: str | None, handoff: Checkpoint | None = None
     ) -> None:
@@ -271,78 +268,21 @@ class Attempts:
         self, started: AttemptStarted, same: str | None, handoff: Checkpoint | None, noted: str
     ) -> None:
         """Reserve its worst case, then give it to its executor."""
-        key = (started.task_id, started.attempt)
         if started.lane not in self._roster.providers:  # meanwhile
             self.not_taken(started, f"{started.lane} was removed")
             return
-        settings = self._roster.settings[started.lane]
-        genome = genome_of(started.route)
-        request = with_notes(templated(started.request, genome.template), noted)
-        try:
-            prompt = build_prompt(filled(self._files, request), started.last_error)
-        except NotFound as gone:
-            self._end_early(started, End.REFUSED, Fault.TASK, gone.message)
-            return
-        deadline_s = self._roster.knobs.deadline_s(started.lane)
-        if started.deadline_ms is not None:
-            left_s = (started.deadline_ms - self._desk.place.clock.now_ms()) / 1000
-            if left_s <= 0:
-                error = f"the deadline of {started.request.deadline_s:g} s is over"
-                self._end_early(started, End.TIMED_OUT, Fault.TASK, error)
-                return
-            chain = self._prospects.chain(started.route, started.request, started.spent_usd)
-            fresh = [link for link in chain if link.verdict == IN]
-            more = min(len(fresh) - 1, started.attempts_max - started.answers_asked)
-            deadline_s = attempt_deadline_s(deadline_s, left_s, more)
-        store, now_ms = self._desk.store, self._desk.place.clock.now_ms()
-        spent_usd = started.spent_usd
-        why = self._money.reserve(store, key, settings, request, now_ms, spent_usd, genome)
-        if why:
-            self._end_early(started, End.OVER_BUDGET, Fault.BUDGET, why)
+        order = self._orders.make(started, handoff, noted)
+        if isinstance(order, AttemptEnded):
+            self.ended(order)
             return
         self._fly(started, same)
         if self._roster.started(started.lane):
             self._on_breaker(started.lane)
-        client = self._roster.is_client(started.lane)
-        order = RunAttempt(
-            started=started,
-            prompt=prompt,
-            deadline_s=deadline_s,
-            writes="workspace" in started.route.needs and self._is_work(started),
-            budget_usd=self._money.reserved_usd(key) if client else None,
-            handoff=handoff,
-            temperature=genome.temperature,
-            plan_first=genome.plan_first,
-            context_tokens=min(
-                self._roster.knobs.context_tokens,
-                context_tokens_of(
-                    genome,
-                    self._roster.providers[started.lane].context_tokens,
-                    len(prompt),
-                    started.route.answer_tokens,
-                ),
-            ),
-        )
         # An executor that parks or crashes meanwhile gives it back as a RequestFailed.
         self._desk.entrust(paths.executor(started.lane), order)
 
     def _cut_off(self, started: AttemptStarted, error: str) -> None:
-        self._end_early(started, End.UNREACHABLE, Fault.NETWORK, error, begun=True)
-
-    def _end_early(
-        self, started: AttemptStarted, end: End, fault: Fault, error: str, *, begun: bool = False
-    ) -> None:
-        self.ended(
-            AttemptEnded(
-                started=started,
-                provider=started.lane,
-                end=end,
-                fault=fault,
-                error=error,
-                cost_usd=None if begun else 0.0,
-                estimated=begun,
-            )
-        )
+        self.ended(cut_short(started, End.UNREACHABLE, Fault.NETWORK, error, begun=True))
 
     def _settle(self, key: Key, ended: AttemptEnded) -> tuple[float, float]:
         """(what it cost, what counts against the task's budget), in the ledger too."""

@@ -9,12 +9,11 @@ from atlas_actors.messages.execution import Request
 from atlas_actors.messages.routing import Link, Route
 from atlas_actors.orchestrator.breaker import Breaker
 from atlas_actors.orchestrator.prompt import characters
-from atlas_actors.providers.catalog import TIERS, TRANSPORTS
+from atlas_actors.providers.catalog import CONTEXT_TOKENS, TIERS, TRANSPORTS
 from atlas_actors.providers.prices import Price, PriceTable
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 from atlas_actors.settings import ProviderSettings
 
-CONTEXT_TOKENS: Final = 32_768  # where neither the settings nor the table of models say
 IN: Final = "in"
 
 

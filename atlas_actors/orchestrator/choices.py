@@ -15,9 +15,9 @@ from atlas_actors.orchestrator.desk import Desk
 from atlas_actors.orchestrator.dues import ChoiceDue
 from atlas_actors.orchestrator.flights import Flights
 from atlas_actors.orchestrator.prospects import Prospects
-from atlas_actors.orchestrator.waits import Waiting, Waits
+from atlas_actors.orchestrator.waits import Waiting, Waits, name_of
 
-WAIT_S: Final = 0.5  # for strategies; then the attempt begins by what is known
+WAIT_S: Final = 0.5  # for strategies, here and at routing; then it goes on without them
 
 
 class Choices:
@@ -34,16 +34,20 @@ class Choices:
         route = started.route
         if route.choice is not None or started.goes_on or started.answers_asked > 1:
             return False
-        name = self._waits.add(Waiting(started=started, same=same))
+        name = name_of(started.task_id, started.attempt)
         choose = self._prospects.choice(
             name, route, started.request, started.spent_usd, started.task_id
         )
         if choose is None:
-            self._waits.pop(name)
             return False
+        self._waits.add(Waiting(started=started, same=same))
         self._desk.request(paths.STRATEGIES, choose)
         self._desk.after(WAIT_S, ChoiceDue(request_id=name))
         return True
+
+    def waits(self, due: ChoiceDue) -> bool:
+        """Whether strategies have not answered that yet."""
+        return due.request_id in self._waits
 
     def answered(
         self, answer: StrategyChosen | ChoiceDue | ChooseStrategy

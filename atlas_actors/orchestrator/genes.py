@@ -7,7 +7,6 @@ import attrs
 from atlas_actors.messages.execution import Request
 from atlas_actors.messages.routing import Route
 from atlas_actors.messages.strategy import Genome
-from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 
 # Of a request that has no strategy.
 PLAIN: Final = Genome(providers=())
@@ -29,11 +28,3 @@ def templated(request: Request, template: str) -> Request:
     else:
         prompt = f"{template}\n\n{request.prompt}"
     return attrs.evolve(request, prompt=prompt)
-
-
-def context_tokens_of(
-    genome: Genome, window_tokens: int, prompt_characters: int, answer_tokens: int
-) -> int:
-    """Of the project's files, as many tokens as the genome says and the provider has room for."""
-    taken = prompt_characters // CHARACTERS_PER_TOKEN + answer_tokens
-    return max(0, min(genome.context_tokens, window_tokens - taken))

@@ -39,14 +39,13 @@ class KnobBoard:
     def all(self) -> tuple[Knob, ...]:
         """As they stand."""
         found = [knob for name in self._settings for knob in self._of_provider(name)]
-        recall = self._recall_tokens
-        found.append(self._knob(RECALL_TOKENS, 0, 2 * recall, recall))
-        found.append(self._knob(CONTEXT_TOKENS, 0, CONTEXT_TOKENS_MAX, CONTEXT_TOKENS_MAX))
-        return tuple(found)
+        return (*found, *self._of_all())
 
     def get(self, name: str) -> Knob:
         """One of them. Raises UsageError."""
-        for knob in self.all():
+        provider = name.partition(".")[2]
+        known = self._of_provider(provider) if provider in self._settings else self._of_all()
+        for knob in known:
             if knob.name == name:
                 return knob
         raise UsageError(f"there is no knob {name[:100]!r}", cure="atlas feedback knobs lists them")
@@ -92,6 +91,13 @@ class KnobBoard:
     def context_tokens(self) -> int:
         """Of the project's files before a prompt, at most."""
         return int(self.get(CONTEXT_TOKENS).value)
+
+    def _of_all(self) -> tuple[Knob, ...]:
+        recall = self._recall_tokens
+        return (
+            self._knob(RECALL_TOKENS, 0, 2 * recall, recall),
+            self._knob(CONTEXT_TOKENS, 0, CONTEXT_TOKENS_MAX, CONTEXT_TOKENS_MAX),
+        )
 
     def _of_provider(self, name: str) -> tuple[Knob, ...]:
         settings = self._settings[name]

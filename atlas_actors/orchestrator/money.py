@@ -11,6 +11,7 @@ from typing import Final
 
 import attrs
 
+from atlas_actors.clock import local_day
 from atlas_actors.messages.execution import AttemptEnded, End, Request, Usage
 from atlas_actors.messages.strategy import Genome
 from atlas_actors.orchestrator import records
@@ -69,7 +70,7 @@ class Money:
 
     def load(self, store: Store, now_ms: int) -> None:
         """Read today's sums and open reservations."""
-        self._day = day_of(now_ms)
+        self._day = local_day(now_ms)
         self._spent = {
             row["provider"]: Spent(usd=row["usd"], tokens=row["tokens"])
             for row in records.spent_on(store, self._day)
@@ -223,7 +224,7 @@ class Money:
         """A new day begins with nothing spent."""
         if now_ms < self._day_ends_ms:
             return
-        day = day_of(now_ms)
+        day = local_day(now_ms)
         self._day_ends_ms = now_ms + int(1000 * seconds_to_midnight(now_ms))
         if day != self._day:
             self._day, self._spent = day, {}
@@ -273,11 +274,6 @@ class Money:
 
 def _dollars(usd: float) -> str:
     return "$" + (f"{usd:.6f}".rstrip("0").rstrip(".") or "0")
-
-
-def day_of(now_ms: int) -> str:
-    """The local day, as 2026-11-22."""
-    return datetime.fromtimestamp(now_ms / 1000).astimezone().date().isoformat()
 
 
 def seconds_to_midnight(now_ms: int) -> float:

@@ -1,6 +1,6 @@
 """Plans each request: what it is, who does it, and in which order others follow."""
 
-from typing import Any, Final
+from typing import Any
 
 import attrs
 from loguru import logger
@@ -14,6 +14,7 @@ from atlas_actors.orchestrator import records
 from atlas_actors.orchestrator.answers import CACHE_LANE, Answers, key_of
 from atlas_actors.orchestrator.asked import Question, Questions
 from atlas_actors.orchestrator.chain import IN, lane_of, route_without_router
+from atlas_actors.orchestrator.choices import WAIT_S
 from atlas_actors.orchestrator.desk import Desk
 from atlas_actors.orchestrator.dues import ChoiceDue
 from atlas_actors.orchestrator.money import Money
@@ -21,8 +22,6 @@ from atlas_actors.orchestrator.prompt import characters
 from atlas_actors.orchestrator.prospects import Prospects
 from atlas_actors.orchestrator.roster import Roster
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
-
-WAIT_S: Final = 0.5  # for strategies
 
 
 class Planning:
@@ -94,11 +93,14 @@ class Planning:
         self._desk.request(paths.STRATEGIES, choose)
         self._desk.after(WAIT_S, ChoiceDue(request_id=choose.request_id))
 
+    def waits(self, due: ChoiceDue) -> bool:
+        """Whether strategies have not answered that yet."""
+        return self._asked_for(due.request_id) is not None
+
     def chosen(self, answer: StrategyChosen | ChoiceDue | ChooseStrategy, error: str = "") -> None:
         """Strategies have answered, have had their time, or have not taken the question."""
-        id, _, route_id = answer.request_id.partition(" ")
-        question = self._questions.get(id)
-        if question is None or question.route is None or question.route.id != route_id:
+        question = self._asked_for(answer.request_id)
+        if question is None:
             return  # it has gone on without
         match answer:
             case StrategyChosen(strategy=strategy, choice=choice):
@@ -107,9 +109,19 @@ class Planning:
                 strategy, choice, why = None, None, f"strategies: no answer within {WAIT_S:g} s"
             case ChooseStrategy():
                 strategy, choice, why = None, None, f"strategies is not working: {error}"
+        assert question.route is not None
         route = attrs.evolve(question.route, strategy=strategy, choice=choice, strategy_why=why)
+        id = answer.request_id.partition(" ")[0]
         self._questions.put(id, attrs.evolve(question, route=route))
         self._plan(id)
+
+    def _asked_for(self, request_id: str) -> Question | None:
+        """Who waits for the answer to this question to strategies; None: nobody does (any more)."""
+        id, _, route_id = request_id.partition(" ")
+        question = self._questions.get(id)
+        if question is None or question.route is None or question.route.id != route_id:
+            return None
+        return question
 
     def _classify(self, classify: Classify, question: Question) -> None:
         self._questions.put(classify.request_id, question)

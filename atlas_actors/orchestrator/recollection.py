@@ -56,6 +56,10 @@ class Recollection:
         self._desk.after(WAIT_S, due)
         return True
 
+    def waits(self, due: RecallDue) -> bool:
+        """Whether memory has not answered that yet."""
+        return name_of(due.task_id, due.attempt) in self._waits
+
     def answered(self, answer: Recalled | RecallDue | Recall) -> tuple[Waiting, str] | None:
         """The attempt that has waited for this, and its notes; None: none does (any more). A
         Recall is one that memory did not take, a RecallDue the end of the wait."""

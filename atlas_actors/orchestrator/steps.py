@@ -78,26 +78,7 @@ def next_step(
     fresh = [name for name in usable if name not in tried]
     elsewhere = attrs.evolve(started.progress, tried=tried, retried=0, answers=0)
     if verdict is not None:
-        strategy = started.route.strategy
-        given = started.progress.answers + 1  # by this one
-        if strategy is not None and given < strategy.genome.attempts and ended.provider in usable:
-            error = f"rejected: {verdict.detail}"
-            mine = attrs.evolve(started.progress, answers=given)
-            return _again(ended, End.REJECTED, error, ended.provider, mine)
-        if strategy is not None:
-            lane = fresh[0] if fresh else None
-        else:
-            lane = _better(ended.provider, fresh, providers, tiers)
-        resting = [link.provider for link in chain if link.verdict == "open"]
-        lane = lane or _better(ended.provider, resting, providers, tiers, same=False)
-        again = lane is None  # nobody better: the same once more
-        return _again(
-            ended,
-            End.REJECTED,
-            f"rejected: {verdict.detail}",
-            lane or ended.provider,
-            started.progress if again else elsewhere,
-        )
+        return _rejected(ended, verdict.detail, chain, elsewhere, providers, tiers)
     error = f"{ended.end}: {ended.error}"
     pending = Next(
         state=TaskState.PENDING,
@@ -189,6 +170,35 @@ def attempt_deadline_s(limit_s: float, remaining_s: float | None, more: int) -> 
 def infrastructure(ended: AttemptEnded) -> bool:
     """Whether the end says nothing about the quality of the provider's answers."""
     return ended.fault in _NOT_ITS_ANSWER or ended.end is End.CANCELLED
+
+
+def _rejected(
+    ended: AttemptEnded,
+    detail: str,
+    chain: Sequence[Link],
+    elsewhere: Progress,
+    providers: Mapping[str, Provider],
+    tiers: Sequence[str],
+) -> Next:
+    """The answer failed its check: the same again while its strategy gives it more answers, then
+    the strategy's next, without one somebody better; nobody left: the same once more."""
+    started, error = ended.started, f"rejected: {detail}"
+    usable = [link.provider for link in chain if link.verdict == IN]
+    fresh = [name for name in usable if name not in elsewhere.tried]
+    strategy = started.route.strategy
+    if strategy is None:
+        lane = _better(ended.provider, fresh, providers, tiers)
+    else:
+        given = started.progress.answers + 1  # by this one
+        if given < strategy.genome.attempts and ended.provider in usable:
+            mine = attrs.evolve(started.progress, answers=given)
+            return _again(ended, End.REJECTED, error, ended.provider, mine)
+        lane = fresh[0] if fresh else None
+    resting = [link.provider for link in chain if link.verdict == "open"]
+    lane = lane or _better(ended.provider, resting, providers, tiers, same=False)
+    if lane is None:
+        return _again(ended, End.REJECTED, error, ended.provider, started.progress)
+    return _again(ended, End.REJECTED, error, lane, elsewhere)
 
 
 def _again(ended: AttemptEnded, end: End, error: str, lane: str | None, progress: Progress) -> Next:

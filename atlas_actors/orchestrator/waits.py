@@ -25,6 +25,9 @@ class Waits:
         self._new: list[str] = []
         self._answered: dict[str, Waiting] = {}
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._waiting
+
     def add(self, waiting: Waiting) -> str:
         """The name to ask under."""
         name = name_of(waiting.started.task_id, waiting.started.attempt)

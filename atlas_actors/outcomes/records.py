@@ -21,9 +21,10 @@ def id_of_key(store: Store, key: str) -> str | None:
     return None if row is None else row["id"]
 
 
-def newest_ms(store: Store) -> int:
-    """When the newest outcome was kept; 0: there is none."""
-    row = store.row("select max(at_ms) as at_ms from outcomes")
+def newest_ms(store: Store, now_ms: int) -> int:
+    """When the newest outcome was kept, but for those of a clock that was ahead; 0: there is
+    none."""
+    row = store.row("select max(at_ms) as at_ms from outcomes where at_ms <= ?", (now_ms,))
     return 0 if row is None or row["at_ms"] is None else int(row["at_ms"])
 
 

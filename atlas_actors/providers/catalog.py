@@ -52,12 +52,6 @@ TRANSPORTS: Final[Mapping[str, Transport]] = {
         Transport(name="codex-cli", capabilities=_WORKS, client=codex_cli),
     )
 }
-
-
-def takes_temperature(transport: str) -> bool:
-    """Whether it can be told one. The programs (claude-cli, codex-cli) have no option for it: for
-    them the gene changes nothing."""
-    return TRANSPORTS[transport].codec is not None
-
-
+# What a model takes where neither the settings nor the table of models say.
+CONTEXT_TOKENS: Final = 32_768
 TIERS: Final = ("free", "cheap", "haiku", "quality")

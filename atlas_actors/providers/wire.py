@@ -59,7 +59,7 @@ class WireError(Exception):
 class Ask:
     """One request to a model; `answer_tokens_max` bounds what it may write. `temperature` None:
     what the transport sends by itself, and nothing at all for a model that `refuses_temperature`.
-    The programs have no such option: see catalog.takes_temperature."""
+    The programs (claude, codex) have no such option: for them the gene changes nothing."""
 
     model: str
     prompt: str

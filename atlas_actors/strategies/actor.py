@@ -46,12 +46,11 @@ from atlas_actors.strategies.findings import Findings
 from atlas_actors.strategies.journal import RULES, Journal
 from atlas_actors.strategies.replay import Replay, Replays
 from atlas_actors.strategies.seeds import seeded
-from atlas_actors.strategies.state import band_of
+from atlas_actors.strategies.state import GONE, band_of
 
 OUTCOMES_LOOK_S: Final = 60.0  # for outcomes that nobody told us of
 EVOLUTION_S: Final = 3_600.0
 NEW_TRIALS: Final = 20  # verified ones of an intent, then it evolves before its hour
-GONE: Final = ("retired", "culled")
 
 
 @attrs.frozen(kw_only=True)
@@ -174,7 +173,7 @@ class Strategies(StoreActor):
             case ProvidersChanged():
                 return self._on_providers_changed(message)
             case ActorStarted():
-                self._feed.asking = False
+                self._feed.restarted()
                 return self._ask_for_outcomes()
             case ActorDown():
                 self._feed.asking = False
@@ -250,11 +249,8 @@ class Strategies(StoreActor):
                 self._evolve(intent)
 
     def _on_evolve(self, order: EvolveStrategies) -> StrategiesEvolved:
-        if order.intent is not None and order.intent not in self._intents:
-            raise NotFound(
-                f"there is no intent {order.intent[:50]!r}",
-                cure=f"one of {', '.join(self._intents)}",
-            )
+        if order.intent is not None:
+            self._check_intent(order.intent)
         wanted = self._intents if order.intent is None else (order.intent,)
         return StrategiesEvolved(
             steps=tuple(step for name in wanted for step in self._evolve(name))
@@ -263,9 +259,7 @@ class Strategies(StoreActor):
     def _evolve(self, intent: str) -> list[Step]:
         effects = self._journal.record(Evolved(intent=intent, at_ms=self.place.clock.now_ms()))
         records.evidence_used(self.store, intent)
-        return self._say(effects) or [
-            Step(intent=intent, what="nothing", strategy=None, why="nothing called for it")
-        ]
+        return self._say(effects)
 
     def _bear(self, row: Mapping[str, Any], template: str, why: str) -> Step:
         """What a model has thought of is a challenger like any other."""
@@ -273,8 +267,7 @@ class Strategies(StoreActor):
         if parent is None:
             return reflection.nothing(row, "its parent is gone")
         event = reflection.birth_of(row, parent, template, why, self.place.clock.now_ms())
-        steps = self._say(self._journal.record(event))
-        return steps[0] if steps else reflection.nothing(row, "there is no room for another one")
+        return self._say(self._journal.record(event))[0]
 
     # ---- a person's wishes
 
@@ -283,10 +276,14 @@ class Strategies(StoreActor):
         if order.strategy is None:
             if order.intent is None:
                 raise UsageError("say in which intent nothing is to be pinned any more")
+            self._check_intent(order.intent)
             return self._wish(Unpinned(intent=order.intent, at_ms=now_ms), order.intent, None)
         row = self._find(order.strategy)
         if row["state"] in GONE:
-            raise Conflict(f"strategy {order.strategy} is {row['state']}")
+            raise Conflict(
+                f"strategy {order.strategy} is {row['state']}, and never chosen again",
+                cure=f"atlas strategies list --intent {row['intent']} shows the others",
+            )
         return self._wish(
             Pinned(strategy=order.strategy, at_ms=now_ms), row["intent"], order.strategy
         )
@@ -302,11 +299,15 @@ class Strategies(StoreActor):
 
     def _wish(self, event: Pinned | Unpinned | Retired, intent: str, strategy: str | None) -> Step:
         steps = self._say(self._journal.record(event))
-        return (
-            steps[0]
-            if steps
-            else Step(intent=intent, what="nothing", strategy=strategy, why="it was so already")
-        )
+        why = "no strategy is pinned" if strategy is None else "it was so already"
+        nothing = Step(intent=intent, what="nothing", strategy=strategy, why=why)
+        return steps[0] if steps else nothing
+
+    def _check_intent(self, intent: str) -> None:
+        if intent not in self._intents:
+            raise NotFound(
+                f"there is no intent {intent[:50]!r}", cure=f"one of {', '.join(self._intents)}"
+            )
 
     def _find(self, id: str) -> Mapping[str, Any]:
         row = records.find_strategy(self.store, id)

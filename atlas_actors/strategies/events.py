@@ -178,14 +178,14 @@ class Chosen:
 
 @attrs.frozen(kw_only=True)
 class Changed:
-    """A row of a projection is now this (None: it is gone).
+    """A row of a projection is now this (None: it is gone, which only one of pareto ever is).
 
     table (key): columns of the row
     strategies (id): intent, genome (dict), lead, state (active, challenger, benched, culled,
       retired), pinned (bool), operator, parents (list), why, born_at_ms, numbers (dict, at birth)
-    cells (intent, band, strategy): successes, failures, n, mean, cost_usd, latency_ms (means, None
+    cells (intent, band, strategy): successes, failures, mean, cost_usd, latency_ms (means, None
       when nothing is known), drifts, drift_at_ms
-    pairs (child): intent, parent, child_only, parent_only, same, pairs, e_value, e_worse
+    pairs (child): intent, parent, child_only, parent_only, pairs, e_value, e_worse
     pareto (intent, strategy): success, cost_usd, n
     """
 

@@ -25,9 +25,16 @@ class Feed:
         self._grown_to = 0  # as far as we were told
         self._moves = False  # whether the newest batch brought us on
 
+    def restarted(self) -> None:
+        """Whoever has the feed is new: what it was asked is not answered, and its numbers may have
+        begun anew."""
+        self.asking, self._grown_to = False, 0
+
     def next_question(self, grown_to: int | None) -> int | None:
         """After which number to ask now; None: there is no need."""
         cursor = records.cursor(self._store)
+        if grown_to is not None and grown_to < self._grown_to:
+            return None  # said before, and come again late: our disk had refused it
         if grown_to is not None and grown_to < cursor:
             # The database of outcomes began anew. Who ended already is not counted again.
             logger.warning("strategies.feed_began_anew", cursor=cursor, grown_to=grown_to)
@@ -48,6 +55,7 @@ class Feed:
             if outcome.seq > cursor:
                 effects += self._count(outcome)
                 self._findings.hear(outcome)
+        self._grown_to = max(self._grown_to, batch.upto)
         self._moves = batch.upto > cursor
         if self._moves:
             records.move_cursor(self._store, batch.upto)

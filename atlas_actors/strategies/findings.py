@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Final
 
 import attrs
 
@@ -20,12 +20,10 @@ from atlas_actors.messages.strategy import (
 )
 from atlas_actors.settings import StrategySettings
 from atlas_actors.store import Row, Store
-from atlas_actors.strategies import reflection, work
-from atlas_actors.strategies import work_records as records
+from atlas_actors.strategies import records, reflection, work, work_records
 from atlas_actors.strategies.journal import Journal
-from atlas_actors.strategies.records import choice, find_strategy
 
-FOUND_MAX = 20  # of each kind in one answer; more come with the next
+FOUND_MAX: Final = 20  # of each kind in one answer; more come with the next
 
 
 class Findings:
@@ -42,13 +40,13 @@ class Findings:
         if self._settings.reflect_with:
             trial = work.failed_trial(outcome)
             if trial is not None and self._is_ours(trial):
-                records.trial_failed(self._store, trial)
+                work_records.trial_failed(self._store, trial)
         for seen in work.seen_in_session(outcome):
             match seen:
                 case work.Edit():
-                    records.edited(self._store, seen)
+                    work_records.edited(self._store, seen)
                 case work.SessionEnded():
-                    records.session_ended(self._store, seen.session)
+                    work_records.session_ended(self._store, seen.session)
                 case work.RanTest():
                     self._on_tested(seen)
 
@@ -60,7 +58,7 @@ class Findings:
             proposals += self._untested(now_ms)
         return WorkFound(
             proposals=tuple(proposals),
-            settled=records.settled(self._store, FOUND_MAX),
+            settled=work_records.settled(self._store, FOUND_MAX),
             reflections=tuple(self._reflections(now_ms)),
         )
 
@@ -68,13 +66,13 @@ class Findings:
         """What was proposed does not come again."""
         for fingerprint in order.fingerprints:
             if fingerprint.startswith(work.RETRY):
-                records.set_task(self._store, fingerprint.removeprefix(work.RETRY), "proposed")
-        records.untested_proposed(self._store, order.fingerprints)
-        records.was_settled(self._store, order.settled)
+                work_records.set_task(self._store, fingerprint.removeprefix(work.RETRY), "proposed")
+        work_records.untested_proposed(self._store, order.fingerprints)
+        work_records.was_settled(self._store, order.settled)
 
     def another_way(self, asked: ChooseStrategy) -> ChooseStrategy:
         """For a task at which somebody has failed before, somebody else leads if anybody can."""
-        failed = asked.task_id and records.leads_failed(self._store, asked.task_id)
+        failed = asked.task_id and work_records.leads_failed(self._store, asked.task_id)
         if not failed:
             return asked
         return attrs.evolve(asked, offers=work.offers_without(failed, asked.offers))
@@ -84,58 +82,58 @@ class Findings:
 
         `bear` is called with its row, the template and the reason, once, when they will do.
         """
-        row = records.reflection(self._store, order.key)
+        row = work_records.reflection(self._store, order.key)
         if row is None:
             why = "nobody has asked for this reflection"
             return Step(intent="", what="nothing", strategy=None, why=why)
         if row["step"] is not None:
             return Step(**json.loads(row["step"]))
         step = self._step_of(row, order.answer, bear)
-        records.reflection_taken(self._store, order.key, json.dumps(attrs.asdict(step)))
+        work_records.reflection_taken(self._store, order.key, json.dumps(attrs.asdict(step)))
         return step
 
     def prune(self, before_ms: int) -> None:
         """Delete what is older."""
-        records.prune(self._store, before_ms)
+        work_records.prune(self._store, before_ms)
 
     def _hear_task(self, outcome: KeptOutcome) -> None:
         passed = work.passed_task(outcome)
-        if passed is not None and records.task_passed(self._store, passed):
-            records.settle(self._store, work.subject_of_retry(passed))
+        if passed is not None and work_records.task_passed(self._store, passed):
+            work_records.settle(self._store, work.subject_of_retry(passed))
         task = work.failed_task(outcome)
         if task is None or not self._is_ours(task):
             return
-        strategy = find_strategy(self._store, task.strategy)
+        strategy = records.find_strategy(self._store, task.strategy)
         if strategy is not None:
-            records.task_failed(self._store, task, strategy["lead"])
+            work_records.task_failed(self._store, task, strategy["lead"])
 
     def _is_ours(self, of: work.FailedTask | work.FailedTrial) -> bool:
         """Anybody may tell outcomes anything."""
-        made = choice(self._store, of.choice)
+        made = records.choice(self._store, of.choice)
         return made is not None and (made.task_id, made.strategy) == (of.task_id, of.strategy)
 
     def _on_tested(self, test: work.RanTest) -> None:
-        for row in records.tested(self._store, test.project, test.session, test.at_ms):
+        for row in work_records.tested(self._store, test.project, test.session, test.at_ms):
             if row["state"] == "proposed":
-                records.settle(self._store, row["subject"])
+                work_records.settle(self._store, row["subject"])
 
     def _tries(self, providers: Collection[str]) -> list[Propose]:
         """Each failed task is looked at once: what is alone then is left alone."""
         found = []
-        for row in records.new_failed_tasks(self._store, FOUND_MAX):
+        for row in work_records.new_failed_tasks(self._store, FOUND_MAX):
             proposal = self._try_of(row, providers)
             if proposal is None:
-                records.set_task(self._store, row["task_id"], "alone")
+                work_records.set_task(self._store, row["task_id"], "alone")
             else:
                 found.append(proposal)
         return found
 
     def _try_of(self, row: Row, providers: Collection[str]) -> Propose | None:
-        if records.was_proposed(self._store, row["task_id"]):
+        if work_records.was_proposed(self._store, row["task_id"]):
             return None  # it was tried anew: once is enough
-        known = records.records_of(self._store, row["intent"])
-        failed = records.leads_failed(self._store, row["task_id"])
-        able = records.offered(self._store, row["choice"]).intersection(providers)
+        known = work_records.records_of(self._store, row["intent"])
+        failed = work_records.leads_failed(self._store, row["task_id"])
+        able = work_records.offered(self._store, row["choice"]).intersection(providers)
         there = [record for record in known if record.leads in able]
         other = work.other_approach(failed, there)
         if other is None:
@@ -145,7 +143,7 @@ class Findings:
 
     def _untested(self, now_ms: int) -> list[Propose]:
         last_ms, old_ms = now_ms - work.TESTED_WITHIN_MS, now_ms - work.UNTESTED_MAX_MS
-        rows = records.due_untested(self._store, last_ms, old_ms, FOUND_MAX)
+        rows = work_records.due_untested(self._store, last_ms, old_ms, FOUND_MAX)
         return [work.untested_proposal(work.untested_of(row)) for row in rows]
 
     def _reflections(self, now_ms: int) -> list[ReflectionWanted]:
@@ -155,18 +153,18 @@ class Findings:
         if not provider:
             return []
         day = local_day(now_ms)
-        left = self._settings.reflections_per_day - records.reflections_on(self._store, day)
+        left = self._settings.reflections_per_day - work_records.reflections_on(self._store, day)
         if left > 0:
-            for intent in records.intents_failed(self._store, reflection.FAILURES_LEAST):
+            for intent in work_records.intents_failed(self._store, reflection.FAILURES_LEAST):
                 left -= self._want(intent, day, now_ms)
                 if left <= 0:
                     break
-        waiting = records.reflections_waiting(self._store, FOUND_MAX)
+        waiting = work_records.reflections_waiting(self._store, FOUND_MAX)
         return [self._wanted(row, provider) for row in waiting]
 
     def _want(self, intent: str, day: str, now_ms: int) -> bool:
         """Note that it is to be thought over; whether one that leads has failed often enough."""
-        rows = records.trials_failed(self._store, intent)
+        rows = work_records.trials_failed(self._store, intent)
         failures: dict[str, list[str]] = {}
         for row in rows:
             failures.setdefault(row["strategy"], []).append(row["task_id"])
@@ -174,7 +172,7 @@ class Findings:
         if parent is None:
             return False
         upto = rows[-1]["number"]
-        records.add_reflection(
+        work_records.add_reflection(
             self._store,
             {
                 "key": reflection.key_of(intent, upto),
@@ -193,23 +191,22 @@ class Findings:
             key=row["key"],
             intent=row["intent"],
             parent=row["parent"],
-            template=self._template_of(row["parent"], row["intent"]),
+            template=self._template_of(row["parent"]),
             tasks=tuple(json.loads(row["tasks"])),
             provider=provider,
             budget_usd=reflection.BUDGET_USD,
             schema=reflection.ANSWER,
         )
 
-    def _template_of(self, strategy: str, intent: str) -> str:
-        genomes = {row["id"]: row["genome"] for row in records.genomes_of(self._store, intent)}
-        genome: dict[str, Any] = json.loads(genomes.get(strategy, "{}"))
-        return str(genome.get("template", ""))
+    def _template_of(self, strategy: str) -> str:
+        row = records.find_strategy(self._store, strategy)
+        return "" if row is None else str(json.loads(row["genome"])["template"])
 
     def _step_of(self, row: Row, answer: str | None, bear: Callable[[Row, str, str], Step]) -> Step:
         if answer is None:
             return reflection.nothing(row, "the task has no answer")
-        genomes = records.genomes_of(self._store, row["intent"])
-        known = [json.loads(one["genome"]).get("template", "") for one in genomes]
+        genomes = work_records.genomes_of(self._store, row["intent"])
+        known = [json.loads(one["genome"])["template"] for one in genomes]
         try:
             template, why = reflection.template_of(answer, known)
         except UsageError as error:

@@ -1,4 +1,4 @@
-"""Pure: which strategy leads in a context, and why another one does now."""
+"""Pure: which strategy leads in a context and why another one does now, in a person's words."""
 
 from typing import Final
 
@@ -11,6 +11,10 @@ from atlas_actors.strategies.state import Record
 
 MARGIN: Final = 0.03  # in worth, that another one must be ahead
 KNOWN_LEAST: Final = 5.0  # trials of who is to lead
+_ASIDE: Final = {
+    "challenger": ", on trial beside its parent",
+    "probe": ", benched but looked at now and then",
+}  # of roles: why it is not the best known
 
 
 @attrs.frozen(kw_only=True)
@@ -22,8 +26,11 @@ class Change:
     why: str
 
 
-def change_of(arms: list[Arm], cells: dict[str, Cell], leader: Record | None) -> Change | None:
-    """Who leads now instead of `leader`; None: nobody is clearly ahead. `cells` by strategy."""
+def change_of(
+    arms: list[Arm], cells: dict[str, Cell], leader: Record | None, band: str
+) -> Change | None:
+    """Who leads in a band now instead of `leader`; None: nobody is clearly ahead. `cells` by
+    strategy."""
     known = [arm for arm in arms if _cell(cells, arm).n >= KNOWN_LEAST]
     best = max(known, key=lambda arm: arm.worth, default=None)
     if best is None or (leader is not None and best.record.id == leader.id):
@@ -31,7 +38,16 @@ def change_of(arms: list[Arm], cells: dict[str, Cell], leader: Record | None) ->
     before = next((arm for arm in arms if leader is not None and arm.record.id == leader.id), None)
     if before is not None and best.worth < before.worth + MARGIN:
         return None
-    return Change(arm=best, before=before, why=_why(best, before, leader, cells))
+    return Change(arm=best, before=before, why=_why(best, before, leader, cells, band))
+
+
+def said_of_choice(arm: Arm, n: float, role: str, band: str) -> str:
+    """Why this one, for a person; `n` trials in this context."""
+    seen = f"n={n:.0f}" if n >= 0.5 else "not tried there yet"
+    return (
+        f"{arm.record.lead} first{_ASIDE.get(role, '')}: expected success {arm.belief.mean:.2f} in"
+        f" {band} requests ({seen}), less {arm.price:.2f} for price and time"
+    )
 
 
 def said_of(record: Record, cell: Cell) -> str:
@@ -48,19 +64,29 @@ def said_of_drift(record: Record, context: str, drift: Drift) -> str:
     )
 
 
-def _why(best: Arm, before: Arm | None, leader: Record | None, cells: dict[str, Cell]) -> str:
+def _why(
+    best: Arm, before: Arm | None, leader: Record | None, cells: dict[str, Cell], band: str
+) -> str:
     now = said_of(best.record, _cell(cells, best))
     if leader is None:
-        return f"{now} is the first that is known to do well"
+        return f"{now} is the first with a record in {band} requests"
     if before is None:
-        return f"{now} leads: {leader.lead} ({leader.id[:6]}) is {leader.state} or gone"
+        return f"{now} leads in {band} requests: {_gone(leader)}"
     was = said_of(leader, _cell(cells, before))
     reason = "it does better for its price"
     if _drifted(_cell(cells, before)):
         reason = f"{leader.lead} changed (drift)"
     elif _drifted(_cell(cells, best)):
         reason = f"{best.record.lead} changed (drift)"
-    return f"{now} leads instead of {was}: {reason}"
+    return f"{now} leads instead of {was} in {band} requests: {reason}"
+
+
+def _gone(leader: Record) -> str:
+    """Why one that led cannot lead now."""
+    named = f"{leader.lead} ({leader.id[:6]})"
+    if leader.state == "active":
+        return f"{named} cannot be asked any more"
+    return f"{named} is {leader.state}"
 
 
 def _drifted(cell: Cell) -> bool:

@@ -1,12 +1,12 @@
 """Pure: a challenger beside its parent, two requests at a time, and what the pairs come to."""
 
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from atlas_actors.strategies.evalue import ENOUGH, PAIRS_MAX, e_value
 
-OPEN_MAX = 500  # choices that a pair may stay open; who has not ended then does not count
+OPEN_MAX: Final = 500  # choices that a pair may stay open; who has not ended then does not count
 
 
 @attrs.define(kw_only=True)

@@ -61,10 +61,11 @@ class Population:
         intent = self.intent
         fresh = intent.verified - intent.evolved
         if fresh < EVIDENCE_LEAST:
-            return self.note("nothing", None, f"{fresh} new verified trials since the last time")
+            since = f"{fresh} new verified trials since the last time, of {EVIDENCE_LEAST} it takes"
+            return self.note("nothing", None, since)
         if len(intent.duels) >= challengers_max:
-            on_trial = ", ".join(intent.duels) or "none is allowed"
-            return self.note("nothing", None, f"no room for a challenger: {on_trial}")
+            on_trial = f"{', '.join(intent.duels)} on trial" if intent.duels else "none is allowed"
+            return self.note("nothing", None, f"no room for another challenger: {on_trial}")
         if self._try_one():
             return None
         birth = bred(self._parents(), intent.vocabulary, self.state.existed(self.name), draw)

@@ -1,4 +1,4 @@
-"""What the engine says has changed, as rows that others may read."""
+"""The SQL of what the engine says has changed: rows that others may read."""
 
 import json
 from collections.abc import Sequence
@@ -27,27 +27,23 @@ def _note(store: Store, note: Noted) -> None:
 
 
 def _change(store: Store, change: Changed, at_ms: int) -> None:
-    row = change.row
-    match change.table:
-        case "strategies":
+    match change.table, change.row:
+        case "strategies", dict() as row:
             (id,) = change.key
             _strategy(store, id, row, at_ms)
-        case "cells":
+        case "cells", dict() as row:
             _cell(store, change.key, row)
-        case "pairs":
+        case "pairs", dict() as row:
             (child,) = change.key
             _pair(store, child, row)
-        case "pareto":
+        case "pareto", row:
             intent, strategy = change.key
             _front(store, intent, strategy, row)
-        case table:
-            raise AssertionError(f"there is no projection {table}")
+        case table, row:
+            raise AssertionError(f"there is no projection {table} of {row}")
 
 
-def _strategy(store: Store, id: str, row: dict[str, Any] | None, at_ms: int) -> None:
-    if row is None:
-        store.run("delete from strategies where id = ?", (id,))
-        return
+def _strategy(store: Store, id: str, row: dict[str, Any], at_ms: int) -> None:
     store.run(
         "insert into strategies (id, intent, genome, lead, state, pinned, operator, parents, why,"
         " numbers, born_ms, changed_ms) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -70,11 +66,8 @@ def _strategy(store: Store, id: str, row: dict[str, Any] | None, at_ms: int) -> 
     )
 
 
-def _cell(store: Store, key: tuple[str, ...], row: dict[str, Any] | None) -> None:
+def _cell(store: Store, key: tuple[str, ...], row: dict[str, Any]) -> None:
     intent, band, strategy = key
-    if row is None:
-        store.run("delete from cells where strategy = ? and band = ?", (strategy, band))
-        return
     store.run(
         "insert or replace into cells (strategy, band, intent, successes, failures, mean, cost_usd,"
         " latency_ms, drifts, drift_ms) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -93,10 +86,7 @@ def _cell(store: Store, key: tuple[str, ...], row: dict[str, Any] | None) -> Non
     )
 
 
-def _pair(store: Store, child: str, row: dict[str, Any] | None) -> None:
-    if row is None:
-        store.run("delete from pairs where child = ?", (child,))
-        return
+def _pair(store: Store, child: str, row: dict[str, Any]) -> None:
     store.run(
         "insert or replace into pairs (child, parent, intent, pairs, child_only, parent_only,"
         " evalue, against) values (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -34,7 +34,6 @@ def cell_row(record: Record, band: str, cell: Cell) -> Changed:
     row = {
         "successes": cell.successes,
         "failures": cell.failures,
-        "n": cell.n,
         "mean": cell.mean,
         "cost_usd": spent.usd / spent.ended if spent.ended else None,
         "latency_ms": spent.waited_ms / spent.timed if spent.timed else None,
@@ -46,13 +45,12 @@ def cell_row(record: Record, band: str, cell: Cell) -> Changed:
 
 def pair_row(intent: str, child: str, duel: Duel) -> Changed:
     """How a challenger stands against its parent."""
-    child_only, parent_only, same = duel.counts()
+    child_only, parent_only, _ = duel.counts()
     row = {
         "intent": intent,
         "parent": duel.parent,
         "child_only": child_only,
         "parent_only": parent_only,
-        "same": same,
         "pairs": len(duel.pairs),
         "e_value": e_value(child_only, parent_only),
         "e_worse": e_value(parent_only, child_only),

@@ -12,6 +12,7 @@ from atlas_actors.strategies.pairs import Duel
 
 TRIALS_MAX: Final = 5_000  # an end that comes after so many choices is not counted
 BANDS: Final = ("easy", "hard")
+GONE: Final = ("retired", "culled")  # states that nobody comes back from
 
 
 def band_of(difficulty: float) -> str:

@@ -4,12 +4,13 @@ from typing import Any, Final
 
 import attrs
 
+from atlas_actors.messages.kinds import TRUST
 from atlas_actors.messages.outcome import KeptOutcome
 from atlas_actors.strategies.events import Amended, Ended
 
 WEAK: Final = 0.2  # an answer that only looks like one; that it does not even do so says more
-# Whose word an amendment is, where nothing proves it.
-HEARSAY: Final = ("agent", "program", "tool", "file", "external")
+# Whose word an amendment is, where nothing proves it: anybody's but a person's.
+HEARSAY: Final = frozenset(TRUST) - {"person"}
 CHOICE_MAX: Final = 2**53
 
 

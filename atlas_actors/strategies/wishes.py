@@ -1,14 +1,10 @@
 """Pure: what people, and whoever thought over failures, want of the strategies of an intent."""
 
-from typing import Final
-
 from atlas_actors.strategies.events import Born, Pinned, Retired
 from atlas_actors.strategies.genome import strategy_of, to_json
 from atlas_actors.strategies.population import WAITING_MAX, Population
 from atlas_actors.strategies.rows import strategy_row
-from atlas_actors.strategies.state import Waiting
-
-GONE: Final = ("retired", "culled")
+from atlas_actors.strategies.state import GONE, Waiting
 
 
 def born(population: Population, event: Born, challengers_max: int) -> None:

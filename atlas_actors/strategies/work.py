@@ -78,7 +78,7 @@ class SessionEnded:
 
 
 @attrs.frozen(kw_only=True)
-class Record:
+class TrackRecord:
     """How a strategy has done in its intent; `mean` is what is expected of it now."""
 
     strategy: str
@@ -146,7 +146,7 @@ def seen_in_session(outcome: KeptOutcome) -> list[Edit | RanTest | SessionEnded]
     return found
 
 
-def other_approach(failed: Collection[str], records: Iterable[Record]) -> Record | None:
+def other_approach(failed: Collection[str], records: Iterable[TrackRecord]) -> TrackRecord | None:
     """Of those that may be chosen the one of which most is expected, led by none of the providers
     that failed; None: there is no other."""
     others = [record for record in records if record.leads not in failed]
@@ -189,7 +189,7 @@ def untested_of(row: Mapping[str, Any]) -> Untested:
     )
 
 
-def retry_proposal(task: FailedTask, failed: Record | None, other: Record) -> Propose:
+def retry_proposal(task: FailedTask, failed: TrackRecord | None, other: TrackRecord) -> Propose:
     """Try a task anew. The task's own words and what its check said are added by who reads it."""
     how = f"strategy {other.strategy}, which asks {other.leads} first"
     return Propose(
@@ -282,7 +282,7 @@ def _trial_of(outcome: KeptOutcome) -> FailedTrial | None:
     )
 
 
-def _shown(record: Record) -> dict[str, Any]:
+def _shown(record: TrackRecord) -> dict[str, Any]:
     return {
         "strategy": record.strategy,
         "provider": record.leads,

@@ -9,7 +9,7 @@ from atlas_actors.strategies.work import (
     Edit,
     FailedTask,
     FailedTrial,
-    Record,
+    TrackRecord,
     merged,
     subject_of_untested,
 )
@@ -37,11 +37,9 @@ def task_failed(store: Store, task: FailedTask, lead: str) -> None:
 
 def task_passed(store: Store, task_id: str) -> bool:
     """Nothing is to be done about it any more; whether that had been proposed."""
-    was = store.row(
-        "select 1 as yes from failed_tasks where task_id = ? and state = 'proposed'", (task_id,)
-    )
+    proposed = was_proposed(store, task_id)
     store.run("update failed_tasks set state = 'passed' where task_id = ?", (task_id,))
-    return was is not None
+    return proposed
 
 
 def new_failed_tasks(store: Store, limit: int) -> list[Row]:
@@ -83,7 +81,7 @@ def set_task(store: Store, task_id: str, state: str) -> None:
     )
 
 
-def records_of(store: Store, intent: str) -> list[Record]:
+def records_of(store: Store, intent: str) -> list[TrackRecord]:
     """How those that may be chosen in an intent have done, whatever its difficulty."""
     rows = store.rows(
         "select id, lead,"
@@ -95,7 +93,7 @@ def records_of(store: Store, intent: str) -> list[Record]:
         (intent,),
     )
     return [
-        Record(
+        TrackRecord(
             strategy=row["id"],
             leads=row["lead"],
             successes=row["successes"],

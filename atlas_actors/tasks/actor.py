@@ -45,6 +45,7 @@ from atlas_actors.settings import GroupSettings, TaskSettings
 from atlas_actors.store import Row
 from atlas_actors.store_actor import TELL_AGAIN_S, StoreActor
 from atlas_actors.tasks import again, claims, records, settled
+from atlas_actors.tasks.clock_gap import ClockGap
 from atlas_actors.tasks.endings import Endings
 from atlas_actors.tasks.groups import Groups
 from atlas_actors.tasks.intake import Intake
@@ -76,7 +77,6 @@ Inbox = (
 PRUNE_ROWS: Final = 1_000
 LOOK_S: Final = 300.0  # a timer does not run while the machine sleeps
 AFTER_ATTEMPT: Final = (TaskState.COMPLETED, TaskState.FAILED, TaskState.PENDING)
-JUMP_MS: Final = 2_000  # the wall clock differs so much from the monotonic one: it was set
 
 
 class Tasks(StoreActor):
@@ -132,12 +132,10 @@ class Tasks(StoreActor):
             offers=self._offers,
         )
         self._wake_at_s = math.inf
-        self._clock_gap_ms = 0.0  # between the wall clock and the monotonic one
-        self._clock_gap_kept_ms = 0.0  # as the rows have it
+        self._clock_gap = ClockGap(place.clock)
 
     def on_start(self) -> None:
         """Rescue what an older life of the daemon left in progress, then offer what waits."""
-        self._clock_gap_ms = self._clock_gap_kept_ms = self._gap_ms()
         now_ms = self.place.clock.now_ms()
         for row in claims.running(self.store):
             if row["epoch"] != self._epoch:
@@ -159,7 +157,7 @@ class Tasks(StoreActor):
 
     def on_rollback(self) -> None:
         """Count anew what the refused batch had counted."""
-        self._clock_gap_ms = self._clock_gap_kept_ms
+        self._clock_gap.take_back()
         self._wake_at_s = math.inf
         self._endings.deadlines_changed()
         self._offers.forget()
@@ -192,9 +190,7 @@ class Tasks(StoreActor):
             case AssignLane():
                 return self._on_assign_lane(message)
             case AttemptPlanned():
-                if self._lanes.plan(message):
-                    self._offers.entered(message.lane)
-                return None
+                return self._on_attempt_planned(message)
             case OpenLane() | CloseLane():
                 return self._lanes.order(message)
             case LanesWanted():  # the orchestrator is new: it knows neither lanes nor offers
@@ -240,7 +236,7 @@ class Tasks(StoreActor):
         """What memory held back for the case that the disk refuses."""
         if self._lanes.begun:
             failpoints.passing("tasks.claimed")
-        self._clock_gap_kept_ms = self._clock_gap_ms
+        self._clock_gap.keep()
         self._lanes.keep()
         self._groups.keep()
         self._intake.forget_count()
@@ -325,6 +321,11 @@ class Tasks(StoreActor):
             fact = TaskChanged(id=id, state=TaskState.PENDING, waits_for=waits_for, lane=order.lane)
             self.tell(paths.GATEWAY, fact)
 
+    def _on_attempt_planned(self, plan: AttemptPlanned) -> None:
+        if self._lanes.plan(plan):
+            self._offers.entered(plan.lane)
+            self._endings.deadlines_changed()  # it waits again, and for how long
+
     def _on_attempt_over(self, over: AttemptOver) -> None:
         if over.next_state not in AFTER_ATTEMPT:
             raise UsageError(
@@ -375,17 +376,13 @@ class Tasks(StoreActor):
     def _begun(self, row: Row) -> None:
         self._offers.left(row)
 
-    def _gap_ms(self) -> float:
-        return self.place.clock.now_ms() - self.place.clock.monotonic_s() * 1000
-
     def _notice_clock(self) -> None:
         """The wall clock was set, or the machine slept: what is left of a time is left still."""
-        jump_ms = self._gap_ms() - self._clock_gap_ms
-        if abs(jump_ms) < JUMP_MS:
+        jump_ms = self._clock_gap.jump_ms()
+        if not jump_ms:
             return
-        self._clock_gap_ms += jump_ms
-        logger.warning("tasks.clock_jumped", by_ms=round(jump_ms))
-        records.shift_deadlines(self.store, round(jump_ms))
+        logger.warning("tasks.clock_jumped", by_ms=jump_ms)
+        records.shift_deadlines(self.store, jump_ms)
         records.clamp_delays(self.store, self.place.clock.now_ms())
         self._touch_all()
 

@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol
 
 from loguru import logger
 
+from atlas_actors import failpoints
 from atlas_actors.actor import Place
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import AttemptStarted
@@ -53,6 +54,7 @@ class Lanes:
         self._changed = False
         self._orders_changed = False
         self.begun = 0  # since the last commit
+        self._planned = 0  # since the last commit
         self._said: list[OpenLane | CloseLane] = []  # since the last commit
 
     def count_running(self) -> None:
@@ -115,11 +117,15 @@ class Lanes:
         if before is None or not claims.plan_attempt(self._desk.store, order, now_ms):
             logger.warning("task.late_plan_refused", task_id=order.task_id, attempt=order.attempt)
             return False
+        self._planned += 1
         if order.lane == before["lane"]:
             return False
         self.freed(before["lane"])
+        self._give_back(before["lane"])
         self.touch(order.lane)
-        self._desk.changed(before, TaskState.PENDING, "in_progress", order.route.strategy_why)
+        self._changed = self._changed or self._is_gone(order.lane)
+        moves = f"goes to {order.lane} instead of {before['lane']}: {order.route.strategy_why}"
+        self._desk.changed(before, TaskState.PENDING, "in_progress", moves)
         return True
 
     def is_open(self, lane: str | None) -> bool:
@@ -128,6 +134,9 @@ class Lanes:
 
     def keep(self) -> None:
         """The batch is on disk."""
+        if self._planned:
+            failpoints.passing("tasks.planned")
+        self._planned = 0
         self._changed = False
         self._stale.clear()
         self.begun = 0
@@ -198,6 +207,17 @@ class Lanes:
             handoff_id=row["handoff_id"],
             fresh_from=row["fresh_from"],
         )
+
+    def _give_back(self, lane: str) -> None:
+        """What was counted as begun there has not."""
+        order = self._orders.get(lane)
+        if isinstance(order, OpenLane):
+            self._limits.take(f"lane {lane}", order.per_minute, -1)
+
+    def _is_gone(self, lane: str) -> bool:
+        """Whether nobody is to wait for it: it is not said anew when it stays closed."""
+        order = self._orders.get(lane)
+        return isinstance(order, CloseLane) and order.reroute
 
     def _wake_when_due(self, lane: str, now_ms: int) -> None:
         due_ms = claims.next_due_ms(self._desk.store, lane, now_ms)

@@ -36,7 +36,7 @@ class Limits:
         return self._bucket(name, per_minute).wait_s() if per_minute else 0.0
 
     def take(self, name: str, per_minute: int, count: int) -> None:
-        """So many have begun."""
+        """So many have begun; fewer than none: those have not after all."""
         if not per_minute or not count:
             return
         bucket = self._bucket(name, per_minute).taken(count)

@@ -236,6 +236,16 @@ def set_workspace(store: Store, id: str, workspace: Workspace) -> None:
     store.run("update tasks set workspace = ? where id = ?", (workspace_text(workspace), id))
 
 
+def settled_since(store: Store, since_ms: int, count: int) -> list[Row]:
+    """The tasks on whose changes a person has decided since then, the newest of them: id, attempt,
+    workspace."""
+    return store.rows(
+        "select id, attempt, workspace from tasks where workspace ->> '$.settled_at_ms' >= ?"
+        " order by workspace ->> '$.settled_at_ms' desc limit ?",
+        (since_ms, count),
+    )
+
+
 def prune(store: Store, before_ms: int, count: int, states: Sequence[str] = ENDED) -> int:
     """Delete up to `count` tasks that ended before then in one of `states`, with their attempts."""
     rows = store.rows(

@@ -39,12 +39,7 @@ def settle(desk: Desk, order: SettleWorkspace, row: Row) -> None:
 
 def tell_again(desk: Desk, since_ms: int) -> None:
     """Tell of the newest decisions since then: outcomes may have missed them."""
-    rows = desk.store.rows(
-        "select id, attempt, workspace from tasks where workspace ->> '$.settled_at_ms' >= ?"
-        " order by workspace ->> '$.settled_at_ms' desc limit ?",
-        (since_ms, AGAIN_MAX),
-    )
-    for row in rows:
+    for row in records.settled_since(desk.store, since_ms, AGAIN_MAX):
         _tell(desk, row["id"], row["attempt"], Workspace(**json.loads(row["workspace"])))
 
 

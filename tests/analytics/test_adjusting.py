@@ -181,7 +181,8 @@ def test_a_knob_that_was_turned_back_stays_back_after_a_restart(act):
     assert act.board.slots("haiku") == 4
 
 
-def test_after_a_kept_step_an_undone_one_goes_back_to_it_also_after_a_restart(act):
+def two_steps(act):
+    """A step that was kept, and one more that is being measured."""
     overload(act)
     act.look()
     act.later()
@@ -190,6 +191,10 @@ def test_after_a_kept_step_an_undone_one_goes_back_to_it_also_after_a_restart(ac
     act.later()
     overload(act)
     act.look()
+
+
+def test_after_a_kept_step_an_undone_one_goes_back_to_it_also_after_a_restart(act):
+    two_steps(act)
     assert act.board.slots("haiku") == 2
     act.later()
     act.feed.faults(20, "rate")
@@ -286,14 +291,7 @@ def test_an_adjustment_that_there_is_not_cannot_be_decided_on(propose):
 
 
 def test_an_older_step_is_not_undone_under_a_newer_one(act):
-    overload(act)
-    act.look()
-    act.later()
-    act.feed.attempts(20)
-    act.look()
-    act.later()
-    overload(act)
-    act.look()
+    two_steps(act)
     with pytest.raises(Conflict, match=r"adjustment 2 has turned slots\.haiku since"):
         act.decide(1, "undo")
     act.decide(2, "undo")

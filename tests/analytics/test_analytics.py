@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from atlas_actors.analytics.actor import ActorsDue, FeedbackDue, HealthDue
+from atlas_actors.analytics.actor import ActorsDue, CountDue, FeedbackDue, HealthDue
 from atlas_actors.analytics.parts import Part
 from atlas_actors.clock import DAY_MS
 from atlas_actors.errors import Unavailable
 from atlas_actors.gateway.feedback import health, status
 from atlas_actors.mailbox import Envelope, Reply
 from atlas_actors.messages import paths
-from atlas_actors.messages.feedback import FeedbackWanted, KnobsWanted, RunFeedback
+from atlas_actors.messages.feedback import KnobsWanted, RunFeedback
 from atlas_actors.messages.memory import StoreMemories
 from atlas_actors.messages.outcome import OutcomesAfter, OutcomesGrew
 from atlas_actors.messages.proposal import Propose, SubjectSettled
@@ -185,11 +185,14 @@ def test_to_observe_is_to_change_and_propose_nothing(tmp_path):
 
 
 def test_many_ended_turns_are_one_look_a_while_later(room):
-    room.give(*(FeedbackWanted() for _ in range(5)))
+    for _ in range(5):
+        room.feed.add(kind="hook", action="Stop")
+        room.grow()
     assert timers(room, FeedbackDue).count(FeedbackDue()) == 1
     room.give(FeedbackDue())
     assert len(room.rows("select * from looks")) == 1
-    room.give(FeedbackWanted())
+    room.feed.add(kind="hook", action="Stop")
+    room.grow()
     assert timers(room, FeedbackDue).count(FeedbackDue()) == 2  # the first has gone off
 
 
@@ -345,3 +348,28 @@ def test_evidence_of_the_hour_in_which_a_knob_was_turned_counts_for_neither_side
     room.feed.attempts(7)
     room.grow()
     assert seen(part).n == 7
+
+
+def test_outcomes_that_come_one_by_one_are_asked_for_together(room):
+    room.feed.attempts(3)
+    for seq in (1, 2, 3):
+        room.give(OutcomesGrew(seq=seq))
+    assert len(timers(room, CountDue)) == 1
+    assert not room.only(OutcomesAfter)
+    room.give(CountDue())
+    assert counted(room) == {"haiku": 3}
+    assert len(room.only(OutcomesAfter)) == 1
+    assert len(timers(room, HealthDue)) == 1
+    room.feed.attempts(1)
+    room.grow()
+    assert counted(room) == {"haiku": 4}
+    assert len(timers(room, HealthDue)) == 1
+
+
+def test_a_refused_batch_does_not_keep_what_comes_later_from_being_counted(room):
+    room.feed.attempts(2)
+    room.stage.actor.dispatch(OutcomesGrew(seq=1))
+    room.stage.actor.outbox.clear()  # its timer too
+    room.stage.actor.on_rollback()
+    room.give(OutcomesGrew(seq=2))
+    assert len(timers(room, CountDue)) == 1

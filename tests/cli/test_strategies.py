@@ -1,8 +1,10 @@
 """What people see of strategies: rates with what they rest on, a family tree, a story."""
 
+import argparse
+
 import pytest
 
-from atlas_actors.cli import lineage
+from atlas_actors.cli import lineage, strategies
 from atlas_actors.cli.strategies import _replayed, _shown
 
 GENOME = {
@@ -35,6 +37,21 @@ def test_a_rate_under_ten_trials_is_not_told_as_one():
     assert lineage.rate({"n": 1.2, "enough": False}) == "not enough data (n=1.2)"
     known = {"n": 40, "rate": 0.75, "low": 0.598, "high": 0.858, "enough": True}
     assert lineage.rate(known) == "0.75 [0.60-0.86] n=40"
+
+
+def test_what_was_never_tried_is_told_so():
+    assert lineage.rate({"n": 0, "enough": False}) == "not tried yet"
+
+
+def test_on_a_narrow_terminal_a_line_goes_on_below_within_its_tree():
+    member = "│  └─ aaaa active  not tried yet  localai, recall 8, context 2000 tokens, check text"
+    first, *rest = lineage.fitted(member, 60)
+    assert first.startswith("│  └─ aaaa")
+    assert rest
+    assert all(len(line) <= 60 and line.startswith("│       ") for line in rest)
+    assert lineage.fitted(member, None) == [member]
+    words = " ".join(lineage.fitted(member, 60)).replace("│", " ").split()
+    assert words == member.replace("│", " ").split()
 
 
 def test_a_genome_is_told_by_what_makes_it_other_than_plain():
@@ -151,3 +168,71 @@ def test_a_replay_says_how_many_are_the_same_and_which_are_not(same, different):
     lines = _replayed({"choices": 3, "same": same, "different": rows, "from_choice": 1})
     assert lines[0] == f"{same} of 3 choices the same, from choice 1 on"
     assert len(lines) == 1 + len(different)
+
+
+class Answers:
+    """A client whose daemon says this."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def __call__(self, _):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def call(self, *_, **__):
+        return self.found
+
+
+def told(monkeypatch, capsys, words, found):
+    monkeypatch.setattr(strategies, "Client", Answers(found))
+    parser = argparse.ArgumentParser()
+    strategies.add_to(parser.add_subparsers())
+    options = parser.parse_args(["strategies", *words])
+    assert options.run(options, None) == 0
+    return capsys.readouterr().out
+
+
+BUSY = {**strategy("aaaa"), "n": 3.0, "cost_usd": 0.1, "latency_ms": 5}
+UNTRIED = {**strategy("bbbb"), "intent": "docs", "cost_usd": None, "latency_ms": None}
+
+
+def test_where_nothing_was_tried_yet_a_list_is_one_line(monkeypatch, capsys):
+    listed = {"strategies": [BUSY, UNTRIED]}
+    out = told(monkeypatch, capsys, ["list"], listed)
+    assert "aaaa" in out
+    assert "bbbb" not in out
+    assert out.splitlines()[-1].startswith("not tried yet: docs (--intent NAME")
+    assert "bbbb" in told(monkeypatch, capsys, ["list", "--all"], listed)
+    assert "bbbb" in told(monkeypatch, capsys, ["list", "--intent", "docs"], listed)
+    assert told(monkeypatch, capsys, [], {"strategies": [UNTRIED]}).startswith(
+        "nothing was tried yet\n"
+    )
+
+
+def test_a_lineage_shows_where_something_happened(monkeypatch, capsys):
+    def intent(one, story=()):
+        return {"intent": one["intent"], "strategies": [one], "fates": [], "story": list(story)}
+
+    found = {"intents": [intent(BUSY), intent(UNTRIED)]}
+    out = told(monkeypatch, capsys, ["lineage"], found)
+    assert "aaaa" in out
+    assert "bbbb" not in out
+    assert "bbbb" in told(monkeypatch, capsys, ["lineage", "bbbb"], found)
+    happened = {"intents": [intent(UNTRIED, [note("unpinned", "bbbb", "a person leaves it")])]}
+    assert "a person leaves it" in told(monkeypatch, capsys, ["lineage"], happened)
+
+
+def test_intents_that_did_not_evolve_for_one_reason_are_one_line(monkeypatch, capsys):
+    def step(intent, what="nothing", why="0 of 10"):
+        return {"intent": intent, "what": what, "strategy": None, "why": why}
+
+    steps = [step("a"), step("b"), step("docs", "born", "of aaaa"), step("c", why="no room")]
+    lines = told(monkeypatch, capsys, ["evolve"], {"steps": steps}).splitlines()
+    assert [line.split()[0] for line in lines] == ["intent", "docs", "c", "2"]
+    assert lines[-1] == "2 intents: nothing, 0 of 10"

@@ -4,11 +4,13 @@ import anyio
 import attrs
 import pytest
 
-from atlas_actors.errors import Conflict
-from atlas_actors.gateway import outcomes
+from atlas_actors.errors import Conflict, UsageError
+from atlas_actors.gateway import outcome_reading, outcomes
 from atlas_actors.gateway.caller import Caller
 from atlas_actors.gateway.outcome_rates import (
+    ENOUGH,
     NOT_ENOUGH,
+    OTHERS,
     Count,
     Counted,
     patterns,
@@ -163,6 +165,39 @@ def test_an_amendment_is_the_word_of_who_calls(tmp_path, inside, word):
     assert asked == [(paths.OUTCOMES, AmendOutcome(**params, verified_by=word))]
 
 
+@pytest.mark.parametrize(("inside", "word"), [(True, "agent"), (None, "program")])
+def test_a_proof_that_an_agent_names_is_its_word_all_the_same(tmp_path, inside, word):
+    asked = []
+    door = door_on(
+        tmp_path, asked, lambda _: OutcomeAmended(id="i", before="success", changed=True)
+    )
+    params = {"id": "i", "result": "failure", "reason": "red", "verified_by": "command"}
+    call(door, "outcome.amend", params, inside)
+    ((_, order),) = asked
+    assert (order.verified_by, order.reason) == (word, "red (it names as proof: command)")
+    call(door, "outcome.amend", params, inside=False)
+    assert (asked[1][1].verified_by, asked[1][1].reason) == ("command", "red")
+
+
+@pytest.mark.parametrize(
+    ("inside", "kept"), [(True, {"told_by": "agent"}), (None, {"told_by": "program"}), (False, {})]
+)
+def test_what_was_not_told_by_a_person_says_so(tmp_path, inside, kept):
+    asked = []
+    door = door_on(tmp_path, asked, lambda _: OutcomeRecorded(id="o"))
+    context = {"provider": "haiku", "told_by": "person"}
+    params = {"action": "t/1", "kind": "attempt", "result": "failure", "context": context}
+    call(door, "outcome.record", params, inside)
+    ((_, order),) = asked
+    assert order.context == {"provider": "haiku", **kept}
+
+
+def test_a_context_is_bounded(tmp_path):
+    params = {"action": "t", "kind": "hook", "result": "success", "context": {"x": "y" * 200_000}}
+    with pytest.raises(UsageError, match="characters at the most"):
+        call(door_on(tmp_path, []), "outcome.record", params)
+
+
 def test_an_agent_does_not_speak_for_a_person(tmp_path):
     asked = []
     params = {"id": "i", "result": "failure", "reason": "no", "verified_by": "person"}
@@ -199,6 +234,41 @@ def test_nobody_at_the_door_ends_a_choice_of_strategies(tmp_path):
     with pytest.raises(Conflict, match="Atlas' own"):
         call(door, "outcome.record", params)
     assert call(door, "outcome.record", {**params, "kind": "agent"}) == {"id": "o"}
+
+
+@pytest.fixture
+def crowd(door):
+    """Many intents that each came up once, beside one that is known."""
+    settings = RetentionSettings(retention_days=1)
+    database = door.home.state / "outcomes.db"
+    plain = {"action": "t", "kind": "agent", "result": "success"}
+    with stage(Outcomes, path=paths.OUTCOMES, database=database, settings=settings) as room:
+        for number in range(outcome_reading.ROWS_MAX + 10):
+            context = {"intent": f"i{number}", "provider": "b", "strategy": f"s{number}"}
+            room.actor.dispatch(RecordOutcome(**plain, context=context))
+        for _ in range(ENOUGH):
+            room.actor.dispatch(
+                RecordOutcome(**plain, context={"intent": "plan", "provider": "a", "rule": "r"})
+            )
+        yield door
+
+
+@pytest.mark.slow
+def test_a_crowd_of_names_is_counted_by_the_most_frequent(crowd):
+    found = call(crowd, "outcome.stats", {"by": "intent", "kind": "agent"})["rates"]
+    assert len(found) == outcome_reading.ROWS_MAX
+    assert (found[0]["intent"], found[0]["n"]) == ("plan", ENOUGH)
+    counts = outcome_reading.counted(crowd.home.state, {"kind": "agent"})
+    assert {one.context["intent"] for one in counts} == {"plan", OTHERS}
+    assert sum(one.count.n for one in counts) == outcome_reading.ROWS_MAX + 10 + ENOUGH
+
+
+@pytest.mark.slow
+def test_what_is_too_rare_to_be_named_is_neither_a_pattern_nor_preferred(crowd):
+    told = call(crowd, "outcome.recommend", {})["recommendations"]
+    assert [one["prefer"] for one in told] == [None] * 3
+    bad = [counted(0, 50, intent=OTHERS, provider="a"), counted(50, 50, intent="i", provider="b")]
+    assert [one["where"] for one in patterns(bad)] == [{"intent": "i", "provider": "b"}]
 
 
 def test_a_list_shows_what_stands_what_was_recorded_and_why(door):

@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from atlas_actors.errors import Conflict, NotFound
-from atlas_actors.gateway import strategies, strategy_views, views
+from atlas_actors.gateway import strategies, views
 from atlas_actors.gateway.caller import Caller
 from atlas_actors.gateway.methods import METHODS, method_for
 from atlas_actors.messages import paths
@@ -80,16 +80,6 @@ def test_a_rate_comes_with_its_n_and_its_interval_and_under_ten_says_so(home):
         assert one["cost_usd"] is None or one["cost_usd"] >= 0
 
 
-@pytest.mark.parametrize(
-    ("successes", "n", "enough"), [(0, 0, False), (9, 9, False), (5, 10, True)]
-)
-def test_a_share_of_nothing_is_no_rate(successes, n, enough):
-    shown = strategy_views.with_rate(successes, n)
-    assert shown["enough"] is enough
-    assert (shown["rate"] is None) == (n == 0)
-    assert 0 <= shown["low"] <= shown["high"] <= 1
-
-
 def test_one_strategy_is_shown_with_its_choices_and_its_story(home):
     home.live(range(1, 31))
     (best, *_) = home.call("list", intent="bug_fix")["strategies"]
@@ -135,6 +125,13 @@ def test_what_a_person_pins_is_shown_as_pinned_until_they_let_go(home):
     assert home.call("show", id=id)["pinned"]
     assert home.call("unpin", intent="docs")["what"] == "unpinned"
     assert not home.call("show", id=id)["pinned"]
+
+
+def test_an_intent_that_there_is_none_of_is_said_to_be_none(home):
+    for name in ("list", "lineage"):
+        with pytest.raises(NotFound, match="no intent 'bugfix'") as refused:
+            home.call(name, intent="bugfix")
+        assert "bug_fix" in refused.value.cure
 
 
 def test_what_is_retired_is_listed_only_with_all(home):

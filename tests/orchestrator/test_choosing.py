@@ -335,6 +335,15 @@ def test_a_choice_of_somebody_else_sends_the_task_there_and_nothing_begins_here(
     assert [run.started.lane for run in only(RunAttempt, sent)] == ["paid"]
 
 
+def test_the_end_of_a_wait_matters_only_until_the_answer_has_come(stage):
+    (planning,) = only(ChooseStrategy, classified(stage))
+    beginning = begins(stage)
+    dues = [ChoiceDue(request_id=question.request_id) for question in (planning, beginning)]
+    assert [stage.actor.matters(due) for due in dues] == [True, True]
+    stage.give(chosen(planning), chosen(beginning))
+    assert [stage.actor.matters(due) for due in dues] == [False, False]
+
+
 def test_strategies_that_are_late_or_refuse_cost_an_attempt_nothing(stage):
     question = begins(stage)
     assert only(RunAttempt, stage.give(ChoiceDue(request_id=question.request_id)))

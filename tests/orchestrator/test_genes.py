@@ -7,7 +7,7 @@ from atlas_actors.messages.execution import AttemptEnded, End, Progress, Request
 from atlas_actors.messages.memory import Recall
 from atlas_actors.messages.strategy import Genome, Strategy
 from atlas_actors.messages.task import AssignLane, AttemptOver, TaskQueued, TaskState
-from atlas_actors.orchestrator.genes import PLAIN, context_tokens_of, templated
+from atlas_actors.orchestrator.genes import templated
 from tests.orchestrator.test_attempts import ROUTE, answered, only, stage_on, started
 from tests.orchestrator.test_recollection import item, recalled
 from tests.support.plans import planned
@@ -78,13 +78,6 @@ def test_temperature_plan_and_context_are_told_to_the_executor(stage, gene, valu
     assert getattr(run_of(stage, ROUTE, task_id="b", request=Request(prompt="b")), gene) == (
         otherwise
     )
-
-
-def test_context_tokens_are_no_more_than_the_provider_has_room_for():
-    genome = attrs.evolve(PLAIN, context_tokens=4_000)
-    assert context_tokens_of(genome, 32_768, 400, 500) == 4_000
-    assert context_tokens_of(genome, 2_000, 400, 500) == 1_400
-    assert context_tokens_of(genome, 400, 400, 500) == 0
 
 
 @pytest.mark.parametrize("genes", [{"plan_first": True}, {"context_tokens": 2_000}])

@@ -80,6 +80,14 @@ def test_memory_that_is_late_is_not_waited_for_and_its_answer_comes_to_nothing(s
     assert stage.give(recalled(item()), RecallDue(task_id="a", attempt=1)) == []
 
 
+def test_the_end_of_the_wait_matters_only_until_memory_has_answered(stage):
+    stage.give(started())
+    due = RecallDue(task_id="a", attempt=1)
+    assert stage.actor.matters(due)
+    stage.give(recalled(item()))
+    assert not stage.actor.matters(due)
+
+
 def test_a_task_that_is_cancelled_while_memory_is_asked_never_begins(stage):
     stage.give(started(), AttemptCancelled(task_id="a", attempt=1, lane="cheap"))
     assert only(RunAttempt, stage.give(recalled(item()))) == []

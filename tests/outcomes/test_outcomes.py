@@ -45,6 +45,17 @@ def test_when_tasks_is_there_it_is_asked_for_what_may_have_been_missed(stage):
     assert wanted.since_ms == stage.clock.now_ms() - MARGIN_MS
 
 
+def test_a_clock_that_was_a_year_ahead_hides_nothing_that_was_missed_since(stage):
+    stage.actor.dispatch(RecordOutcome(action="x", kind="hook", result="success"))
+    kept_ms = stage.clock.now_ms()
+    stage.clock.jump(365 * 86_400)
+    stage.actor.dispatch(RecordOutcome(action="y", kind="hook", result="success"))
+    stage.clock.jump(-365 * 86_400)
+    stage.clock.advance(60)
+    (wanted,) = stage.give(ActorStarted(path=paths.TASKS, incarnation=2))
+    assert wanted.since_ms == kept_ms - MARGIN_MS
+
+
 @pytest.mark.parametrize(("ago_s", "kept_ago_s"), [(None, 0), (86_400, 86_400), (-60, 0)])
 def test_what_is_told_again_later_counts_for_the_day_of_its_end(stage, ago_s, kept_ago_s):
     now_ms = stage.clock.now_ms()

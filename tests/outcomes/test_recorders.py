@@ -3,7 +3,7 @@
 import pytest
 
 from atlas_actors.config import load
-from atlas_actors.executor.started import outcome_of_start
+from atlas_actors.executor.outcome import of_start
 from atlas_actors.messages import paths
 from atlas_actors.messages.memory import RateMemories
 from atlas_actors.messages.outcome import AmendOutcome, OutcomesWanted, RecordOutcome
@@ -185,5 +185,5 @@ def test_a_recall_comes_to_how_a_client_has_rated_its_memories(tmp_path, useful,
 
 @pytest.mark.parametrize(("error", "kept"), [("", ("success", 0)), ("no memory", ("failure", 1))])
 def test_a_start_of_the_model_says_how_long_it_took(error, kept):
-    started = outcome_of_start("localai", "m", now_ms=7, took_s=1.25, error=error)
+    started = of_start("localai", "m", now_ms=7, took_s=1.25, error=error)
     assert (started.result, int(started.infrastructure), started.duration_ms) == (*kept, 1250)

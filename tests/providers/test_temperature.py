@@ -12,7 +12,6 @@ from atlas_actors.providers import (
     openai_chat,
     openai_responses,
 )
-from atlas_actors.providers.catalog import TRANSPORTS, takes_temperature
 from atlas_actors.providers.cli import Job
 from atlas_actors.providers.wire import SYSTEM, Ask, CallEnd, failed, refuses_temperature
 
@@ -83,11 +82,6 @@ def test_only_a_refused_request_refuses_the_temperature(fault):
 
 def test_an_answer_refuses_nothing():
     assert not refuses_temperature(CallEnd(end=End.ANSWERED))
-
-
-def test_the_programs_cannot_be_told_one():
-    told = {name for name in TRANSPORTS if takes_temperature(name)}
-    assert told == {"openai-chat", "openai-responses", "anthropic-messages"}
 
 
 @pytest.mark.parametrize("client", [claude_cli, codex_cli])

@@ -20,10 +20,9 @@ from atlas_actors.strategies.actor import (
     NEW_TRIALS,
     EvolutionDue,
     LookForOutcomes,
-    ReplayGoesOn,
 )
 from tests.support.ledger_room import acknowledged, handle
-from tests.support.strategists import INTENTS, OFFERS, asking, batch, ended, room_on
+from tests.support.strategists import INTENTS, OFFERS, asking, batch, ended, replayed, room_on
 
 
 @pytest.fixture
@@ -162,6 +161,7 @@ def test_outcomes_that_do_not_answer_are_asked_again(room):
 
 def test_a_feed_that_began_anew_is_read_from_its_beginning(room):
     room.give(batch(ended(50, ask(room, 1), "t1", True)))
+    room.give(ActorStarted(path=paths.OUTCOMES, incarnation=2))
     assert room.give(OutcomesGrew(seq=2)) == [OutcomesAfter(seq=0, limit=100)]
 
 
@@ -192,6 +192,14 @@ def lived(folder, *, crashes):
 
 
 @pytest.mark.slow
+def test_news_that_the_disk_has_delayed_does_not_begin_the_feed_anew(room):
+    trials(room, range(1, 6))
+    do(room, ActorStarted(path=paths.OUTCOMES, incarnation=1))
+    do(room, OutcomesGrew(seq=5))
+    do(room, OutcomesGrew(seq=3))
+    assert records.cursor(room.actor.store) == 5
+
+
 def test_after_restarts_the_same_is_chosen_learned_and_told(tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "SNAPSHOT_EVERY", 30)
     through = lived(tmp_path / "through", crashes=False)
@@ -269,15 +277,6 @@ def test_the_log_replayed_gives_the_same_choices(room, monkeypatch):
     assert (found.choices, found.same, found.different, found.from_choice) == (80, 80, (), 1)
     found = replayed(room, limit=10)
     assert (found.choices, found.same, found.from_choice) == (10, 10, 71)
-
-
-def replayed(room, limit=None):
-    (reply,) = handle(room, [ReplayStrategies(limit=limit)])
-    for _ in range(1_000):
-        if acknowledged(reply):
-            return reply.value
-        handle(room, [ReplayGoesOn()])
-    raise AssertionError("it does not end")
 
 
 def test_a_choice_that_was_tampered_with_is_named(room):
@@ -366,6 +365,13 @@ def test_a_person_pins_and_lets_go(room):
     assert {one.role for one in chosen} == {"pinned"}
     assert do(room, PinStrategy(strategy=None, intent="bug_fix")).what == "unpinned"
     assert ask(room, 9).role != "pinned"
+    again = do(room, PinStrategy(strategy=None, intent="bug_fix"))
+    assert (again.what, again.why) == ("nothing", "no strategy is pinned")
+
+
+def test_in_an_intent_that_there_is_none_of_nothing_can_be_pinned(room):
+    with pytest.raises(NotFound, match="no intent 'bugfix'"):
+        do(room, PinStrategy(strategy=None, intent="bugfix"))
 
 
 def test_what_is_retired_is_never_chosen_again(room):

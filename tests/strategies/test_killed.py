@@ -9,12 +9,9 @@ from collections import Counter
 
 import pytest
 
-from atlas_actors.messages.strategy import ReplayStrategies
-from atlas_actors.strategies.actor import ReplayGoesOn
 from tests.support.daemons import ROOT
 from tests.support.ledger import Ledger
-from tests.support.ledger_room import acknowledged, handle
-from tests.support.strategists import room_on
+from tests.support.strategists import replayed, room_on
 
 KILLS = 5
 # Asks, writes each answer to the feed once it has it, and reads the feed after its own cursor. The
@@ -98,10 +95,3 @@ def live_until_killed(folder, first, after):
         rest, _ = life.communicate()
     said += [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
     return said[-1]
-
-
-def replayed(room):
-    (reply,) = handle(room, [ReplayStrategies()])
-    while not acknowledged(reply):
-        handle(room, [ReplayGoesOn()])
-    return reply.value

@@ -11,8 +11,8 @@ from atlas_actors.strategies.work import (
     Edit,
     FailedTask,
     RanTest,
-    Record,
     SessionEnded,
+    TrackRecord,
     Untested,
     failed_task,
     failed_trial,
@@ -44,7 +44,7 @@ def outcome(base, context=None, **fields):
 
 
 def record(strategy, leads, mean):
-    return Record(strategy=strategy, leads=leads, successes=1.0, failures=2.0, mean=mean)
+    return TrackRecord(strategy=strategy, leads=leads, successes=1.0, failures=2.0, mean=mean)
 
 
 CHANGES = Untested(

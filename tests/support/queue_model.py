@@ -9,6 +9,7 @@ from atlas_actors.messages.task import (
     AssignLane,
     AttemptLost,
     AttemptOver,
+    AttemptPlanned,
     CancelTask,
     CloseLane,
     LanesWanted,
@@ -80,6 +81,8 @@ class Model:
                 self._retry(self.tasks[message.id], now_ms)
             case AssignLane():
                 self._assign(message)
+            case AttemptPlanned():
+                self._plan(message, epoch, now_ms)
             case AttemptOver():
                 self._over(message, epoch, now_ms)
             case AttemptLost():
@@ -241,6 +244,15 @@ class Model:
             self.outdated.discard(task.id)
         elif task.state == "pending" and not task.waiting and not task.held:
             task.lane, task.routed = order.lane, True
+
+    def _plan(self, plan: AttemptPlanned, epoch: int, now_ms: int) -> None:
+        task = self.tasks[plan.task_id]
+        current = (task.state, task.attempt, epoch) == ("in_progress", plan.attempt, plan.epoch)
+        if not current or plan.lane == task.lane:
+            return
+        task.lane, task.routed, task.attempt = plan.lane, True, task.attempt - 1
+        task.due_ms = min(task.due_ms, now_ms)
+        self._change(task, "pending", now_ms)
 
     def _over(self, over: AttemptOver, epoch: int, now_ms: int) -> None:
         task = self.tasks[over.task_id]

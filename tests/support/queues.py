@@ -14,6 +14,7 @@ from atlas_actors.messages.routing import Route
 from atlas_actors.messages.task import (
     AssignLane,
     AttemptOver,
+    AttemptPlanned,
     OpenLane,
     SubmitTask,
     TaskChanged,
@@ -204,6 +205,11 @@ def over(
     return AttemptOver(
         task_id=id, attempt=attempt, epoch=epoch, end=end, next_state=state, **fields
     )
+
+
+def planned(id: str, name: str, attempt: int = 1, *, epoch: int = 1) -> AttemptPlanned:
+    """The orchestrator's word how an attempt is gone about, and where."""
+    return AttemptPlanned(task_id=id, attempt=attempt, epoch=epoch, lane=name, route=ROUTE)
 
 
 def failed(id: str, attempt: int = 1, **fields: Any) -> AttemptOver:

@@ -8,9 +8,16 @@ import attrs
 from atlas_actors.config import load
 from atlas_actors.messages import paths
 from atlas_actors.messages.outcome import KeptOutcome, OutcomeBatch
-from atlas_actors.messages.strategy import ChooseStrategy, Offer, StrategyChosen
-from atlas_actors.strategies.actor import Strategies
+from atlas_actors.messages.strategy import (
+    ChooseStrategy,
+    Offer,
+    ReplayStrategies,
+    StrategiesReplayed,
+    StrategyChosen,
+)
+from atlas_actors.strategies.actor import ReplayGoesOn, Strategies
 from tests.support.clocks import FakeClock
+from tests.support.ledger_room import acknowledged, handle
 from tests.support.stages import Stage
 
 INTENTS = ("bug_fix", "docs")
@@ -67,6 +74,17 @@ def ended(seq: int, chosen: StrategyChosen, task: str, passed: bool, **changes: 
         context=context, duration_ms=1_000, tokens=10, cost_usd=0.0,
     )  # fmt: skip
     return attrs.evolve(told, **changes)
+
+
+def replayed(room: Stage, limit: int | None = None) -> StrategiesReplayed:
+    """Every choice of the log made again, a page at a time."""
+    (reply,) = handle(room, [ReplayStrategies(limit=limit)])
+    for _ in range(1_000):
+        if acknowledged(reply):
+            found: StrategiesReplayed = reply.value
+            return found
+        handle(room, [ReplayGoesOn()])
+    raise AssertionError("it does not end")
 
 
 def batch(*outcomes: KeptOutcome, more: bool = False) -> OutcomeBatch:

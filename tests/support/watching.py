@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 
-from atlas_actors.analytics.actor import Analytics
+from atlas_actors.analytics.actor import Analytics, CountDue
 from atlas_actors.mailbox import Reply
 from atlas_actors.messages import paths
 from atlas_actors.messages.feedback import (
@@ -99,8 +99,9 @@ class Watching:
         return [message for message in self.asked if isinstance(message, kind)]
 
     def grow(self) -> None:
-        """Outcomes tells that there are more, and is asked for them."""
+        """Outcomes tells that there are more, and is asked for them a moment later."""
         self.give(OutcomesGrew(seq=self.feed.newest))
+        self.give(CountDue())
 
     def _serve(self, sent: list[Any]) -> None:
         while sent:

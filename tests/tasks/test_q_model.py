@@ -37,7 +37,7 @@ from atlas_actors.messages.task import (
 )
 from atlas_actors.settings import GroupSettings
 from tests.support.queue_model import PRIORITIES, Model
-from tests.support.queues import Queue, lane, order, over
+from tests.support.queues import Queue, lane, order, over, planned
 
 EXAMPLES = int(os.environ.get("ATLAS_MODEL_EXAMPLES", "30"))
 STEPS = int(os.environ.get("ATLAS_MODEL_STEPS", "40"))
@@ -142,6 +142,19 @@ class QueueMachine(RuleBasedStateMachine):
             interrupted=interrupted,
         )
         self.post(message, defer)
+
+    @rule(
+        n=ANY,
+        name=LANES,
+        late=st.sampled_from(["", "", "", "attempt", "epoch"]),
+        defer=DEFER,
+    )
+    def plan_attempt(self, n, name, late, defer):
+        """It is said how an attempt is gone about, here or in another lane."""
+        if (task := self.running(n)) is not None:
+            number = task.attempt - (late == "attempt")
+            epoch = self.queue.epoch - (late == "epoch")
+            self.post(planned(task.id, name, number, epoch=epoch), defer)
 
     @rule(n=ANY, kind=st.sampled_from(["cancel", "retry", "retry", "lose"]), defer=DEFER)
     def decide(self, n, kind, defer):

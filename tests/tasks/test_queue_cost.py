@@ -53,7 +53,7 @@ def drive(stage):
     stage.give(CloseLane(lane=LANE, reason="closed", reroute=True))
     stage.clock.advance(10)
     stage.give(TaskDue())
-    stage.actor._clock_gap_ms -= 60_000  # as if the clock had been set
+    stage.actor._clock_gap.gap_ms -= 60_000  # as if the clock had been set
     stage.actor._endings.count = PRUNE_ROWS
     stage.give(TaskDue())
     stage.actor.prune(stage.clock.now_ms())

@@ -61,7 +61,7 @@ create table strategies (
     state           text not null,                      -- active, challenger, benched, retired, culled
     lead            text not null,                      -- who is asked first
     pinned          integer not null default 0,
-    operator        text not null,                      -- seed, mutate, crossover, reflection
+    operator        text not null,                      -- seed, try, mutation, crossover, reflection
     parents         text not null,                      -- JSON, ids
     why             text not null,
     numbers         text not null,                      -- JSON: of the parents, at its birth
@@ -77,8 +77,8 @@ create table cells (
     intent          text not null,
     successes       real not null,                      -- weighted
     failures        real not null,
-    mean            real not null,                      -- with what is known of its kin
-    cost_usd        real,                               -- mean of a trial
+    mean            real not null,                      -- by Laplace, (successes + 1) / (n + 2)
+    cost_usd        real,                               -- mean of the strategy's trials in all bands
     latency_ms      real,
     drifts          integer not null,                   -- how often it turned out to have changed
     drift_ms        integer,                            -- when it last did
@@ -105,7 +105,7 @@ create table pareto (
     primary key (intent, strategy)
 ) strict;
 
--- The story, never changed.
+-- The story: lines are added, and old ones pruned, but for how a strategy came and went.
 create table lineage (
     id              integer primary key autoincrement,
     at_ms           integer not null,

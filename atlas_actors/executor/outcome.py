@@ -3,9 +3,7 @@
 from atlas_actors.messages.outcome import RecordOutcome
 
 
-def outcome_of_start(
-    provider: str, model: str, *, now_ms: int, took_s: float, error: str
-) -> RecordOutcome:
+def of_start(provider: str, model: str, *, now_ms: int, took_s: float, error: str) -> RecordOutcome:
     """An empty `error` is a success."""
     return RecordOutcome(
         action=f"start {model}",
