@@ -255,7 +255,8 @@ def test_f14_a_refused_connection_is_no_way_to_it():
     assert (ended.end, ended.fault) == (End.UNREACHABLE, Fault.NETWORK)
 
 
-def test_f14_a_server_without_tls_is_no_way_to_it():
+def test_f14_a_server_without_tls_is_no_way_to_it(monkeypatch):
+    monkeypatch.setattr(http, "CONNECT_S", 0.2)
     with raw_server(nothing) as server:
         ended = asked(openai_chat, f"https://127.0.0.1:{server.port}", idle_s=0.2)
     assert ended.end in (End.UNREACHABLE, End.TIMED_OUT)

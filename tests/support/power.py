@@ -149,7 +149,7 @@ def cut(mode: Mode, cut_at: int, seed: int, batches: int = 12) -> Found:
     generator = random.Random(seed)
     durable = {"full": True, "normal": False, "mixed": None, "off": True}[mode]
     planned = work(generator, batches, durable)
-    with tempfile.TemporaryDirectory(dir=_fast()) as folder:
+    with tempfile.TemporaryDirectory(dir=in_memory()) as folder:
         path, schema = Path(folder) / "room.db", make_schema(Path(folder))
         power = PowerDisk(cut_at, generator)
         promised, mentioned = _run(path, schema, power, planned, unsynced=mode == "off")
@@ -175,7 +175,8 @@ def cut(mode: Mode, cut_at: int, seed: int, batches: int = 12) -> Found:
     )
 
 
-def _fast() -> str | None:
+def in_memory() -> str | None:
+    """A folder whose files need no disk, for who makes very many; None where there is none."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 

@@ -25,6 +25,7 @@ from atlas_actors.messages.task import (
     TaskState,
 )
 from atlas_actors.tasks.exported import ATTEMPT, JSON, NUMBERS, TEXTS
+from tests.support.power import in_memory
 from tests.support.queues import ROUTE, Queue, lane, over
 
 TASK = {
@@ -217,7 +218,7 @@ def live_through(queue, id):
 @example({**TASK, "deadline_ms": 2**53, "due_ms": 2**53})
 @example({**TASK, "state": "completed", "attempts": [DONE], "route": WAY, "ended_ms": 2})
 def test_q20_no_import_however_odd_ends_the_queue(task):
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=in_memory()) as folder:
         queue, here = Queue(Path(folder)), Path(folder)
         try:
             queue.ask(ImportTasks(tasks=(task,)))
