@@ -17,6 +17,7 @@ VARIABLE: Final = "ATLAS_FAIL"
 POINTS: Final[Mapping[str, str]] = {
     "tasks.committed": "after a commit that accepted or ended work, before its answers",
     "tasks.claimed": "after the commit of a claim, before anybody hears of it",
+    "tasks.planned": "after the commit of a plan for an attempt, before anybody hears of it",
     "memory.committed": "after a commit that stored or forgot memories, before its answers",
     "memory.indexing": "inside a transaction, after a memory's row, before it is indexed",
     "executor.answered": "after a provider's answer, before its end is told",

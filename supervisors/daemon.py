@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Any, Final
 
 from loguru import logger
 
@@ -43,6 +43,7 @@ FAILURES_BYTES_MAX: Final = 1_000_000
 EXIT_OK: Final = 0
 _OURS: Final = "make it yours with chown and chmod 700, or set ATLAS_HOME"
 EXIT_FAILED: Final = 1
+_SAID: Final = ("last_failure", "reason", "cure")
 
 Event = str | ChildStarted | ChildEnded
 
@@ -259,12 +260,21 @@ class _Program:
         snapshot = {
             "pid": self._daemon.about.pid,
             "at_ms": self._clock.now_ms(),
-            "tree": self._daemon.redactor.value(tree_view(self._directory, self._clock)),
+            "tree": self._without_secrets(tree_view(self._directory, self._clock)),
         }
         try:
             write_whole(self._config.home.state / "tree.json", json.dumps(snapshot))
         except OSError as error:
             logger.warning("daemon.tree_not_written", error=str(error))
+
+    def _without_secrets(self, node: dict[str, Any]) -> dict[str, Any]:
+        """Only what an error has said may hold one: the rest are names and numbers of ours.
+
+        To redact all of it took a third of a start's time: the tree changes with each child.
+        """
+        said = {key: self._daemon.redactor.field(key, node[key]) for key in _SAID}
+        children = [self._without_secrets(child) for child in node["children"]]
+        return {**node, **said, "children": children}
 
     def _keep_failure(self, ended: ChildEnded) -> None:
         """Append a failure with its traceback; one older file is kept."""

@@ -184,5 +184,8 @@ def _known(store: Store, id: int) -> Adjustment:
 def _in_state(store: Store, id: int, states: Sequence[str], done: str) -> Adjustment:
     found = _known(store, id)
     if found.state not in states:
-        raise Conflict(f"adjustment {id} is {found.state} and cannot be {done}")
+        cure = (
+            f"atlas feedback undo {id} takes it back" if found.state in adjustments.HOLDING else ""
+        )
+        raise Conflict(f"adjustment {id} is {found.state} and cannot be {done}", cure=cure)
     return found

@@ -103,7 +103,7 @@ def _weak(one: Health, others: Tally) -> Finding | None:
     numbers: dict[str, Any] = {"n": now.judged, "success": now.good, "low": low, "high": high}
     if against is not None and high < against and now.rate < against - MARGIN:
         numbers["others"] = against
-        words = f"{_rate_words(now)}; the other {one.part.kind}s {percent(against)}"
+        words = f"{_rate_words(now)}; the other {one.part.peers} {percent(against)}"
         return Finding(what="weak", part=one.part, words=words, numbers=_rounded(numbers))
     if high < HALF:
         return Finding(
@@ -118,7 +118,7 @@ def _slow(one: Health, others: Tally) -> Finding | None:
         return None
     for than, other in (("before", _p90(one.before)), ("others", _p90(others))):
         if other is not None and p90 > SLOWER * other:
-            whom = "before" if than == "before" else f"the other {one.part.kind}s"
+            whom = "before" if than == "before" else f"the other {one.part.peers}"
             numbers = {"n": one.now.timed, "p90_ms": round(p90), "other_ms": round(other)}
             return Finding(
                 what="slow",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from atlas_actors.analytics import adjustments, records
-from atlas_actors.analytics.parts import Part, parts_of
+from atlas_actors.analytics.parts import Part, parts_of, timed_for
 from atlas_actors.analytics.records import HOUR_MS
 from atlas_actors.analytics.tally import (
     FULL,
@@ -14,7 +14,7 @@ from atlas_actors.analytics.tally import (
     Tally,
     fault_of,
 )
-from atlas_actors.messages.outcome import KeptOutcome, OutcomeBatch
+from atlas_actors.messages.outcome import TOLD_BY, KeptOutcome, OutcomeBatch
 from atlas_actors.store import Store
 
 SEQ: Final = "seq"
@@ -35,7 +35,7 @@ def take(store: Store, batch: OutcomeBatch) -> set[Part]:
         notes = _notes(store, outcome)
         for part in parts_of(outcome):
             tally = tallies.setdefault((part, outcome.at_ms // HOUR_MS), Tally())
-            tally.count(outcome)
+            tally.count(timed_for(part, outcome))
             for note in notes:
                 tally.note(note)
     touched = set()
@@ -50,7 +50,7 @@ def take(store: Store, batch: OutcomeBatch) -> set[Part]:
 
 def _notes(store: Store, outcome: KeptOutcome) -> list[str]:
     """What else an outcome says: whether trying again helped, whether a budget was full."""
-    if outcome.before is not None:
+    if outcome.before is not None or TOLD_BY in outcome.context:
         return []
     if outcome.kind == "recall":
         return [FULL] if outcome.context.get("full") else []
@@ -77,7 +77,7 @@ def _measure(store: Store, new: Sequence[KeptOutcome]) -> None:
         began_ms = outcome.at_ms - (outcome.duration_ms or 0)
         later = began_ms >= applied.applied_ms and outcome.before is None
         if later and applied.scope in parts_of(outcome):
-            tally.count(outcome)
+            tally.count(timed_for(applied.scope, outcome))
             counted += 1
     if counted:
         adjustments.measure(store, applied.id, tally)

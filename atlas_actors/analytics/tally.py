@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import attrs
 
 from atlas_actors.intervals import wilson
+from atlas_actors.messages.execution import Fault
 from atlas_actors.messages.outcome import KeptOutcome
 
 # A bin is 2^(1/4) wide, and its middle stands for it: a percentile is at most 9 % off.
@@ -15,6 +16,8 @@ BINS_PER_DOUBLING: Final = 4
 TIMED_OUT: Final = "timed_out"
 WAITED_S: Final = "waited_s"  # by those together: which limit was it that they met?
 RETRIED, RETRY_HELPED, FULL = "retried", "retry_helped", "full"
+OTHER: Final = "other"  # fault than those that we know
+_FAULTS: Final = frozenset(map(str, Fault))
 _RESULTS: Final = ("success", "partial", "failure")
 
 
@@ -143,7 +146,9 @@ def fault_of(outcome: KeptOutcome) -> str:
     end, fault = outcome.context.get("end"), outcome.context.get("fault")
     if end == TIMED_OUT and fault != "task":
         return TIMED_OUT
-    return str(fault or "")
+    if not fault:
+        return ""
+    return str(fault) if str(fault) in _FAULTS else OTHER
 
 
 def total(tallies: Iterable[Tally]) -> Tally:

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import Any, Final
 
-from atlas_actors.cli import show
+from atlas_actors.cli import lineage, show
 from atlas_actors.cli.client import Client
 from atlas_actors.clock import DAY_MS
 from atlas_actors.home import Home
@@ -29,6 +29,7 @@ def run_costs(options: argparse.Namespace, home: Home) -> int:
         params["since_ms"] = max(0, int(time.time() * 1000 - options.days * DAY_MS))
     with Client(home) as client:
         found = client.call("cost.stats", **params)
+        leading = lineage.leads(client) if options.by == "strategy" and not options.json else {}
     if options.json:
         show.print_json(found)
         return 0
@@ -38,8 +39,9 @@ def run_costs(options: argparse.Namespace, home: Home) -> int:
     rows = [*found["rows"], {options.by: "total", **found["total"]}]
     show.table(
         (options.by, "tasks", "attempts", "in", "cached", "out", "cost", "on the best tier*"),
-        (_row(row, row[options.by] or "-") for row in rows),
+        (_row(row, lineage.named(row[options.by] or "-", leading)) for row in rows),
         "",
+        drop=("cached", "in", "out"),
     )
     sys.stdout.write("\n".join(_notes(found)) + "\n")
     return 0

@@ -5,12 +5,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from atlas_actors.cli import show
+from atlas_actors.cli import lineage, show
 from atlas_actors.cli.client import Client
 from atlas_actors.home import Home
 from atlas_actors.intervals import ENOUGH
 
 RUN_S: Final = 90.0
+DECIDE: Final = "atlas feedback approve {0}, or reject {0}"
 VERBS: Final = {
     "approve": "have an adjustment made that was proposed",
     "reject": "do not have it made",
@@ -104,12 +105,14 @@ def run_health(options: argparse.Namespace, home: Home) -> int:
     """Tables of parts and of actors."""
     with Client(home) as client:
         found = client.call("health.list")
+        told = not options.json and any(part["kind"] == "strategy" for part in found["parts"])
+        leading = lineage.leads(client) if told else {}
     if options.json:
         show.print_json(found)
         return 0
     show.table(
         ("kind", "part", "n", "success", "95 %", "before", "faults", "p50", "p90", "p99"),
-        (_part_row(part) for part in found["parts"]),
+        (_part_row(part, leading) for part in found["parts"]),
         "nothing has been done yet",
         drop=("p99", "p50", "before"),
     )
@@ -157,7 +160,7 @@ def _told(ended: Mapping[str, Any]) -> Iterator[str]:
     verb = "adjusted" if made["state"] == "applied" else "proposed"
     yield f"{verb:<11}{_change(made)}: {made['why']}"
     if made["state"] == "proposed":
-        yield f"           atlas feedback approve {made['id']}, or reject {made['id']}"
+        yield f"           {DECIDE.format(made['id'])}"
 
 
 def _explained(one: Mapping[str, Any]) -> Iterator[str]:
@@ -167,19 +170,21 @@ def _explained(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"   result  {one['result']}"
     elif one["state"] == "applied":
         yield f"   result  being measured since {show.when(one['applied_at_ms'])}"
+    elif one["state"] == "proposed":
+        yield f"   decide  {DECIDE.format(one['id'])}"
 
 
 def _change(one: Mapping[str, Any]) -> str:
     return f"{one['knob']} {one['before']:g} → {one['after']:g}"
 
 
-def _part_row(part: Mapping[str, Any]) -> tuple[str, ...]:
+def _part_row(part: Mapping[str, Any], leading: dict[str, str]) -> tuple[str, ...]:
     judged, before = part["judged"], part["before_judged"]
     faults = ", ".join(f"{count} {fault}" for fault, count in sorted(part["faults"].items()))
     few = judged < ENOUGH
     return (
         part["kind"],
-        show.plain(part["part"]),
+        show.plain(lineage.named(part["part"], leading)),
         str(part["n"]),
         "not enough data" if few else show.percent(part["success"] / judged),
         "-" if few else f"{100 * part['low']:.0f} to {100 * part['high']:.0f}",

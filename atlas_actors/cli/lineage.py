@@ -5,6 +5,8 @@ from collections import defaultdict
 from typing import Any, Final
 
 from atlas_actors.cli import show
+from atlas_actors.cli.client import Client
+from atlas_actors.errors import Unavailable
 from atlas_actors.intervals import ENOUGH, wilson
 
 LEAST: Final = 20  # characters in a line of its own, however narrow the terminal is
@@ -58,6 +60,20 @@ def family(intent: dict[str, Any]) -> list[str]:
     if intent["story"]:
         lines += ["", *(f"  {line(note)}" for note in intent["story"])]
     return [*lines, ""]
+
+
+def leads(client: Client) -> dict[str, str]:
+    """Of each strategy who is asked first; none where strategies has not begun yet."""
+    try:
+        found = client.call("strategy.list", all=True)["strategies"]
+    except Unavailable:
+        return {}
+    return {one["id"]: show.plain(one["lead"]) for one in found}
+
+
+def named(id: str, leading: dict[str, str]) -> str:
+    """A strategy by who is asked first, if that is known."""
+    return f"{id} ({leading[id]})" if id in leading else id
 
 
 def fitted(text: str, width: int | None) -> list[str]:

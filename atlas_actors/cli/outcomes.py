@@ -5,13 +5,17 @@ import sys
 import time
 from typing import Any, Final
 
-from atlas_actors.cli import show
+from atlas_actors.cli import lineage, show
 from atlas_actors.cli.client import Client
 from atlas_actors.clock import DAY_MS
 from atlas_actors.errors import UsageError
 from atlas_actors.home import Home
 from atlas_actors.messages.outcome_kinds import KINDS, RESULTS
 
+RESCUED: Final = (
+    "a task that another provider put right is a success; how often who was asked first\n"
+    "passed: atlas strategies list"
+)
 _BY: Final = ("kind", "intent", "provider", "strategy", "rule", "project")
 
 
@@ -87,11 +91,12 @@ def run_stats(options: argparse.Namespace, home: Home) -> int:
         show.print_json(found)
         return 0
     named = ("kind",) if options.by == "kind" else ("kind", options.by)
+    leading = _leads(home, options.by == "strategy")
     show.table(
         (*named, "n", "partly", "faults*", "success", "95 %"),
         (
             (
-                *(show.one_line(row[name] or "-", 24) for name in named),
+                *(show.one_line(lineage.named(row[name] or "-", leading), 24) for name in named),
                 str(row["judged"]),
                 str(row["partials"]),
                 str(row["infrastructure"]),
@@ -103,6 +108,8 @@ def run_stats(options: argparse.Namespace, home: Home) -> int:
     )
     if found["rates"]:
         sys.stdout.write("* of the way, not of the answer: they count in no rate\n")
+    if found["rates"] and options.by == "strategy":
+        sys.stdout.write(f"{RESCUED}\n")
     return 0
 
 
@@ -114,8 +121,10 @@ def run_patterns(options: argparse.Namespace, home: Home) -> int:
         return 0
     if not found["patterns"]:
         sys.stdout.write("nothing stands out, or there is not enough data\n")
+    leading = _leads(home, any("strategy" in row["where"] for row in found["patterns"]))
     for row in found["patterns"]:
-        where = ", ".join(f"{name} {value}" for name, value in row["where"].items())
+        named = {name: lineage.named(value, leading) for name, value in row["where"].items()}
+        where = ", ".join(f"{name} {value}" for name, value in named.items())
         sys.stdout.write(
             f"{row['kind']}s with {where} {'do better' if row['better'] else 'do worse'}:\n"
             f"  {show.percent(row['rate'])} of {row['n']} succeed ({_interval(row)}),"
@@ -132,17 +141,23 @@ def run_recommend(options: argparse.Namespace, home: Home) -> int:
         return 0
     if not found["recommendations"]:
         sys.stdout.write(f"nothing is preferred by outcomes of {options.kind}s\n")
+    known = [row["what"] for row in found["recommendations"] if row["prefer"] is not None]
+    leading = _leads(home, "strategy" in known)
     for row in found["recommendations"]:
         if row["prefer"] is None:
             sys.stdout.write(f"{row['what']}: {row['why']}\n")
             continue
-        sys.stdout.write(f"{row['what']}: {row['prefer']} ({row['why']})\n")
+        prefer = lineage.named(row["prefer"], leading)
+        why = " ".join(lineage.named(word, leading) for word in row["why"].split())
+        sys.stdout.write(f"{row['what']}: {prefer}: {why}\n")
         for one in row["evidence"]:
             share, interval = _share(one)
             sys.stdout.write(
-                f"  {one['value']}: {share} of {one['judged']} {row['kind']}s succeed ({interval}),"
-                f" {show.usd(one['cost_each_usd'])} each\n"
+                f"  {lineage.named(one['value'], leading)}: {share} of {one['judged']}"
+                f" {row['kind']}s succeed ({interval}), {show.usd(one['cost_each_usd'])} each\n"
             )
+    if "strategy" in known:
+        sys.stdout.write(f"{RESCUED}\n")
     return 0
 
 
@@ -156,9 +171,19 @@ def run_amend(options: argparse.Namespace, home: Home) -> int:
         show.print_json(found)
     elif found["changed"]:
         sys.stdout.write(f"{found['id']} was {found['before']}, and is {options.result} now\n")
+    elif found["before"] == options.result:
+        sys.stdout.write(f"{found['id']} is {found['before']} already\n")
     else:
         sys.stdout.write(f"{found['id']} stays {found['before']}: that is nothing stronger\n")
     return 0
+
+
+def _leads(home: Home, wanted: bool) -> dict[str, str]:
+    """Who is asked first by each strategy, where that is told."""
+    if not wanted:
+        return {}
+    with Client(home) as client:
+        return lineage.leads(client)
 
 
 def _call(home: Home, method: str, options: argparse.Namespace, *names: str) -> Any:

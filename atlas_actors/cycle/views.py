@@ -119,7 +119,7 @@ def reflections_ended(state: Path, now_ms: int) -> list[tuple[str, str | None]]:
         "select key, at_ms from inspect_reflections where step is null order by at_ms limit ?",
         (READINGS_MAX,),
     )
-    return _answers(state, waiting, now_ms)
+    return _answers(state, waiting, now_ms, later=True)
 
 
 def tasks_with_attempts(state: Path, ids: Sequence[str]) -> dict[str, Row]:
@@ -145,12 +145,16 @@ def tasks_with_attempts(state: Path, ids: Sequence[str]) -> dict[str, Row]:
     return found
 
 
-def _answers(state: Path, waiting: Sequence[Row], now_ms: int) -> list[tuple[str, str | None]]:
-    """Of what is waited for the keys whose tasks are over, with their answers."""
+def _answers(
+    state: Path, waiting: Sequence[Row], now_ms: int, *, later: bool = False
+) -> list[tuple[str, str | None]]:
+    """Of what is waited for the keys whose tasks are over, with their answers. Anybody may submit
+    or import a task with such a key: only what we have generated (`later`: after it was waited for)
+    is an answer."""
     if not waiting:
         return []
     rows = Reader(state / "tasks.db").rows(
-        "select key, state, result from inspect_tasks"
+        "select key, state, result, origin, created_at_ms from inspect_tasks"
         " where key in (select value from json_each(?))",
         (json.dumps([row["key"] for row in waiting]),),
     )
@@ -163,7 +167,10 @@ def _answers(state: Path, waiting: Sequence[Row], now_ms: int) -> list[tuple[str
             if row["at_ms"] < now_ms - READING_MARGIN_MS:
                 found.append((row["key"], None))
         elif task["state"] in ENDED:
-            done = task["state"] == TaskState.COMPLETED
+            ours = task["origin"] == "generated"
+            if later and not row["at_ms"] <= task["created_at_ms"] <= now_ms:
+                ours = False
+            done = ours and task["state"] == TaskState.COMPLETED
             found.append((row["key"], (task["result"] or "") if done else None))
     return found
 

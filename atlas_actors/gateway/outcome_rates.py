@@ -4,7 +4,7 @@ A count has the outcomes of one kind that share their values of DIMENSIONS. Faul
 counted apart: a rate is of what was judged.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Final
 
@@ -48,15 +48,26 @@ class Count:
         return self.successes / self.judged if self.judged else 0.0
 
     def plus(self, other: "Count") -> "Count":
-        """Both together."""
-        return Count(**{name: getattr(self, name) + getattr(other, name) for name in _FIELDS})
+        """Both together. Written out: many thousands are added up for one answer."""
+        return Count(
+            n=self.n + other.n,
+            successes=self.successes + other.successes,
+            partials=self.partials + other.partials,
+            failures=self.failures + other.failures,
+            infrastructure=self.infrastructure + other.infrastructure,
+            cost_usd=self.cost_usd + other.cost_usd,
+        )
 
     def minus(self, other: "Count") -> "Count":
         """Those that are not among `other`."""
-        return Count(**{name: getattr(self, name) - getattr(other, name) for name in _FIELDS})
-
-
-_FIELDS: Final = tuple(field.name for field in attrs.fields(Count))
+        return Count(
+            n=self.n - other.n,
+            successes=self.successes - other.successes,
+            partials=self.partials - other.partials,
+            failures=self.failures - other.failures,
+            infrastructure=self.infrastructure - other.infrastructure,
+            cost_usd=self.cost_usd - other.cost_usd,
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -100,32 +111,45 @@ def patterns(counted: Sequence[Counted]) -> list[dict[str, Any]]:
     found: list[tuple[float, dict[str, Any]]] = []
     for kind in sorted({one.kind for one in counted}):
         left = [one for one in counted if one.kind == kind]
+        sums = {pair: _sums(left, pair) for pair in combinations(DIMENSIONS, 2)}
         for _ in range(PATTERNS_MAX):
-            apart = [each for pair in combinations(DIMENSIONS, 2) for each in _of_pair(left, pair)]
+            apart = [each for pair, groups in sums.items() for each in _apart(groups, pair)]
             if not apart:
                 break
             gap, where, pattern = max(apart, key=lambda each: each[0])
             found.append((gap, {"kind": kind, "where": where, **pattern}))
+            explained = [one for one in left if where.items() <= one.context.items()]
             left = [one for one in left if not where.items() <= one.context.items()]
+            for pair, groups in sums.items():
+                for key, count in _sums(explained, pair).items():
+                    groups[key] = groups[key].minus(count)
     ordered = sorted(found, key=lambda each: -each[0])
     return [pattern for _, pattern in ordered[:PATTERNS_MAX]]
 
 
-def _of_pair(
-    counted: Sequence[Counted], pair: tuple[str, str]
-) -> list[tuple[float, dict[str, str], dict[str, Any]]]:
-    """(how far apart, which values, the numbers) of each that stands out."""
+def _sums(counted: Sequence[Counted], pair: tuple[str, str]) -> dict[tuple[str, str], Count]:
+    """By the values of a pair of dimensions, of those that have both."""
     groups: dict[tuple[str, str], Count] = {}
     for one in counted:
         if pair[0] in one.context and pair[1] in one.context:
             key = (one.context[pair[0]], one.context[pair[1]])
-            groups[key] = groups.get(key, Count()).plus(one.count)
+            known = groups.get(key)
+            groups[key] = one.count if known is None else known.plus(one.count)
+    return groups
+
+
+def _apart(
+    groups: Mapping[tuple[str, str], Count], pair: tuple[str, str]
+) -> list[tuple[float, dict[str, str], dict[str, Any]]]:
+    """(how far apart, which values, the numbers) of each that stands out."""
     whole = sum_of(groups.values())
     found = []
     for key, count in groups.items():
         rest = whole.minus(count)
+        if min(count.judged, rest.judged) < ENOUGH or OTHERS in key:
+            continue
         gap = _gap(count, rest)
-        if min(count.judged, rest.judged) < ENOUGH or gap <= 0 or OTHERS in key:
+        if gap <= 0:
             continue
         own = share_of(count.successes, count.judged)
         others = share_of(rest.successes, rest.judged)

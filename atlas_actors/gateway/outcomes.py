@@ -1,10 +1,11 @@
 """The outcome.* and cost.* methods: what actions came to, and what they cost."""
 
+import json
 from typing import Any, Final
 
 import attrs
 
-from atlas_actors.errors import Conflict
+from atlas_actors.errors import Conflict, UsageError
 from atlas_actors.gateway import costs, outcome_rates, outcome_reading
 from atlas_actors.gateway.caller import Caller, origin_of
 from atlas_actors.gateway.door import Door
@@ -12,12 +13,14 @@ from atlas_actors.gateway.method import COUNT, ID, NAME, PATH, TIME, method
 from atlas_actors.gateway.requests import outcome_of
 from atlas_actors.json_schema import object_schema
 from atlas_actors.messages import paths
-from atlas_actors.messages.outcome import AmendOutcome, RecordOutcome
+from atlas_actors.messages.memory import Origin
+from atlas_actors.messages.outcome import TOLD_BY, AmendOutcome, RecordOutcome
 from atlas_actors.messages.outcome_kinds import KINDS, RESULTS
 
 PERSON: Final = "person"
 LIST_ROWS: Final = 50
 LIST_ROWS_MAX: Final = 1_000
+CONTEXT_CHARACTERS_MAX: Final = 100_000
 _KIND: Final = {"enum": list(KINDS)}
 _RESULT: Final = {"enum": list(RESULTS)}
 _FILES: Final = {"type": "array", "items": PATH, "maxItems": 1_000}
@@ -89,7 +92,7 @@ METHODS: Final = (
     method(
         "outcome.amend",
         "Later evidence says otherwise; what was recorded stays beside it → {id, before, changed}."
-        " Without verified_by it is the caller's own word; person is a person's to say.",
+        " verified_by is for people; of others it is their own word.",
         object_schema(
             {"id": ID, "result": _RESULT, "verified_by": NAME, "reason": NAME},
             "id",
@@ -134,8 +137,8 @@ async def answer(door: Door, name: str, params: dict[str, Any], caller: Caller) 
     """One call of outcome.* to its result. Raises AtlasError."""
     match name:
         case "outcome.record":
-            recorded = await door.call(paths.OUTCOMES, _not_ours(outcome_of(params)))
-            return {"id": recorded.id}
+            order = _told_by(await _origin(door, caller), _not_ours(outcome_of(params)))
+            return {"id": (await door.call(paths.OUTCOMES, order)).id}
         case "outcome.amend":
             return await _amend(door, params, caller)
         case "outcome.list":
@@ -176,10 +179,23 @@ def _not_ours(outcome: RecordOutcome) -> RecordOutcome:
     return outcome
 
 
+def _told_by(origin: Origin, outcome: RecordOutcome) -> RecordOutcome:
+    """With the word of who is no person on it: what Atlas' own parts have done is told by them.
+    Raises UsageError for a context that is too long."""
+    if len(json.dumps(outcome.context)) > CONTEXT_CHARACTERS_MAX:
+        raise UsageError(
+            f"a context has {CONTEXT_CHARACTERS_MAX:,} characters at the most",
+            cure="name in it what the outcome is about, not what was said",
+        )
+    plain = {name: value for name, value in outcome.context.items() if name != TOLD_BY}
+    mark = {} if origin == PERSON else {TOLD_BY: origin}
+    return attrs.evolve(outcome, context=plain | mark)
+
+
 async def _amend(door: Door, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    """Whose word it is decides what it is above."""
-    inside = await door.on_thread(lambda: caller.inside)
-    origin = origin_of(inside, own_words=True)
+    """Whose word it is decides what it is above: that of who is no person stays a word, whatever
+    proof it names."""
+    origin = await _origin(door, caller)
     verified_by = params.get("verified_by", origin)
     if verified_by == PERSON and origin != PERSON:
         raise Conflict(
@@ -187,5 +203,12 @@ async def _amend(door: Door, params: dict[str, Any], caller: Caller) -> dict[str
             " or from where that cannot be seen",
             cure="call it from a terminal of your own, or leave out verified_by",
         )
-    order = AmendOutcome(**{**params, "verified_by": verified_by})
+    reason = params["reason"]
+    if origin not in (PERSON, verified_by):
+        verified_by, reason = origin, f"{reason} (it names as proof: {verified_by})"
+    order = AmendOutcome(**{**params, "verified_by": verified_by, "reason": reason})
     return attrs.asdict(await door.call(paths.OUTCOMES, order))
+
+
+async def _origin(door: Door, caller: Caller) -> Origin:
+    return origin_of(await door.on_thread(lambda: caller.inside), own_words=True)

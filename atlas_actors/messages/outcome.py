@@ -1,10 +1,13 @@
 """What actions came to, told to outcomes by whoever acted; KINDS and RESULTS: outcome_kinds.py."""
 
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from atlas_actors.messages.execution import Usage
+
+# In a context: whose word an outcome is that neither a part of Atlas nor a person has told.
+TOLD_BY: Final = "told_by"
 
 
 @attrs.frozen(kw_only=True)

@@ -1,5 +1,6 @@
 """Keeps what every action came to, what was found of it later, and feeds it to who learns."""
 
+import math
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -31,8 +32,16 @@ class LookForTasks:
     """What we tell ourselves while tasks has not been started: we are earlier in the tree."""
 
 
-Inbox = RecordOutcome | AmendOutcome | OutcomesAfter | ActorStarted | ActorDown | LookForTasks
+@attrs.frozen(kw_only=True)
+class TellDue:
+    """What we tell ourselves when those who learn are to hear of more."""
+
+
+Inbox = (
+    RecordOutcome | AmendOutcome | OutcomesAfter | ActorStarted | ActorDown | LookForTasks | TellDue
+)
 LOOK_S: Final = 0.5
+TELL_EVERY_S: Final = 0.05  # at most: each time is a question, an answer and some commits
 # Both sides commit for themselves: what tasks committed so long before our end we may have missed.
 MARGIN_MS: Final = 60_000
 READERS: Final = (paths.STRATEGIES, paths.ANALYTICS)
@@ -51,6 +60,8 @@ class Outcomes(StoreActor):
         self._ids = Ids(place.clock)
         self._readers: set[str] = set()  # those that run
         self._told = 0  # up to where they know of the feed
+        self._told_at_s = -math.inf
+        self._tells_soon = False  # a TellDue is on its way
 
     def on_start(self) -> None:
         """Have told again what got lost between the commit of tasks and ours."""
@@ -83,19 +94,30 @@ class Outcomes(StoreActor):
                 return self._readers.discard(message.path)
             case LookForTasks():
                 return self.monitor(paths.TASKS)
+            case TellDue():
+                self._tells_soon, self._told_at_s = False, -math.inf
+                return None  # before_commit tells
 
     def before_commit(self) -> None:
-        """Tell once for all mail of a batch that the feed has grown."""
+        """Tell that the feed has grown: at once, but only so often."""
         newest = feed.newest(self.store)
-        if newest == self._told:
+        if newest == self._told or self._tells_soon:
             return
-        self._told = newest
+        if not self._readers:  # who starts is told at once
+            self._told = newest
+            return
+        now_s = self.place.clock.monotonic_s()
+        if now_s < self._told_at_s + TELL_EVERY_S:
+            self._tells_soon = True
+            self.after(self._told_at_s + TELL_EVERY_S - now_s, TellDue())
+            return
+        self._told, self._told_at_s = newest, now_s
         for reader in sorted(self._readers):
             self.tell(reader, OutcomesGrew(seq=newest))
 
     def on_rollback(self) -> None:
-        """What was told of never left."""
-        self._told = feed.newest(self.store)
+        """What was told of, and to be told soon, never left: it is said again."""
+        self._told, self._told_at_s, self._tells_soon = 0, -math.inf, False
 
     def prune(self, before_ms: int) -> bool:
         """Delete what is older than that."""

@@ -267,7 +267,7 @@ def tables_of(
             )
     return Tables(
         intents=known,
-        book=patterns.RuleBook(patterns.with_overrides(rule_settings)),
+        book=patterns.book_of(patterns.with_overrides(rule_settings)),
         tiers=settings.tiers,
         classifier=trained,
         commands=patterns.slash_commands(),

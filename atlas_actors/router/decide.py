@@ -72,7 +72,7 @@ def shipped_tables() -> Tables:
     """The tables without any user's settings."""
     return Tables(
         intents=intents.shipped(),
-        book=RuleBook(patterns.shipped()),
+        book=patterns.book_of(patterns.shipped()),
         tiers=("free", "cheap", "haiku", "quality"),
         classifier=layer2.shipped(),
         commands=patterns.slash_commands(),

@@ -4,7 +4,7 @@ import math
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -102,6 +102,12 @@ def with_overrides(settings: Sequence[Rule]) -> tuple[Rule, ...]:
     ids = {rule.id for rule in shipped()}
     added = [rule for id, rule in own.items() if id not in ids]
     return (*added, *(own.get(rule.id, rule) for rule in shipped()))
+
+
+@lru_cache(2)
+def book_of(rules: tuple[Rule, ...]) -> RuleBook:
+    """The book of these rules: a start asks for it twice, first to refuse a faulty one."""
+    return RuleBook(rules)
 
 
 @cache

@@ -280,7 +280,10 @@ class Strategies(StoreActor):
             return self._wish(Unpinned(intent=order.intent, at_ms=now_ms), order.intent, None)
         row = self._find(order.strategy)
         if row["state"] in GONE:
-            raise Conflict(f"strategy {order.strategy} is {row['state']}")
+            raise Conflict(
+                f"strategy {order.strategy} is {row['state']}, and never chosen again",
+                cure=f"atlas strategies list --intent {row['intent']} shows the others",
+            )
         return self._wish(
             Pinned(strategy=order.strategy, at_ms=now_ms), row["intent"], order.strategy
         )

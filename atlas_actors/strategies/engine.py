@@ -4,7 +4,7 @@ of its own: each draw is seeded by the setting and the number of the choice."""
 import json
 import random
 from collections.abc import Sequence
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 import attrs
 
@@ -53,12 +53,13 @@ class Engine:
     Continued from a snapshot it decides exactly as if it had never stopped.
     """
 
-    def __init__(self, snapshot: dict[str, Any] | None = None) -> None:
+    def __init__(self, snapshot: str | None = None) -> None:
         self._settings = Configured()
         self._state = State()
         if snapshot is not None:
-            self._settings = Configured(**snapshot["settings"])
-            self._state = State.from_json(_copied(snapshot["state"]))
+            kept = json.loads(snapshot)
+            self._settings = Configured(**kept["settings"])
+            self._state = State.from_json(kept["state"])
         self._effects: list[Effect] = []
 
     @property
@@ -70,10 +71,10 @@ class Engine:
         """Who leads in the contexts of an intent, as far as that is known."""
         return self._state.leaders(intent)
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> str:
         """Everything as JSON."""
-        state = _copied(self._state.to_json())
-        return {"settings": attrs.asdict(self._settings), "state": state}
+        state = {"settings": attrs.asdict(self._settings), "state": self._state.to_json()}
+        return json.dumps(state, separators=(",", ":"))
 
     def apply(self, event: Event) -> list[Effect]:
         """What follows of the event, in order."""
@@ -379,12 +380,6 @@ class Engine:
             cost=cost_weight(settings.cost_weight, spent_share, day_share),
             latency=settings.latency_weight,
         )
-
-
-def _copied(state: dict[str, Any]) -> dict[str, Any]:
-    """Sharing nothing with it; by way of JSON, several times as fast as copy.deepcopy."""
-    copied: dict[str, Any] = json.loads(json.dumps(state))
-    return copied
 
 
 def _costs(offers: Sequence[Offer]) -> dict[str, tuple[float, float]]:

@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from atlas_actors.clock import DAY_MS
 from atlas_actors.messages.strategy import ChooseStrategy
@@ -67,7 +67,7 @@ def event_of(row: Row) -> Event:
     return from_json(row["kind"], json.loads(row["event"]))
 
 
-def keep_snapshot(store: Store, at_ms: int, version: int, state: dict[str, Any]) -> None:
+def keep_snapshot(store: Store, at_ms: int, version: int, state: str) -> None:
     """The engine as it is after the newest event; of a day the first and the newest are kept."""
     seq = last_seq(store)
     day_ms = at_ms - at_ms % DAY_MS
@@ -78,7 +78,7 @@ def keep_snapshot(store: Store, at_ms: int, version: int, state: dict[str, Any])
         "delete from snapshots where at_ms >= ? and version = ? and seq <> ?",
         (day_ms, version, -1 if first is None or first["seq"] is None else first["seq"]),
     )
-    blob = zlib.compress(json.dumps(state, separators=(",", ":")).encode(), 1)
+    blob = zlib.compress(state.encode(), 1)
     store.run(
         "insert or replace into snapshots (seq, at_ms, version, state) values (?, ?, ?, ?)",
         (seq, at_ms, version, blob),
@@ -233,4 +233,4 @@ def prune(store: Store, before_ms: int) -> bool:
 
 
 def _opened(row: Row | None) -> Row | None:
-    return None if row is None else {**row, "state": json.loads(zlib.decompress(row["state"]))}
+    return None if row is None else {**row, "state": zlib.decompress(row["state"]).decode()}

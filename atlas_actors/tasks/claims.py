@@ -310,10 +310,10 @@ def ended_since(store: Store, since_ms: int, count: int) -> list[Row]:
 
 def attempts_of(store: Store, id: str, fresh_from: int) -> list[Row]:
     """The attempts of a task's present work that have ended, in their order, as far as they say
-    how its strategy has done."""
+    how its strategy has done and what they took."""
     return store.rows(
-        'select choice, provider, transport, "end", infrastructure, cost_usd, started_ms, ended_ms'
-        " from attempts"
+        'select choice, provider, transport, "end", infrastructure, cost_usd, started_ms, ended_ms,'
+        " input, cache_read, cache_write, cache_write_1h, output, reasoning from attempts"
         ' where task_id = ? and number > ? and "end" is not null order by number',
         (id, fresh_from),
     )

@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol
 
 from loguru import logger
 
+from atlas_actors import failpoints
 from atlas_actors.actor import Place
 from atlas_actors.messages import paths
 from atlas_actors.messages.execution import AttemptStarted
@@ -53,6 +54,7 @@ class Lanes:
         self._changed = False
         self._orders_changed = False
         self.begun = 0  # since the last commit
+        self._planned = 0  # since the last commit
         self._said: list[OpenLane | CloseLane] = []  # since the last commit
 
     def count_running(self) -> None:
@@ -115,6 +117,7 @@ class Lanes:
         if before is None or not claims.plan_attempt(self._desk.store, order, now_ms):
             logger.warning("task.late_plan_refused", task_id=order.task_id, attempt=order.attempt)
             return False
+        self._planned += 1
         if order.lane == before["lane"]:
             return False
         self.freed(before["lane"])
@@ -131,6 +134,9 @@ class Lanes:
 
     def keep(self) -> None:
         """The batch is on disk."""
+        if self._planned:
+            failpoints.passing("tasks.planned")
+        self._planned = 0
         self._changed = False
         self._stale.clear()
         self.begun = 0

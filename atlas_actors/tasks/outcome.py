@@ -15,7 +15,7 @@ from atlas_actors.tasks.trial import lead_of
 
 
 def outcomes_of(
-    row: Row, over: AttemptOver, now_ms: int, attempts: Sequence[Row] = ()
+    row: Row, over: AttemptOver, now_ms: int, attempts: Sequence[Row]
 ) -> list[RecordOutcome]:
     """One for the attempt; one more for the task when that was its last. `row` is the task's,
     `attempts` are all of its present work, with this one."""
@@ -43,7 +43,7 @@ def outcomes_of(
     return [first, _of_task(first, row, over.attempt, now_ms - row["created_ms"], attempts)]
 
 
-def outcomes_again(row: Row, attempts: Sequence[Row] = ()) -> list[RecordOutcome]:
+def outcomes_again(row: Row, attempts: Sequence[Row]) -> list[RecordOutcome]:
     """The same from an attempt's row with what it needs of its task's, for who may have missed it:
     as claims.ended_since gives it."""
     completed = row["state"] == "completed" and row["last"]
@@ -79,6 +79,7 @@ def _of_plan(row: Row) -> dict[str, Any]:
 def _of_task(
     attempt: RecordOutcome, row: Row, number: int, took_ms: int, attempts: Sequence[Row]
 ) -> RecordOutcome:
+    """What its last attempt came to, with what all of them took."""
     context = {
         **attempt.context,
         "origin": row["origin"],
@@ -96,8 +97,15 @@ def _of_task(
         kind="task",
         context=context,
         duration_ms=took_ms,
+        usage=_usage(attempts),
+        cost_usd=context["task_cost_usd"],
         key=f"task {row['id']}/{number}",
     )
+
+
+def _usage(attempts: Sequence[Row]) -> Usage:
+    names = [field.name for field in attrs.fields(Usage)]
+    return Usage(**{name: sum(one[name] for one in attempts) for name in names})
 
 
 def _project(cwd: str | None) -> str | None:

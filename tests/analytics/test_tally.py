@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_actors.analytics.parts import Part, parts_of
+from atlas_actors.analytics.parts import Part, parts_of, timed_for
 from atlas_actors.analytics.tally import Tally, total
 from tests.support.clocks import FakeClock
 from tests.support.kept import Feed
@@ -100,3 +100,13 @@ def test_an_outcome_counts_for_the_parts_that_it_names(feed, fields, counted):
 def test_a_name_as_long_as_a_prompt_is_cut(feed):
     (_, hook) = parts_of(feed.add(kind="hook", action="x" * 5_000))
     assert hook == Part(kind="hook", name="x" * 200)
+
+
+def test_how_long_a_task_has_waited_is_not_its_strategys_fault(feed):
+    task = feed.add(kind="task", duration_ms=120_000, strategy="s", work_ms=40)
+    timed = {kind: timed_for(Part(kind=kind, name="s"), task).duration_ms for kind in (
+        "strategy", "intent", "queue", "kind"
+    )}  # fmt: skip
+    assert timed == {"strategy": 40, "intent": 40, "queue": 120_000, "kind": 120_000}
+    untold = feed.add(kind="task", duration_ms=120_000, strategy="s")
+    assert timed_for(Part(kind="strategy", name="s"), untold).duration_ms == 120_000

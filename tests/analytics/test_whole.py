@@ -4,6 +4,7 @@ import pytest
 
 from atlas_actors.messages import paths
 from atlas_actors.messages.feedback import DecideAdjustment, KnobsWanted
+from atlas_actors.messages.outcome import RecordOutcome
 from tests.support.houses import house_on
 
 pytestmark = pytest.mark.slow
@@ -13,7 +14,8 @@ SETTINGS = {"ATLAS_PROVIDERS_LOCALAI_SLOTS": 4, "ATLAS_FEEDBACK_MODE": "propose"
 def record(house, times, result="success", **context):
     for _ in range(times):
         context |= {"provider": "localai"}
-        house.call("outcome.record", action="x/1", kind="attempt", result=result, context=context)
+        told = RecordOutcome(action="x/1", kind="attempt", result=result, context=dict(context))
+        house.tree.directory.ref(paths.OUTCOMES).ask(told)
 
 
 def slots(house):

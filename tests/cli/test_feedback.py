@@ -85,6 +85,16 @@ def test_history_explains_each_adjustment(socket, tmp_path, capsys):
     assert socket["called"] == [("feedback.history", {"limit": 5})]
 
 
+def test_history_says_how_to_decide_on_what_is_proposed(socket, tmp_path, capsys):
+    open_one = {
+        **ADJUSTMENT, "id": 7, "state": "proposed", "result": "",
+        "made_at_ms": 1_750_000_000_000, "applied_at_ms": None,
+    }  # fmt: skip
+    socket["feedback.history"] = {"adjustments": [open_one]}
+    assert run(["feedback", "history"], tmp_path) == 0
+    assert "decide  atlas feedback approve 7, or reject 7" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("verb", ["approve", "reject", "undo"])
 def test_a_decision_names_its_adjustment(socket, tmp_path, capsys, verb):
     socket[f"feedback.{verb}"] = {**ADJUSTMENT, "state": "applied"}

@@ -2,6 +2,7 @@
 
 import argparse
 
+import attrs
 import pytest
 
 from atlas_actors.cli import outcomes, show
@@ -51,6 +52,38 @@ def said(monkeypatch, capsys):
 
     run.asked = asked
     return run
+
+
+def test_a_strategy_is_named_with_who_is_asked_first(monkeypatch, capsys):
+    tasks = [
+        attrs.evolve(counted(9, 10, strategy="06fde47023bc"), kind="task"),
+        attrs.evolve(counted(1, 2, strategy="gone"), kind="task"),
+    ]
+    answers = {
+        "outcome.stats": {"rates": rates(tasks, ("strategy",))},
+        "outcome.recommend": {"recommendations": recommend(tasks)},
+        "strategy.list": {"strategies": [{"id": "06fde47023bc", "lead": "haiku"}]},
+    }
+
+    class Daemon:
+        def __init__(self, _home):
+            self.call = lambda method, **_: answers[method]
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+    monkeypatch.setattr(outcomes, "Client", Daemon)
+    parser = argparse.ArgumentParser()
+    outcomes.add_to(parser.add_subparsers())
+    for words in (["stats", "--by", "strategy"], ["recommend"]):
+        options = parser.parse_args(["outcomes", *words])
+        assert options.run(options, None) == 0
+        told = capsys.readouterr().out
+        assert "06fde47023bc (haiku)" in told
+        assert "a task that another provider put right is a success" in told
 
 
 def test_days_that_are_none_are_refused(monkeypatch):
@@ -107,7 +140,7 @@ def test_patterns_are_sentences(said):
 
 def test_a_recommendation_says_why(said):
     lines = said({"recommendations": recommend(SOME)}, "recommend", "--intent", "code_edit")
-    assert lines[0] == "provider: claude (surely better than localai)"
+    assert lines[0] == "provider: claude: surely better than localai"
     assert lines[-1] == "rule: not enough data"
 
 

@@ -167,7 +167,7 @@ relations = st.builds(
 
 
 @pytest.mark.slow
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=15)
 @given(st.lists(entities | relations, max_size=12))
 def test_what_is_exported_and_imported_is_the_same_graph(tmp_path_factory, items):
     first, second = Home(tmp_path_factory.mktemp("one")), Home(tmp_path_factory.mktemp("two"))

@@ -4,7 +4,7 @@ import anyio
 import attrs
 import pytest
 
-from atlas_actors.errors import Conflict
+from atlas_actors.errors import Conflict, UsageError
 from atlas_actors.gateway import outcome_reading, outcomes
 from atlas_actors.gateway.caller import Caller
 from atlas_actors.gateway.outcome_rates import (
@@ -163,6 +163,39 @@ def test_an_amendment_is_the_word_of_who_calls(tmp_path, inside, word):
         "id": "i", "before": "success", "changed": True,
     }  # fmt: skip
     assert asked == [(paths.OUTCOMES, AmendOutcome(**params, verified_by=word))]
+
+
+@pytest.mark.parametrize(("inside", "word"), [(True, "agent"), (None, "program")])
+def test_a_proof_that_an_agent_names_is_its_word_all_the_same(tmp_path, inside, word):
+    asked = []
+    door = door_on(
+        tmp_path, asked, lambda _: OutcomeAmended(id="i", before="success", changed=True)
+    )
+    params = {"id": "i", "result": "failure", "reason": "red", "verified_by": "command"}
+    call(door, "outcome.amend", params, inside)
+    ((_, order),) = asked
+    assert (order.verified_by, order.reason) == (word, "red (it names as proof: command)")
+    call(door, "outcome.amend", params, inside=False)
+    assert (asked[1][1].verified_by, asked[1][1].reason) == ("command", "red")
+
+
+@pytest.mark.parametrize(
+    ("inside", "kept"), [(True, {"told_by": "agent"}), (None, {"told_by": "program"}), (False, {})]
+)
+def test_what_was_not_told_by_a_person_says_so(tmp_path, inside, kept):
+    asked = []
+    door = door_on(tmp_path, asked, lambda _: OutcomeRecorded(id="o"))
+    context = {"provider": "haiku", "told_by": "person"}
+    params = {"action": "t/1", "kind": "attempt", "result": "failure", "context": context}
+    call(door, "outcome.record", params, inside)
+    ((_, order),) = asked
+    assert order.context == {"provider": "haiku", **kept}
+
+
+def test_a_context_is_bounded(tmp_path):
+    params = {"action": "t", "kind": "hook", "result": "success", "context": {"x": "y" * 200_000}}
+    with pytest.raises(UsageError, match="characters at the most"):
+        call(door_on(tmp_path, []), "outcome.record", params)
 
 
 def test_an_agent_does_not_speak_for_a_person(tmp_path):

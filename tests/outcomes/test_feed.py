@@ -11,7 +11,7 @@ from atlas_actors.messages.outcome import (
     RecordOutcome,
 )
 from atlas_actors.messages.supervision import ActorDown, ActorStarted, Ending
-from atlas_actors.outcomes.actor import Outcomes
+from atlas_actors.outcomes.actor import Outcomes, TellDue
 from atlas_actors.settings import RetentionSettings
 from tests.support.stages import Stage
 
@@ -151,12 +151,39 @@ def test_who_runs_is_told_once_a_batch_that_the_feed_has_grown(stage):
     assert stage.give(*two) == [OutcomesGrew(seq=3)]
     assert stage.give(OutcomesAfter(seq=0)) == []
     stage.give(ActorStarted(path=paths.ANALYTICS, incarnation=1))
+    stage.clock.advance(1)
     assert len(grew(stage.give(*two))) == 2
     stage.give(
         ActorDown(path=paths.STRATEGIES, incarnation=1, ending=Ending.CRASHED, error="x"),
         ActorDown(path=paths.ANALYTICS, incarnation=0, ending=Ending.CANNOT_START, error="absent"),
     )
     assert stage.give(*two) == []
+
+
+def test_what_comes_right_after_is_told_a_moment_later_and_once_for_all(stage):
+    stage.give(ActorStarted(path=paths.STRATEGIES, incarnation=1))
+    one = RecordOutcome(action="x", kind="hook", result="success")
+    assert grew(stage.give(one)) == [OutcomesGrew(seq=1)]
+    assert [grew(stage.give(one)) for _ in range(3)] == [[], [], []]
+    assert [timer[2] for timer in stage.actor._timers].count(TellDue()) == 1
+    assert grew(stage.give(TellDue())) == [OutcomesGrew(seq=4)]
+    stage.clock.advance(1)
+    assert grew(stage.give(one)) == [OutcomesGrew(seq=5)]
+
+
+def test_what_was_to_be_told_soon_is_told_though_the_disk_has_refused_a_batch_since(stage):
+    stage.give(ActorStarted(path=paths.STRATEGIES, incarnation=1))
+    one = RecordOutcome(action="x", kind="hook", result="success")
+    stage.give(one)
+    stage.give(one)  # to be told soon
+    store = stage.actor.store
+    store.begin(durable=True)
+    stage.actor.dispatch(one)
+    stage.actor.before_commit()
+    store.rollback()
+    stage.actor.outbox.clear()
+    stage.actor.on_rollback()
+    assert grew(stage.give(one)) == [OutcomesGrew(seq=3)]
 
 
 def test_what_had_been_kept_before_there_was_a_feed_is_in_it(tmp_path):

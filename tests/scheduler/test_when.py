@@ -1,6 +1,7 @@
 """When schedules are due: against a count by minutes, over clock changes and wrong clocks."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
@@ -54,9 +55,10 @@ def local(moment_ms, zone):
     return datetime.fromtimestamp(moment_ms / 1000, ZoneInfo(zone)).replace(tzinfo=None)
 
 
-def first_reached(zone, low_ms, high_ms, wanted):
-    """Minutes at which the wall first shows `wanted(local)` times, or has just jumped over them."""
-    found, shown = [], local(low_ms, zone)
+@cache
+def minutes_of(zone, low_ms, high_ms):
+    """Each minute: (when, what the wall shows, what it shows for the first time or jumps over)."""
+    rows, shown = [], local(low_ms, zone)
     for moment_ms in range(low_ms + MINUTE_MS, high_ms + 1, MINUTE_MS):
         now = local(moment_ms, zone)
         passed = shown + timedelta(minutes=1)
@@ -64,16 +66,20 @@ def first_reached(zone, low_ms, high_ms, wanted):
         while passed <= now:  # none while the wall repeats itself, many when it jumps
             new.append(passed)
             passed += timedelta(minutes=1)
-        if any(wanted(time) for time in new):
-            found.append(moment_ms)
+        rows.append((moment_ms, now, new))
         shown = max(shown, now)
-    return found
+    return rows
+
+
+def first_reached(zone, low_ms, high_ms, wanted):
+    """Minutes at which the wall first shows `wanted(local)` times, or has just jumped over them."""
+    rows = minutes_of(zone, low_ms, high_ms)
+    return [moment_ms for moment_ms, _, new in rows if any(map(wanted, new))]
 
 
 def shown_at(zone, low_ms, high_ms, wanted):
     """Minutes at which the wall shows a `wanted(local)` time, each time that it does."""
-    minutes = range(low_ms + MINUTE_MS, high_ms + 1, MINUTE_MS)
-    return [moment_ms for moment_ms in minutes if wanted(local(moment_ms, zone))]
+    return [moment_ms for moment_ms, now, _ in minutes_of(zone, low_ms, high_ms) if wanted(now)]
 
 
 zones_and_weeks = st.sampled_from(WEEK_OF_A_ZONE)

@@ -371,7 +371,7 @@ def test_a_provider_that_appears_later_gets_a_strategy_and_nobody_a_second_one()
 
 def test_an_engine_that_continues_from_a_snapshot_decides_as_if_it_had_never_stopped():
     story = grown(passes_more, count=100)
-    copy = Engine(json.loads(json.dumps(story.engine.snapshot())))
+    copy = Engine(story.engine.snapshot())
     story.live(100, passes_more)
     for event in story.log[-200:]:
         copy.apply(event)

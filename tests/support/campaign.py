@@ -22,6 +22,18 @@ STUCK_S = 30.0  # a queue in which nothing changes for so long will never be emp
 OPEN_MAX = 8  # tasks of one client that it has not looked at
 PATIENCE_MS = 500
 SHUTDOWN_S = STOP_S + 15.0  # what the daemon allows itself, and a busy machine
+# Another provider at the same server: what verifies itself is tried out on both.
+SECOND = """[providers.second]
+transport = "openai-chat"
+tier = "free"
+model = "stub"
+base_url = "{}"
+usd_input = 0.0
+usd_output = 0.0
+stream = false
+slots = 8
+"""
+MATCH = "."
 SETTINGS = {
     "ATLAS_TASKS_INTERRUPTIONS_MAX": 10_000,
     "ATLAS_PROVIDERS_LOCALAI_SLOTS": 8,
@@ -35,8 +47,16 @@ SETTINGS = {
 class Campaign:
     """Clients submit while `load` lasts; `kill`, `end`, `fail_at` and `sleep` hurt the daemon."""
 
-    def __init__(self, folder: Path, daemon: Daemon, calls: Ledger, chance: random.Random) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        daemon: Daemon,
+        calls: Ledger,
+        chance: random.Random,
+        asking: Mapping[str, Any] | None = None,
+    ) -> None:
         self.daemon = daemon
+        self._asking = dict(asking or {})  # with each task
         self.chance = chance
         self.calls = calls
         self.clients = Ledger(folder / "clients")
@@ -177,7 +197,7 @@ class Campaign:
         while not self._over.is_set():
             try:
                 with self.daemon.client() as client:
-                    id = client.call("task.submit", prompt=prompt, key=key)["id"]
+                    id = client.call("task.submit", prompt=prompt, key=key, **self._asking)["id"]
             except (AtlasError, OSError):
                 self.unanswered += 1
                 self._over.wait(0.01)
@@ -201,9 +221,13 @@ def campaign_on(
     fault: str = "",
     forked: bool = True,
     watchdog: bool = False,
+    planning: bool = False,
     **settings: Any,
 ) -> Iterator[Campaign]:
-    """A home, a model server and a way to start daemons; whatever runs is ended afterwards."""
+    """A home, a model server and a way to start daemons; whatever runs is ended afterwards.
+
+    `planning`: with two providers, of which strategies choose when an attempt begins.
+    """
     with ExitStack() as stack:
         url = stack.enter_context(ledger_server(folder / "calls"))
         calls = Ledger(folder / "calls")
@@ -215,7 +239,10 @@ def campaign_on(
             fault=fault,
             **{**SETTINGS, "ATLAS_PROVIDERS_LOCALAI_BASE_URL": url, **settings},
         )
-        campaign = Campaign(folder, daemon, calls, random.Random(seed))
+        if planning:
+            (daemon.home.root / "config.toml").write_text(SECOND.format(url), "utf-8")
+        asking = {"match": MATCH} if planning else {}
+        campaign = Campaign(folder, daemon, calls, random.Random(seed), asking)
         stack.callback(campaign.close)
         stack.callback(lambda: daemon.process and daemon.kill())
         yield campaign

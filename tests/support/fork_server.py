@@ -66,17 +66,24 @@ def main() -> int:
 
 def _import_all() -> None:
     """What a daemon and the commands import, and what they read that never changes."""
+    import anyio._backends._asyncio  # noqa: F401
     import rich.console
     import rich.progress
     import rich.table  # noqa: F401
 
     import supervisors.daemon  # noqa: F401
     from atlas_actors.cli.main import COMMANDS
-    from atlas_actors.router import classify
+    from atlas_actors.memory.trust import reads_as_order
+    from atlas_actors.providers import prices
+    from atlas_actors.router import decide, features
+    from atlas_actors.strategies import seeds
 
     for name in COMMANDS:
         importlib.import_module(f"atlas_actors.cli.{name}")
-    classify.shipped()
+    features.signals()
+    prices.shipped()
+    seeds.seeded(decide.shipped_tables().intents, {}, ())
+    reads_as_order("")
 
 
 def _become(order: Order) -> None:

@@ -56,4 +56,4 @@ class Feed:
         return self._made[-1].seq if self._made else 0
 
 
-_CONTEXT = ("provider", "end", "fault", "intent", "strategy", "rule", "full")
+_CONTEXT = ("provider", "end", "fault", "intent", "strategy", "rule", "full", "work_ms")

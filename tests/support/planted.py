@@ -10,6 +10,7 @@ from typing import Any
 
 from atlas_actors.actor import LATER
 from atlas_actors.messages.task import SubmitTask
+from atlas_actors.orchestrator.choices import Choices
 from atlas_actors.router.actor import Router
 from atlas_actors.store import Row, Store
 from atlas_actors.tasks.actor import Tasks
@@ -32,6 +33,25 @@ def ack_before_commit() -> None:
 def forget_at_claim() -> None:
     """What was claimed is gone when the daemon dies, as with a queue that deletes at a claim."""
     _before_start("delete from tasks where state = 'in_progress'")
+
+
+def forget_at_plan() -> None:
+    """What is planned for another provider is gone, as with a queue that moves by delete."""
+    _before_start(
+        "create temp trigger planted after delete on main.attempts begin"
+        " delete from tasks where id = old.task_id; end"
+    )
+
+
+def run_where_it_was() -> None:
+    """Whoever begins does not wait for the word that it was planned for another provider."""
+    whole = Choices.answered
+
+    def answered(self: Choices, answer: Any) -> Any:
+        found = whole(self, answer)
+        return None if found is None else (found[0], True)
+
+    Choices.answered = answered  # type: ignore[method-assign]
 
 
 def no_rescue() -> None:
@@ -80,5 +100,14 @@ def _before_start(sql: str) -> None:
 
 FAULTS: dict[str, Callable[[], None]] = {
     fault.__name__: fault
-    for fault in (ack_before_commit, forget_at_claim, no_rescue, no_flag, no_record, hang_in_router)
+    for fault in (
+        ack_before_commit,
+        forget_at_claim,
+        forget_at_plan,
+        run_where_it_was,
+        no_rescue,
+        no_flag,
+        no_record,
+        hang_in_router,
+    )
 }

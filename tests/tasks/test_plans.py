@@ -16,7 +16,7 @@ from tests.support.stages import Stage
 from tests.tasks.test_tasks import ROUTE, begin, build, lane, over, row, started, submit
 
 STRATEGY = Strategy(id="s-1", intent="data_text", genome=Genome(providers=("b",)))
-CHOSEN = attrs.evolve(ROUTE, strategy=STRATEGY, choice=5)
+CHOSEN = attrs.evolve(ROUTE, strategy=STRATEGY, choice=5, strategy_why="it has done best")
 
 
 @pytest.fixture
@@ -69,6 +69,7 @@ def test_it_waits_for_a_lane_that_is_full_and_leaves_its_own_to_the_next(stage):
     assert started(sent) == [third]
     waits = next(message for message in sent if isinstance(message, TaskChanged))
     assert (waits.id, waits.state, waits.before) == (second, "pending", "in_progress")
+    assert waits.waits_for == "goes to b instead of a: it has done best"
     kept = row(stage, second)
     assert (kept["state"], kept["lane"], kept["attempt"], kept["started_ms"]) == (
         "pending", "b", 0, None,

@@ -141,6 +141,8 @@ def test_outcomes_say_by_which_strategy_how_it_has_led_and_what_all_of_it_cost(q
     }  # fmt: skip
     assert {name: task.context[name] for name in expected} == expected
     assert "project" not in task.context
+    assert task.cost_usd == 0.03
+    assert outcomes[f"attempt {id}/2"].cost_usd == 0.02
 
 
 def test_outcomes_that_are_told_again_after_a_crash_say_the_same(queue, tmp_path):
