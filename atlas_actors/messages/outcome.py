@@ -120,7 +120,6 @@ class KeptOutcome:
     tokens: int
     cost_usd: float
     before: str | None = None
-    reason: str = ""  # of an amendment
 
 
 @attrs.frozen(kw_only=True)

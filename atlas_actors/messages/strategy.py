@@ -74,7 +74,6 @@ class StrategyChosen:
     request_id: str
     strategy: Strategy | None
     choice: int | None = None  # its number in the log, when it was kept
-    role: Role = "champion"
     why: str = ""
 
 

@@ -9,13 +9,12 @@ from atlas_actors.store import Row, Store
 _ENTRIES = """
 select id, at_ms, action, kind, infrastructure, intent, provider, model, context, duration_ms,
        input + cache_read + cache_write + output as tokens, cost_usd,
-       seq, result, verified_by, null as before, '' as reason
+       seq, result, verified_by, null as before
 from outcomes where seq > ?1
 union all
 select outcomes.id, outcomes.at_ms, action, kind, infrastructure, intent, provider, model, context,
        duration_ms, input + cache_read + cache_write + output, cost_usd,
-       amendments.seq, amendments.result, amendments.verified_by, amendments.before,
-       amendments.reason
+       amendments.seq, amendments.result, amendments.verified_by, amendments.before
 from amendments join outcomes on outcomes.id = amendments.outcome_id
 where amendments.seq > ?1
 order by seq limit ?2

@@ -370,6 +370,5 @@ def _answer(asked: ChooseStrategy, chosen: Chosen, number: int | None) -> Strate
         request_id=asked.request_id,
         strategy=chosen.strategy,
         choice=number,
-        role=chosen.role,
         why=chosen.why,
     )

@@ -176,7 +176,7 @@ def lived(folder, *, crashes):
             room = room_on(folder, room.clock)
             room.start()
         chosen = ask(room, number)
-        made.append((chosen.choice, chosen.strategy.id, chosen.role))
+        made.append((chosen.choice, chosen.strategy.id, chosen.why))
         told = ended(seq + 1, chosen, f"t{number}", number % 3 > 0)
         later = attrs.evolve(told, seq=seq + 2, before=told.result, result="failure")
         do(room, batch(told, later) if number % 5 == 0 else batch(told))
@@ -362,9 +362,9 @@ def test_a_person_pins_and_lets_go(room):
     assert (step.intent, step.what, step.strategy) == ("bug_fix", "pinned", row["id"])
     chosen = [ask(room, number) for number in range(1, 6)]
     assert {one.strategy.id for one in chosen} == {row["id"]}
-    assert {one.role for one in chosen} == {"pinned"}
+    assert {one.why for one in chosen} == {"you pinned it"}
     assert do(room, PinStrategy(strategy=None, intent="bug_fix")).what == "unpinned"
-    assert ask(room, 9).role != "pinned"
+    assert ask(room, 9).why != "you pinned it"
     again = do(room, PinStrategy(strategy=None, intent="bug_fix"))
     assert (again.what, again.why) == ("nothing", "no strategy is pinned")
 
