@@ -10,17 +10,20 @@ from atlas_actors.orchestrator.chain import IN, Provider
 
 PRIOR_MOST: Final = 0.85
 PRIOR_STEP: Final = 0.25
+PRIOR_STEP_CHECKED: Final = 0.03
 PRIOR_LEAST: Final = 0.1
 
 
-def prior_of(tier: str, wanted_tier: str, tiers: Sequence[str]) -> float:
+def prior_of(tier: str, wanted_tier: str, tiers: Sequence[str], *, verifies: bool = False) -> float:
     """How likely a tier's answer is right before anything is known: less by a step for each tier
-    below the one that the request asks for."""
+    below the one that the request asks for. The step is a small one where the request brings its
+    own check (`verifies`): a wrong answer is found out then, and the next one is asked."""
     if tier not in tiers:
         return PRIOR_LEAST
     at = tiers.index(wanted_tier) if wanted_tier in tiers else len(tiers) - 1
     below = max(0, at - tiers.index(tier))
-    return round(max(PRIOR_LEAST, PRIOR_MOST - PRIOR_STEP * below), 6)
+    step = PRIOR_STEP_CHECKED if verifies else PRIOR_STEP
+    return round(max(PRIOR_LEAST, PRIOR_MOST - step * below), 6)
 
 
 def offers_of(
@@ -29,6 +32,8 @@ def offers_of(
     providers: Mapping[str, Provider],
     tiers: Sequence[str],
     estimate_usd: Callable[[str], float],
+    *,
+    verifies: bool = False,
 ) -> tuple[Offer, ...]:
     """Who could do it now; of a session whose provider can, that one alone, which is asked first
     whatever the strategy says."""
@@ -39,7 +44,7 @@ def offers_of(
         Offer(
             provider=name,
             cost_usd=estimate_usd(name),
-            prior=prior_of(providers[name].tier, route.tier, tiers),
+            prior=prior_of(providers[name].tier, route.tier, tiers, verifies=verifies),
         )
         for name in names
     )

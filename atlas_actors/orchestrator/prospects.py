@@ -64,6 +64,7 @@ class Prospects:
             self._roster.providers,
             self.tiers,
             lambda name: self._roster.estimate_usd(name, tokens, route.answer_tokens),
+            verifies=checks_itself(request),
         )
         if not offers:
             return None

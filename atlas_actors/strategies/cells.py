@@ -10,6 +10,7 @@ PRIOR_MASS: Final = 6.0  # of what is expected against the record in this contex
 CHILD_MASS: Final = 4.0  # of what its parent came to, for a child
 WINDOW: Final = 20  # newest trials that are compared with the ones before
 FORGETS: Final = 0.998  # each trial of a cell counts so much after the next one
+IDLE_FORGETS: Final = 0.9993  # and so much after each trial of another one of its context
 SHARPNESS: Final = 3.0  # draws are made from so many times the evidence: less wandering
 
 
@@ -60,8 +61,10 @@ class Cell:
             if trial[0] == choice:
                 trial[1:] = now
 
-    def begin_anew(self, at_ms: int) -> None:
-        """Only the newest trials are still true."""
+    def begin_anew(self, at_ms: int, since: frozenset[int] | None = None) -> None:
+        """Only the newest trials are still true, of these only the choices `since`."""
+        if since is not None:
+            self.recent = [trial for trial in self.recent if trial[0] in since]
         weights = [(x, weight) for _, x, weight in self.recent]
         self.successes = sum(weight * x for x, weight in weights)
         self.failures = sum(weight * (1 - x) for x, weight in weights)
@@ -69,12 +72,17 @@ class Cell:
         self.drifts += 1
         self.drift_at_ms = at_ms
 
-    def forget(self) -> None:
+    def forget(self, *, alone: bool) -> None:
         """Another one of this context has fallen: this is looked at as if for the first time."""
         self.successes = self.failures = 0.0
         self.began = self.seen
         self.recent = []
-        self.alone = True
+        self.alone = alone
+
+    def fade(self) -> None:
+        """Somebody else was asked meanwhile."""
+        self.successes *= IDLE_FORGETS
+        self.failures *= IDLE_FORGETS
 
     def to_json(self) -> list[Any]:
         return list(attrs.astuple(self))

@@ -13,7 +13,7 @@ from atlas_actors.strategies import wishes
 from atlas_actors.strategies.benching import PROBE_SHARE
 from atlas_actors.strategies.cells import Cell
 from atlas_actors.strategies.choosing import Arm, Weights, arms_for, arms_of, remember_prices
-from atlas_actors.strategies.drift import drift_of
+from atlas_actors.strategies.counting import Counting
 from atlas_actors.strategies.events import (
     Amended,
     Asked,
@@ -30,10 +30,10 @@ from atlas_actors.strategies.events import (
     Unpinned,
 )
 from atlas_actors.strategies.genome import strategy_of
-from atlas_actors.strategies.leading import change_of, said_of_choice, said_of_drift
+from atlas_actors.strategies.leading import change_of, said_of_choice
 from atlas_actors.strategies.pacing import cost_weight
 from atlas_actors.strategies.population import Population
-from atlas_actors.strategies.rows import cell_row, strategy_row
+from atlas_actors.strategies.rows import strategy_row
 from atlas_actors.strategies.state import (
     TRIALS_MAX,
     Intent,
@@ -263,16 +263,8 @@ class Engine:
         if trial.x is None and event.x is not None:
             self._count(population, record, event.choice, trial, event.x, event.weight)
         elif trial.x is not None:
-            was, now = (trial.x, trial.weight), (event.x or 0, event.weight)
-            if event.x is None:
-                now = (0, 0.0)
-            cell = self._cell(trial)
-            before = cell.successes, cell.failures
-            cell.recount(event.choice, trial.at, was, now)
-            self._pool(record, cell, before)
-            trial.x, trial.weight = event.x, now[1]
-            population.intent.verified += int(event.weight >= 1 > was[1])
-            self._effects.append(cell_row(record, trial.band, cell))
+            counting = Counting(self._state, population)
+            counting.recount(record, event.choice, trial, event.x, event.weight)
             self._tell_duel(population, trial, event.choice, event.x)
         self._lead(population, trial.band)
 
@@ -281,46 +273,15 @@ class Engine:
         weight: float,
     ) -> None:  # fmt: skip
         """One more trial, and whether its cell is what it was."""
-        cell = self._cell(trial)
-        before = cell.successes, cell.failures
-        cell.count(choice, x, weight)
-        trial.x, trial.weight, trial.at = x, weight, cell.seen
-        population.intent.verified += int(weight >= 1)
-        drift = drift_of(cell)
-        if drift is not None:
-            cell.begin_anew(population.at_ms)
-            context = f"{record.strategy.intent}/{trial.band}"
-            said = said_of_drift(record, context, drift)
-            population.note("drift", record.id, said, band=trial.band, **attrs.asdict(drift))
-            if drift.now < drift.before:
-                self._look_again(population.intent, record, trial.band)
-        self._pool(record, cell, before)
-        self._effects.append(cell_row(record, trial.band, cell))
+        changed = Counting(self._state, population).count(record, choice, trial, x, weight)
         self._tell_duel(population, trial, choice, x)
-        if drift is not None:
+        if changed:
             population.review()
 
     def _tell_duel(self, population: Population, trial: Trial, choice: int, x: int | None) -> None:
         for child, duel in list(population.intent.duels.items()):
             if trial.strategy in (child, duel.parent) and duel.told(choice, x):
                 population.judge(child)
-
-    def _look_again(self, intent: Intent, fallen: Record, band: str) -> None:
-        """Somebody has fallen, so what is known of the others may be as old: it is forgotten."""
-        for record in intent.records.values():
-            cell = self._state.cells.get((record.id, band))
-            if cell is None or record is fallen or record.state == "challenger":
-                continue
-            before = cell.successes, cell.failures
-            cell.forget()
-            self._pool(record, cell, before)
-            self._effects.append(cell_row(record, band, cell))
-
-    def _pool(self, record: Record, cell: Cell, before: tuple[float, float]) -> None:
-        """What the provider has come to in all contexts, by what this cell has become."""
-        pool = self._state.pools.setdefault(record.lead, [0.0, 0.0])
-        pool[0] = max(0.0, pool[0] + cell.successes - before[0])
-        pool[1] = max(0.0, pool[1] + cell.failures - before[1])
 
     def _lead(self, population: Population, band: str) -> None:
         """Note it when another strategy leads in this context."""
@@ -366,13 +327,6 @@ class Engine:
 
     def _of(self, strategy: str, at_ms: int) -> Population:
         return self._in(self._state.intent_of[strategy], at_ms)
-
-    def _cell(self, trial: Trial) -> Cell:
-        key = trial.strategy, trial.band
-        cell = self._state.cells.get(key)
-        if cell is None:
-            cell = self._state.cells[key] = Cell()
-        return cell
 
     def _weights(self, spent_share: float = 0.0, day_share: float = 1.0) -> Weights:
         settings = self._settings

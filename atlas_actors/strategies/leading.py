@@ -1,5 +1,6 @@
 """Pure: which strategy leads in a context and why another one does now, in a person's words."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -7,6 +8,7 @@ import attrs
 from atlas_actors.strategies.cells import WINDOW, Cell
 from atlas_actors.strategies.choosing import Arm
 from atlas_actors.strategies.drift import Drift
+from atlas_actors.strategies.falls import Fall
 from atlas_actors.strategies.state import Record
 
 MARGIN: Final = 0.03  # in worth, that another one must be ahead
@@ -61,6 +63,14 @@ def said_of_drift(record: Record, context: str, drift: Drift) -> str:
     return (
         f"drift in {context}: {record.lead} ({record.id[:6]}) {way} from {drift.before:.2f}"
         f" (n={drift.trials:.0f}) to {drift.now:.2f} (last {WINDOW})"
+    )
+
+
+def said_of_fall(record: Record, contexts: Sequence[str], fall: Fall) -> str:
+    """A fall of a provider in several contexts at once, for a person."""
+    return (
+        f"drift in {', '.join(contexts)}: {record.lead} fell from {fall.before:.2f} to"
+        f" {fall.now:.2f} (last {len(fall.choices)}, of all contexts together)"
     )
 
 

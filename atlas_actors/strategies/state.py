@@ -165,6 +165,7 @@ class State:
     intent_of: dict[str, str] = attrs.field(factory=dict)  # by strategy
     cells: dict[tuple[str, str], Cell] = attrs.field(factory=dict)  # by strategy and band
     pools: dict[str, list[float]] = attrs.field(factory=dict)  # successes, failures by lead
+    windows: dict[str, list[list[Any]]] = attrs.field(factory=dict)  # newest trials by lead
     trials: dict[int, Trial] = attrs.field(factory=dict)
 
     def intent(self, name: str) -> Intent:
@@ -200,6 +201,7 @@ class State:
             "intents": {name: intent.to_json() for name, intent in self.intents.items()},
             "cells": [[*key, cell.to_json()] for key, cell in self.cells.items()],
             "pools": self.pools,
+            "windows": self.windows,
             "trials": [[number, *_values_of(trial)] for number, trial in self.trials.items()],
         }
 
@@ -213,6 +215,7 @@ class State:
             intent_of={id: name for name, intent in intents.items() for id in intent.records},
             cells={(id, band): Cell(*cell) for id, band, cell in row["cells"]},
             pools=row["pools"],
+            windows=row.get("windows", {}),  # older snapshots have none
             trials={
                 number: Trial(**dict(zip(_TRIAL, trial, strict=True)))
                 for number, *trial in row["trials"]

@@ -1,4 +1,4 @@
-"""Learning whom to ask: regret in four worlds, promotions, and what a choice takes.
+"""Learning whom to ask: regret in four worlds, flips, promotions, and what a choice takes.
 
 usage: scripts/bench learning [--seeds 20] [--first 1000] [--decisions N] [--shape NAME…]
                               [--policies NAME…] [--quick] [--actor] [--only PART…]
@@ -26,12 +26,15 @@ from atlas_actors.messages.strategy import Genome
 from atlas_actors.strategies.evalue import ENOUGH, PAIRS_MAX, e_value
 from atlas_actors.strategies.events import Asked, Ended, Evolved, Noted, Seed, Seeded, Try
 from tests.support import learned_road
+from tests.support.flips import FLIPS, Flipped, flip
 from tests.support.worlds import KINDS, POLICIES, SHAPES, Atlas, Shape, World, drive
 from tests.support.worlds_room import AtlasRoom
 
-PARTS: Final = ("regret", "promotion", "time")
+PARTS: Final = ("regret", "flip", "promotion", "time")
 REGRET_MOST: Final = 800.0
 STATIONARY_MOST: Final = 135.0
+MOVED_MOST: Final = 60  # tasks, nine times in ten, where somebody falls
+ABREAST: Final = ((1, 1), (1, 4), (1, 16), (3, 4), (6, 1), (6, 4), (6, 16))  # contexts, tasks
 
 
 @attrs.frozen(kw_only=True)
@@ -100,6 +103,41 @@ def _row(
     ]
     values = list(pool.map(run, jobs))
     return [values[at : at + len(seeds)] for at in range(0, len(values), len(seeds))]
+
+
+# ---- a flip
+
+
+def flips(options: argparse.Namespace) -> bool:
+    """Three providers change half-way in 1,000 tasks, so many contexts, so many tasks at a time:
+    how many tasks until 8 of the last 10 ask the new best first, what of the dearest's price is
+    spent, how often first answers pass."""
+    met = True
+    seeds = range(options.first, options.first + options.seeds)
+    print(f"{'':<25} {'contexts':>8} {'at once':>7} {'moved':>6} {'p90':>5} {'never':>6}"
+          f" {'spent':>6} {'first':>6}")  # fmt: skip
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for name, world in FLIPS.items():
+            for contexts, outstanding in ABREAST:
+                some = [(name, seed, contexts, outstanding) for seed in seeds]
+                ran = list(pool.map(_flipped, some))
+                moved = sorted(math.inf if one.moved is None else one.moved for one in ran)
+                nine = moved[min(len(moved) - 1, len(moved) * 9 // 10)]
+                goal = ""
+                if world.falls and outstanding <= 4:
+                    goal = _goal(nine <= MOVED_MOST, f"at most {MOVED_MOST}")
+                    met = met and nine <= MOVED_MOST
+                print(f"{name:<25} {contexts:>8} {outstanding:>7} {moved[len(moved) // 2]:>6.0f}"
+                      f" {nine:>5.0f} {moved.count(math.inf):>6}"
+                      f" {statistics.mean(one.spend for one in ran):>6.2f}"
+                      f" {statistics.mean(one.first for one in ran):>6.3f}   {goal}",
+                      flush=True)  # fmt: skip
+    return met
+
+
+def _flipped(job: tuple[str, int, int, int]) -> Flipped:
+    name, seed, contexts, outstanding = job
+    return flip(FLIPS[name], seed, contexts=contexts, outstanding=outstanding)
 
 
 # ---- promotion
@@ -224,7 +262,7 @@ def main(words: list[str]) -> int:
     options = parser.parse_args(words)
     if options.quick:
         options.seeds = min(options.seeds, 4)
-    parts = {"regret": regret, "promotion": promotion, "time": time_of_a_choice}
+    parts = {"regret": regret, "flip": flips, "promotion": promotion, "time": time_of_a_choice}
     met = True
     for name in PARTS:
         if name in options.only:

@@ -71,6 +71,11 @@ def test_a_lower_tier_is_less_likely_right_before_anything_is_known(tier, wanted
     assert prior_of(tier, wanted, TIERS) == prior
 
 
+@pytest.mark.parametrize(("tier", "prior"), [("quality", 0.85), ("haiku", 0.82), ("free", 0.76)])
+def test_where_the_request_brings_a_check_a_lower_tier_is_little_less_likely_right(tier, prior):
+    assert prior_of(tier, "quality", TIERS, verifies=True) == prior
+
+
 def test_strategies_are_told_who_could_do_it_at_what_price(stage):
     sent = classified(stage)
     assert not only(AssignLane, sent)
