@@ -221,7 +221,9 @@ def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
     """
     final = over.next_state is not TaskState.PENDING
     changed = store.run(
-        "update tasks set state = :state, since_ms = :now_ms, lane = :lane, due_ms = :due_ms,"
+        "update tasks set state = :state, since_ms = :now_ms, lane = :lane,"
+        # Who goes elsewhere at once keeps its place before those that have not begun.
+        " due_ms = iif(:delay_ms = 0, min(due_ms, :now_ms), :now_ms + :delay_ms),"
         " routed = iif(:lane is null, 0, routed),"
         " ended_ms = :ended_ms,"
         " answers_asked = answers_asked + :answers, interruptions = interruptions + :interruptions,"
@@ -234,7 +236,7 @@ def end_attempt(store: Store, over: AttemptOver, now_ms: int) -> bool:
             "state": str(over.next_state),
             "now_ms": now_ms,
             "lane": over.lane,
-            "due_ms": now_ms + over.delay_ms,
+            "delay_ms": over.delay_ms,
             "ended_ms": now_ms if final else None,
             "answers": int(over.counts),
             "interruptions": int(over.interrupted),
