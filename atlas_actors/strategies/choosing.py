@@ -69,9 +69,7 @@ def arms_for(
     state: State, intent: Intent, band: str, records: Iterable[Record], weights: Weights
 ) -> list[Arm]:
     """These strategies in a context; the lead of each has been offered before."""
-    known = [price[0] for name, price in intent.prices.items() if name in state.providers]
-    # What is wrong with all estimates alike says nothing about whom to ask.
-    dearest_usd = max(known, default=0.0) * _ratio_usual(intent.spent) or 1.0
+    dearest_usd = _dearest_usd(state, intent) or 1.0
     arms = []
     for record in records:
         usd = intent.prices[record.lead][0] * _ratio(intent.spent, record.spent)
@@ -80,6 +78,21 @@ def arms_for(
         belief = believed(state, intent, record, band)
         arms.append(Arm(record=record, belief=belief, price=price))
     return arms
+
+
+def _dearest_usd(state: State, intent: Intent) -> float:
+    """What the dearest provider is expected to take, by what was really paid for it: what is wrong
+    with all estimates alike, or with what others cost once they have failed, shrinks no price."""
+    usd = {
+        name: price[0] * _ratio_usual(intent.spent)
+        for name, price in intent.prices.items()
+        if name in state.providers
+    }
+    for record in intent.records.values():
+        if record.lead in usd and record.spent.ended:
+            price = intent.prices[record.lead][0]
+            usd[record.lead] = min(usd[record.lead], price * _ratio(intent.spent, record.spent))
+    return max(usd.values(), default=0.0)
 
 
 def believed(state: State, intent: Intent, record: Record, band: str) -> Belief:
