@@ -46,6 +46,7 @@ class Route:
     strategy: Strategy | None = None  # how it is gone about; filled by the orchestrator
     choice: int | None = None  # the number of that choice in the log of strategies
     strategy_why: str = ""
+    moved: bool = False  # the choice sent it to another provider, for whom it waits since
 
 
 @attrs.frozen(kw_only=True)

@@ -65,6 +65,7 @@ class ChooseStrategy:
     day_share: float = 1.0  # of today that has passed
     task_id: str | None = None
     trial: bool = True
+    again: int | None = None  # the choice made for it before: it stands unless it is outdated
 
 
 @attrs.frozen(kw_only=True)

@@ -242,7 +242,10 @@ class AttemptOver:
 
 @attrs.frozen(kw_only=True)
 class RouteAgain:
-    """Order to tasks: those that wait for nobody are to be routed anew."""
+    """Order to tasks: those that wait for nobody are to be routed anew; with an intent, all of it
+    that nobody has begun and nothing was chosen for: somebody else is the best known now."""
+
+    intent: str | None = None
 
 
 @attrs.frozen(kw_only=True)

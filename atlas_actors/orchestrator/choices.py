@@ -30,9 +30,11 @@ class Choices:
 
     def ask(self, started: AttemptStarted, same: str | None) -> bool:
         """Whether strategies are asked; then their answer, or the end of the wait, comes as a
-        message. Once a choice was made, or an answer asked for, the task stays with it."""
+        message. Once a choice was made, or an answer asked for, the task stays with it; but one
+        that sent the task elsewhere may be outdated when that one has room for it."""
         route = started.route
-        if route.choice is not None or started.goes_on or started.answers_asked > 1:
+        chosen = route.choice is not None and not route.moved
+        if chosen or started.goes_on or started.answers_asked > 1:
             return False
         name = name_of(started.task_id, started.attempt)
         choose = self._prospects.choice(
@@ -61,6 +63,8 @@ class Choices:
         if not isinstance(answer, StrategyChosen) or answer.strategy is None:
             return found, True
         started = found.started
+        if started.route.moved and answer.choice == started.route.choice:
+            return found, True
         route = attrs.evolve(
             started.route,
             strategy=answer.strategy,
@@ -68,7 +72,7 @@ class Choices:
             strategy_why=answer.why,
         )
         lane = self._lane(started, route)
-        route = attrs.evolve(route, provider=lane)
+        route = attrs.evolve(route, provider=lane, moved=lane != started.lane)
         planned = AttemptPlanned(
             task_id=started.task_id,
             attempt=started.attempt,

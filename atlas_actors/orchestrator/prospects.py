@@ -79,6 +79,7 @@ class Prospects:
             day_share=day_share,
             task_id=task_id,
             trial=task_id is not None,
+            again=route.choice,
         )
 
     def next(self, ended: AttemptEnded, verdict: Verdict | None, counted_usd: float = 0.0) -> Next:

@@ -26,6 +26,7 @@ from atlas_actors.messages.strategy import (
     WorkProposed,
 )
 from atlas_actors.messages.supervision import ActorDown, ActorStarted, RequestFailed
+from atlas_actors.messages.task import RouteAgain
 from atlas_actors.providers.prices import PriceTable
 from atlas_actors.settings import ProviderSettings, StrategySettings
 from atlas_actors.store_actor import StoreActor
@@ -204,6 +205,11 @@ class Strategies(StoreActor):
         if not asked.trial:
             best = engine.best(asked.intent, asked.difficulty, asked.offers)
             return _answer(asked, best, None)
+        standing = None if asked.again is None else engine.standing(asked.again, asked.offers)
+        if standing is not None:
+            return StrategyChosen(
+                request_id=asked.request_id, strategy=standing, choice=asked.again
+            )
         event = Asked(
             number=engine.asked + 1,
             intent=asked.intent,
@@ -212,6 +218,7 @@ class Strategies(StoreActor):
             verifies=asked.verifies,
             spent_share=asked.spent_share,
             day_share=asked.day_share,
+            instead=asked.again,
             at_ms=self.place.clock.now_ms(),
         )
         chosen = next(one for one in self._journal.record(event) if isinstance(one, Chosen))
@@ -227,7 +234,9 @@ class Strategies(StoreActor):
             self.request(paths.OUTCOMES, OutcomesAfter(seq=after, limit=self._feed.page))
 
     def _on_outcomes(self, batch: OutcomeBatch) -> None:
-        self._say(self._feed.take(batch))
+        for step in self._say(self._feed.take(batch)):
+            if step.what == "leads":  # who waits for the one that led is better off elsewhere
+                self.tell(paths.TASKS, RouteAgain(intent=step.intent))
         if self._settings.evolve and records.ripe_intents(self.store, NEW_TRIALS):
             self.after(0.0, EvolutionDue(least=NEW_TRIALS, again=False))
         if self._feed.behind(batch):

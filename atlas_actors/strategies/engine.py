@@ -8,7 +8,7 @@ from typing import Final, assert_never
 
 import attrs
 
-from atlas_actors.messages.strategy import Offer, Role
+from atlas_actors.messages.strategy import Offer, Role, Strategy
 from atlas_actors.strategies import wishes
 from atlas_actors.strategies.benching import PROBE_SHARE
 from atlas_actors.strategies.cells import Cell
@@ -35,6 +35,7 @@ from atlas_actors.strategies.pacing import cost_weight
 from atlas_actors.strategies.population import Population
 from atlas_actors.strategies.rows import strategy_row
 from atlas_actors.strategies.state import (
+    GONE,
     TRIALS_MAX,
     Intent,
     Record,
@@ -45,6 +46,7 @@ from atlas_actors.strategies.state import (
 )
 
 REVIEW_EVERY: Final = 10  # ended choices of an intent
+NEWS_MAX: Final = 4  # ended choices of an intent, after which one that has not begun is outdated
 
 
 class Engine:
@@ -116,6 +118,16 @@ class Engine:
         known.prices = before
         return chosen
 
+    def standing(self, choice: int, offers: Sequence[Offer]) -> Strategy | None:
+        """What was chosen, if it may still be done so: hardly anything was learned since."""
+        trial = self._state.trials.get(choice)
+        if trial is None or trial.ended:
+            return None
+        record = self._state.record(trial.strategy)
+        ended = self._state.intents[record.strategy.intent].spent.ended
+        stands = record.state not in GONE and record.lead in _names(offers)
+        return record.strategy if stands and ended - trial.known <= NEWS_MAX else None
+
     # ---- the starting set
 
     def _on_seeded(self, event: Seeded) -> None:
@@ -152,6 +164,8 @@ class Engine:
             why = f"there are no strategies of {event.intent}"
             self._effects.append(Chosen(number=event.number, strategy=None, why=why))
             return
+        if event.instead is not None:
+            self._give_up(intent, event.instead)
         remember_prices(intent, _costs(event.offers))
         intent.asked[band] = intent.asked.get(band, 0) + 1
         weights = self._weights(event.spent_share, event.day_share)
@@ -165,9 +179,21 @@ class Engine:
             record = intent.records[chosen.strategy.id]
             cost_usd = next(o.cost_usd for o in event.offers if o.provider == record.lead)
             state.trials[event.number] = Trial(
-                band=band, strategy=record.id, role=chosen.role, expected_usd=cost_usd
+                band=band,
+                strategy=record.id,
+                role=chosen.role,
+                expected_usd=cost_usd,
+                known=intent.spent.ended,
             )
         state.trials.pop(event.number - TRIALS_MAX, None)
+
+    def _give_up(self, intent: Intent, choice: int) -> None:
+        """A choice that never began is replaced: nothing will be heard of it."""
+        trial = self._state.trials.get(choice)
+        if trial is not None and not trial.ended:
+            trial.ended = True
+            for duel in intent.duels.values():
+                duel.drop(choice)
 
     def _known_best(
         self, intent: Intent, band: str, offers: Sequence[Offer], number: int, weights: Weights

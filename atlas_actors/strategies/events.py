@@ -80,6 +80,7 @@ class Asked:
     verifies: bool
     spent_share: float = 0.0
     day_share: float = 1.0
+    instead: int | None = None  # of the choice with this number, which is outdated
     at_ms: int
 
 

@@ -10,7 +10,7 @@ from atlas_actors.strategies.events import Chosen, Effect, Event
 
 SNAPSHOT_EVERY: Final = 1_000
 # Of the rules that choose: another number, and what was chosen before is not replayed by these.
-RULES: Final = 2
+RULES: Final = 3
 
 
 class Journal:

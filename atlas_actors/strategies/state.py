@@ -87,6 +87,7 @@ class Trial:
     x: int | None = None
     weight: float = 0.0
     at: int = 0  # its number in its cell
+    known: int = 0  # how many choices of its intent had ended by then
 
 
 @attrs.define(kw_only=True)

@@ -198,7 +198,7 @@ class Tasks(StoreActor):
                 self._offers.forget()
                 return self._report_started()
             case RouteAgain():
-                return self._lanes.route_again()
+                return self._lanes.route_again(message.intent)
             case SettleWorkspace():
                 return self._on_settle_workspace(message)
             case AttemptOver():

@@ -107,6 +107,17 @@ def forget_lanes(store: Store, open_lanes: list[str]) -> int:
     )
 
 
+def forget_intent(store: Store, intent: str) -> int:
+    """Pending tasks of an intent are to be routed anew, but for those that were begun, or chosen
+    something for, or pinned by a person."""
+    return store.run(
+        "update tasks set routed = 0, lane = null where state = 'pending' and routed = 1"
+        " and answers_asked = 0 and provider is null and lane is not null"
+        " and route ->> '$.intent' = ? and route ->> '$.choice' is null",
+        (intent,),
+    )
+
+
 def assign_lane(
     store: Store, id: str, lane: str | None, route: Route, waits_for: str
 ) -> Row | None:

@@ -59,7 +59,7 @@ ROUTE: Final = object_schema(
     {
         **dict.fromkeys(_TEXTS, _TEXT),
         **dict.fromkeys(("rule", "agent", "provider", "keep", "pin"), or_null(_TEXT)),
-        **dict.fromkeys(("abstained", "locked"), _YES_NO),
+        **dict.fromkeys(("abstained", "locked", "moved"), _YES_NO),
         **dict.fromkeys(("confidence", "difficulty", "estimated_usd"), _number(USD_MAX)),
         **dict.fromkeys(("complexity", "answer_tokens"), _whole()),
         "layer": or_null(_whole()),

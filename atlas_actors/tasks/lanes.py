@@ -83,9 +83,11 @@ class Lanes:
         if not any(said is order for said in self._said):
             self.order(order)
 
-    def route_again(self) -> None:
-        """Those who wait for nobody are to be routed anew."""
+    def route_again(self, intent: str | None) -> None:
+        """Those who wait for nobody, or all of an intent, are to be routed anew."""
         self._changed = True
+        if intent is not None:
+            claims.forget_intent(self._desk.store, intent)
 
     def freed(self, lane: str | None) -> None:
         """An attempt of this lane is over."""

@@ -16,7 +16,7 @@ from atlas_actors.tasks.rows import columns_of, workspace_text
 # What is left of a clock that was wrong for a while: no task waits longer to be tried again.
 RETRY_DELAY_MAX_MS: Final = 60_000
 # What is begun anew is chosen for anew.
-_NO_STRATEGY: Final = "json_remove(route, '$.strategy', '$.choice', '$.strategy_why')"
+_NO_STRATEGY: Final = "json_remove(route, '$.strategy', '$.choice', '$.strategy_why', '$.moved')"
 
 
 def add(

@@ -335,9 +335,21 @@ def test_a_choice_of_somebody_else_sends_the_task_there_and_nothing_begins_here(
     (planned_,) = only(AttemptPlanned, sent)
     assert (planned_.task_id, planned_.attempt, planned_.lane) == ("a", 1, "paid")
     assert not only(RunAttempt, sent)
-    sent = stage.give(started("a", lane="paid", route=planned_.route))
-    assert not only(ChooseStrategy, sent)
+    (again,) = only(ChooseStrategy, stage.give(started("a", lane="paid", route=planned_.route)))
+    assert again.again == 3
+    sent = stage.give(chosen(again))
+    assert not only(AttemptPlanned, sent)
     assert [run.started.lane for run in only(RunAttempt, sent)] == ["paid"]
+
+
+def test_a_choice_that_is_outdated_by_the_time_there_is_room_is_made_anew(stage):
+    (moved,) = only(AttemptPlanned, stage.give(chosen(begins(stage))))
+    (again,) = only(ChooseStrategy, stage.give(started("a", lane="paid", route=moved.route)))
+    cheap_first = attrs.evolve(PAID_FIRST, id="s-2", genome=Genome(providers=("cheap",)))
+    sent = stage.give(chosen(again, cheap_first, choice=4))
+    (back,) = only(AttemptPlanned, sent)
+    assert (back.lane, back.route.choice, back.route.moved) == ("cheap", 4, True)
+    assert not only(RunAttempt, sent)
 
 
 def test_the_end_of_a_wait_matters_only_until_the_answer_has_come(stage):

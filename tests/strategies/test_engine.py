@@ -7,7 +7,7 @@ import pytest
 
 from atlas_actors.messages.strategy import Genome, Offer
 from atlas_actors.strategies import events
-from atlas_actors.strategies.engine import Engine
+from atlas_actors.strategies.engine import NEWS_MAX, Engine
 from atlas_actors.strategies.events import (
     Amended,
     Asked,
@@ -391,3 +391,30 @@ def test_every_event_comes_back_from_its_json():
     for event in story.log:
         row = json.loads(json.dumps(events.to_json(event)))
         assert events.from_json(events.kind_of(event), row) == event
+
+
+def test_a_choice_that_has_not_begun_stands_while_hardly_anything_was_learned():
+    life = Story()
+    waits = life.ask()
+    assert life.engine.standing(waits.number, ALL) == waits.strategy
+    life.live(NEWS_MAX, lambda *_: True)
+    assert life.engine.standing(waits.number, ALL) == waits.strategy
+    life.live(1, lambda *_: True)
+    assert life.engine.standing(waits.number, ALL) is None
+
+
+def test_a_choice_stands_no_longer_when_its_lead_is_not_offered():
+    life = Story()
+    waits = life.ask()
+    others = tuple(one for one in ALL if one.provider != waits.strategy.genome.providers[0])
+    assert life.engine.standing(waits.number, others) is None
+
+
+def test_a_choice_that_is_replaced_teaches_nothing():
+    life = Story()
+    waits = life.ask()
+    life.ask(instead=waits.number)
+    assert life.engine.standing(waits.number, ALL) is None
+    before = life.engine.snapshot()
+    life.end(waits.number, 1)
+    assert life.engine.snapshot() == before

@@ -6,10 +6,13 @@ import pytest
 from atlas_actors.messages.execution import End
 from atlas_actors.messages.strategy import Genome, Strategy
 from atlas_actors.messages.task import (
+    AssignLane,
     AttemptPlanned,
     CancelTask,
     OpenLane,
+    RouteAgain,
     TaskChanged,
+    TaskQueued,
     TaskState,
 )
 from tests.support.stages import Stage
@@ -92,3 +95,38 @@ def test_what_was_cancelled_meanwhile_stays_so(stage):
     stage.give(CancelTask(id=id))
     assert started(stage.give(plan(id, lane="b"))) == []
     assert row(stage, id)["state"] == "cancelled"
+
+
+def test_when_another_is_the_best_known_of_an_intent_who_has_not_begun_is_routed_anew(stage):
+    stage.give(OpenLane(lane="a", slots=1))
+    runs, waits, other = (submit(stage).id for _ in range(3))
+    elsewhere = AssignLane(task_id=other, lane="a", route=attrs.evolve(ROUTE, intent="plan"))
+    stage.give(lane(runs), lane(waits), elsewhere)
+    offered = [
+        message.task_id
+        for message in stage.give(RouteAgain(intent="data_text"))
+        if isinstance(message, TaskQueued)
+    ]
+    assert offered == [waits]
+    assert row(stage, runs)["state"] == "in_progress"
+
+
+def test_what_was_chosen_for_somebody_or_answered_once_stays_where_it_waits(stage):
+    stage.give(OpenLane(lane="a", slots=2), OpenLane(lane="b", slots=1))
+    first, chosen, answered = (submit(stage).id for _ in range(3))
+    stage.give(lane(first, "b"), lane(chosen), lane(answered))
+    stage.give(
+        plan(chosen, lane="b"),
+        over(answered, end=End.REJECTED, state=TaskState.PENDING, lane="b"),
+    )
+    sent = stage.give(RouteAgain(intent="data_text"))
+    assert not [message for message in sent if isinstance(message, TaskQueued)]
+
+
+def test_who_goes_on_elsewhere_keeps_its_place_before_those_that_have_not_begun(stage):
+    stage.give(OpenLane(lane="a", slots=1), OpenLane(lane="b", slots=1))
+    ids = [submit(stage).id for _ in range(4)]
+    stage.clock.advance(1)
+    stage.give(lane(ids[0], "a"), *(lane(id, "b") for id in ids[1:]))
+    stage.give(over(ids[0], end=End.REJECTED, state=TaskState.PENDING, lane="b"))
+    assert started(stage.give(over(ids[1]))) == [ids[0]]
