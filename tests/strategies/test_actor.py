@@ -15,6 +15,7 @@ from atlas_actors.messages.strategy import (
     RetireStrategy,
 )
 from atlas_actors.messages.supervision import ActorStarted, RequestFailed
+from atlas_actors.messages.task import RouteAgain
 from atlas_actors.strategies import journal, records
 from atlas_actors.strategies.actor import (
     NEW_TRIALS,
@@ -191,7 +192,6 @@ def lived(folder, *, crashes):
     return found
 
 
-@pytest.mark.slow
 def test_news_that_the_disk_has_delayed_does_not_begin_the_feed_anew(room):
     trials(room, range(1, 6))
     do(room, ActorStarted(path=paths.OUTCOMES, incarnation=1))
@@ -200,6 +200,16 @@ def test_news_that_the_disk_has_delayed_does_not_begin_the_feed_anew(room):
     assert records.cursor(room.actor.store) == 5
 
 
+def test_who_waits_is_routed_anew_once_another_leads_and_not_before(room, monkeypatch):
+    told = []
+    monkeypatch.setattr(room.actor, "tell", lambda path, message: told.append((path, message)))
+    trials(room, range(1, 3))
+    assert told == []
+    trials(room, range(3, 12), first_seq=3)
+    assert told == [(paths.TASKS, RouteAgain(intent="bug_fix"))]
+
+
+@pytest.mark.slow
 def test_after_restarts_the_same_is_chosen_learned_and_told(tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "SNAPSHOT_EVERY", 30)
     through = lived(tmp_path / "through", crashes=False)
