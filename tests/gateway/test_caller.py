@@ -118,6 +118,11 @@ def test_without_a_pid_nothing_can_be_seen():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the real /proc")
 def test_a_real_child_with_a_marker_is_inside():
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={"CLAUDECODE": "1"}) as child:
+    with subprocess.Popen(
+        ["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"CLAUDECODE": "1"}
+    ) as child:
+        child.stdin.write(b"begun\n")
+        child.stdin.flush()
+        child.stdout.readline()  # it runs: before, the kernel may not have its environment in place
         assert runs_inside(child.pid, -1) is True
         child.stdin.close()
