@@ -28,7 +28,9 @@ from atlas_actors.settings import (
     FeedbackSettings,
     GroupSettings,
     HandoffSettings,
+    HookSettings,
     IntentSettings,
+    McpSettings,
     MemorySettings,
     PrivacySettings,
     ProposalSettings,
@@ -66,6 +68,8 @@ class Config:
     context: ContextSettings
     strategies: StrategySettings
     feedback: FeedbackSettings
+    hooks: HookSettings
+    mcp: McpSettings
     budget: BudgetSettings
     providers: dict[str, ProviderSettings]
     prices: PriceTable
@@ -118,6 +122,7 @@ def load(environment: Mapping[str, str]) -> Config:
     _check_tiers(config, origins)
     _check_reader(config, origins)
     _check_reflecting(config, origins)
+    _check_hook_rules(config, str(file))
     return config
 
 
@@ -201,6 +206,21 @@ def _check_reflecting(config: Config, origins: Mapping[tuple[str, ...], str]) ->
             f"{where}: strategies.reflect_with is {name!r}, which is no provider",
             cure=f"one of: {', '.join(config.providers)}",
         )
+
+
+def _check_hook_rules(config: Config, file: str) -> None:
+    """What the tables of [[hooks.rules]] say must be possible."""
+    rules = config.hooks.rules
+    if len({rule.id for rule in rules}) < len(rules):
+        raise SettingsError(f"{file}: two [[hooks.rules]] have the same id")
+    for rule in rules:
+        problem = pattern_problem(rule.match) if rule.match else ""
+        if not problem and not rule.reason.strip():
+            problem = "the reason must not be empty: the agent is shown it"
+        if not problem and not (rule.tools or rule.match or rule.paths):
+            problem = "it would deny everything: name tools, a match or paths"
+        if problem:
+            raise SettingsError(f"{file}: hooks.rules.{rule.id}: {problem}")
 
 
 def _rules(rows: Any, file: str) -> tuple[Rule, ...]:

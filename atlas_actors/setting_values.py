@@ -32,10 +32,29 @@ def structure(
     for name, field in known.items():
         if name in table:
             origin = origins.get((*path, name), where)
-            values[name] = _checked(table[name], hints[name], field, (*path, name), origin)
+            row = _row_kind(hints[name])
+            if row is not None:
+                values[name] = _rows(row, table[name], (*path, name), origin)
+            else:
+                values[name] = _checked(table[name], hints[name], field, (*path, name), origin)
         elif field.default is attrs.NOTHING:
             raise SettingsError(f"{where}: {'.'.join((*path, name))} is missing")
     return kind(**values)
+
+
+def _row_kind(kind: Any) -> type | None:
+    """The class of the tables of [[SECTION.NAME]]; None: the setting is one value."""
+    first = (*typing.get_args(kind), None)[0]
+    return first if typing.get_origin(kind) is tuple and attrs.has(first) else None
+
+
+def _rows(kind: type, rows: Any, path: tuple[str, ...], origin: str) -> tuple[Any, ...]:
+    if not isinstance(rows, list):
+        raise SettingsError(f"{origin}: {'.'.join(path)} is written as [[{'.'.join(path)}]] tables")
+    return tuple(
+        structure(kind, row, (*path, str(number)), {(*path, str(number)): origin})
+        for number, row in enumerate(rows, 1)
+    )
 
 
 def _words(command: Any) -> tuple[str, ...]:

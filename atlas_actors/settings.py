@@ -10,6 +10,7 @@ TransportName = Literal[
 ]
 WhenOver = Literal["cheaper", "wait"]
 FeedbackMode = Literal["observe", "propose", "act"]
+WhenUnreachable = Literal["allow", "deny"]
 LogLevel = Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -85,6 +86,47 @@ class ContextSettings:
     half_life_turns: float = _number(0.1, 10_000)
     file_bytes_max: int = _number(1_024, 100_000_000)
     look_s: float = _number(0.1, 600)
+    retention_days: float = _number(0.01, 36_500)
+    saver: bool = False
+    saver_tokens: int = _number(100, 10_000_000, default=4_000)
+
+
+@attrs.frozen(kw_only=True)
+class HookRule:
+    """[[hooks.rules]]: a tool's use that is denied. Each given condition must hold."""
+
+    id: str
+    reason: str
+    # A client's names of tools, or shell, read, edit, search, mcp, agent; none: every tool.
+    tools: tuple[str, ...] = ()
+    match: str = ""  # RE2, looked for in the command, else in the tool's whole input as JSON
+    paths: tuple[str, ...] = ()  # globs; ** crosses directories; relative ones are the project's
+    clients: tuple[str, ...] = ()
+    when_unreachable: WhenUnreachable = "allow"  # then the hook denies all of `tools`
+
+
+@attrs.frozen(kw_only=True)
+class HookSettings:
+    """[hooks]: what coding agents tell, and are told."""
+
+    answer_s: float = _number(0.01, 60)
+    hint_tokens: int = _number(0, 2_400)
+    failures: bool
+    line_bytes_max: int = _number(65_536, 64 * 1_048_576)
+    retention_days: float = _number(0.01, 36_500)
+    events_max: int = _number(100, 10**9)
+    rules: tuple[HookRule, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class McpSettings:
+    """[mcp]: the MCP servers that your clients are configured with."""
+
+    warm: tuple[str, ...]
+    check_every_s: float = _number(0, 31_536_000)
+    timeout_s: float = _number(0.1, 600)
+    parallel: int = _number(1, 100)
+    projects: tuple[str, ...]
     retention_days: float = _number(0.01, 36_500)
 
 

@@ -23,6 +23,7 @@ PROPOSALS: Final = "atlas/work/proposals"
 CYCLE: Final = "atlas/work/cycle"
 
 DOOR: Final = "atlas/door"
+SESSIONS: Final = "atlas/door/sessions"
 GATEWAY: Final = "atlas/door/gateway"
 MCP: Final = "atlas/door/mcp"
 

@@ -1,0 +1,1 @@
+"""The room of sessions: turns of coding agents, what their tools came to, what is told of it."""
