@@ -114,6 +114,7 @@ def test_spaces_make_no_other_command():
     assert normal("make  x") != normal("make y")
 
 
+@pytest.mark.slow
 @given(st.text(max_size=300))
 def test_any_text_is_a_command_or_none(text):
     shape = shape_of(text)

@@ -246,6 +246,7 @@ def test_what_is_refused_for_good_is_given_up(room):
     assert room.owed() == 0
 
 
+@pytest.mark.slow
 def test_many_are_told_a_page_at_a_time(tmp_path):
     room = Room(tmp_path)
     for number in range(ASKED_AT_ONCE + 5):

@@ -289,6 +289,7 @@ def test_no_text_and_no_number_of_a_client_is_refused(stage, talk):
     assert len(rows(stage, "events")) == 6
 
 
+@pytest.mark.slow
 def test_only_so_many_events_and_answers_are_kept(tmp_path):
     stage = room_on(tmp_path, ATLAS_HOOKS_EVENTS_MAX="100")
     stage.start()

@@ -172,6 +172,7 @@ def test_paths_are_named_from_the_project_when_they_are_in_it(path, root, name):
     assert within(path, root) == name
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["a", "b", "fail", "test", "edit", "stop", "go"]), max_size=200))
 def test_a_turn_stays_bounded_whatever_happens_in_it(steps):
     turn = FIRST
