@@ -15,6 +15,7 @@ from atlas_actors.gateway import (
     feedback,
     graph,
     handoffs,
+    hook,
     learn,
     memory,
     outcomes,
@@ -28,7 +29,6 @@ from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import NAME, Method, method
 from atlas_actors.gateway.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, Call, RpcError
 from atlas_actors.json_schema import object_schema
-from atlas_actors.messages import paths
 
 Answer = Callable[[Door, str, dict[str, Any]], Awaitable[Any]]
 AnswerTo = Callable[[Door, str, dict[str, Any], Caller], Awaitable[Any]]
@@ -56,6 +56,7 @@ GROUPS: Final[dict[str, Answer]] = {
     "cycle": cycle.answer,
     "graph": graph.answer,
     "brief": brief.answer,
+    "hook": hook.answer,
 }
 # Groups whose answer depends on who asks.
 GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
@@ -80,12 +81,11 @@ _OF_GROUPS: Final = (
     learn.METHODS,
     strategies.METHODS,
     feedback.METHODS,
+    hook.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.
-ABSENT: Final = {
-    "hook.": paths.GATEWAY,
-}
+ABSENT: Final[dict[str, str]] = {}
 
 
 def method_for(name: str, params: dict[str, Any]) -> Method:
