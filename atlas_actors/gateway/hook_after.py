@@ -32,7 +32,10 @@ async def follow(door: Door) -> None:
         if afterwards.dropped > dropped:
             logger.warning("hook.afterwards_dropped", count=afterwards.dropped - dropped)
             dropped = afterwards.dropped
-        await work_off(door, afterwards.take())
+        try:
+            await work_off(door, afterwards.take())
+        except Exception:  # what is lost here is no reason to close the door
+            logger.exception("hook.afterwards_failed")
 
 
 async def work_off(door: Door, items: Sequence[Later]) -> None:

@@ -1,4 +1,4 @@
-"""The file by which scripts/hook refuses tools while the daemon cannot be asked, if a rule says so."""
+"""The file by which scripts/hook refuses tools while the daemon cannot be asked."""
 
 from collections.abc import Sequence
 from pathlib import Path

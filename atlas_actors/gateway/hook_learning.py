@@ -22,7 +22,10 @@ async def follow(door: Door) -> None:
     """For as long as the gateway lives; begins with what was due before."""
     tries: Tries = {}
     while True:
-        await work_off(door, tries)
+        try:
+            await work_off(door, tries)
+        except Exception:  # one transcript that we cannot read does not close the door
+            logger.exception("hook.learning_failed")
         await door.hooks.learning.wished()
 
 

@@ -12,11 +12,11 @@ from atlas_actors.errors import AtlasError
 from atlas_actors.gateway import hook_hint, hook_saver, statusline, views
 from atlas_actors.gateway.brief import brief_of
 from atlas_actors.gateway.door import Door
+from atlas_actors.gateway.hook_asked import Asked
 from atlas_actors.gateway.hook_places import Where
 from atlas_actors.messages import paths
 from atlas_actors.messages.client import (
     ClientEvent,
-    FileTouch,
     HookNoted,
     SessionKnown,
     SessionWanted,
@@ -31,23 +31,6 @@ QUERY_CHARACTERS: Final = 2_000
 AGENT_S: Final = 0.1
 
 Parts = dict[str, Callable[[], Awaitable[Any]]]
-
-
-@attrs.frozen(kw_only=True)
-class Asked:
-    """One event on its way."""
-
-    raw: ClientEvent  # for the opening of files alone
-    event: ClientEvent  # without secrets: for everything else
-    where: Where | None
-    until_s: float  # of the loop's time
-
-    def openable(self, files: tuple[FileTouch, ...]) -> tuple[FileTouch, ...]:
-        """Those whose names are no secrets: the names are kept."""
-        if self.raw.tool is None:
-            return ()
-        real = {file.path for file in self.raw.tool.files}
-        return tuple(file for file in files if file.path in real)
 
 
 @attrs.frozen(kw_only=True)
@@ -164,7 +147,7 @@ def agent_file(client: str, root: Path, name: str, home: Path | None = None) -> 
                 return said
         except (OSError, ValueError):
             continue
-    return "" if client == "claude" else _listed(root, name)
+    return _listed(root, name)
 
 
 def _listed(root: Path, name: str) -> str:

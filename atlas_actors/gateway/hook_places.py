@@ -1,4 +1,4 @@
-"""Where directories that hooks name belong, remembered for some seconds; a dead disk costs little."""
+"""Where directories that hooks name belong, remembered for some seconds."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path

@@ -1,7 +1,8 @@
 """What a hook tells, without secrets: its payload is redacted whole, and only then cut.
 
-Hooks carry prompts, files and outputs, so this is a door of redaction of its own: gateway/privacy.py
-passes hook.event by, and nothing but the rules and the opening of files sees the payload as it came.
+Hooks carry prompts, files and outputs, so this is a door of redaction of its own, which
+gateway/privacy.py leaves hook.event to. Nothing but the rules and the opening of files sees a
+payload as it came.
 """
 
 from collections.abc import Mapping
@@ -61,13 +62,11 @@ def clean_event(
 
 def with_fields(event: ClientEvent, fields: Mapping[str, str]) -> ClientEvent:
     """What the payload did not say and the hook's environment does."""
-    changes = {}
-    if not event.cwd:
-        changes["cwd"] = fields.get("CLAUDE_PROJECT_DIR") or fields.get("GEMINI_PROJECT_DIR", "")
-    if not event.session:
-        session = fields.get("CLAUDE_CODE_SESSION_ID") or fields.get("GEMINI_SESSION_ID", "")
-        changes["session"] = session[:200]
-    return attrs.evolve(event, **changes) if changes else event
+    if event.cwd and event.session:
+        return event
+    cwd = fields.get("CLAUDE_PROJECT_DIR") or fields.get("GEMINI_PROJECT_DIR", "")
+    session = fields.get("CLAUDE_CODE_SESSION_ID") or fields.get("GEMINI_SESSION_ID", "")
+    return attrs.evolve(event, cwd=event.cwd or cwd, session=event.session or session[:200])
 
 
 def _bare(redactor: Redactor, event: ClientEvent) -> ClientEvent:

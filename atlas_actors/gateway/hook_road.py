@@ -7,14 +7,15 @@ import anyio
 import attrs
 from loguru import logger
 
-from atlas_actors.clients.adapter import event_of, fingerprint
+from atlas_actors.clients.adapter import event_of
 from atlas_actors.clients.answer import Answer, encode
+from atlas_actors.clients.fingerprint import fingerprint
 from atlas_actors.errors import AtlasError
 from atlas_actors.gateway import hook_parts
 from atlas_actors.gateway.door import Door
+from atlas_actors.gateway.hook_asked import Asked
 from atlas_actors.gateway.hook_desk import Touched, TurnOver
 from atlas_actors.gateway.hook_line import HookCall
-from atlas_actors.gateway.hook_parts import Asked
 from atlas_actors.gateway.hook_places import Where
 from atlas_actors.gateway.hook_privacy import clean_event, is_long, with_fields
 from atlas_actors.messages import paths
@@ -107,9 +108,7 @@ def denied(before: Ruled) -> Road:
 async def _piece(door: Door, payload: Any, work: Callable[[], T]) -> T:
     """Work on a payload: a few pieces in each round of the loop, and long ones on threads."""
     if is_long(payload):
-        return await anyio.to_thread.run_sync(
-            work, abandon_on_cancel=True, limiter=door.hooks.long
-        )
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=door.hooks.long)
     async with door.hooks.at_once:
         return work()
 

@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import anyio
 
 from atlas_actors.gateway import hook_hint
 from atlas_actors.gateway.door import Door
+from atlas_actors.gateway.hook_asked import Asked
 from atlas_actors.messages import paths
 from atlas_actors.messages.client import ClaimOutline, ClientEvent
 from atlas_actors.messages.context import (
@@ -24,9 +25,6 @@ from atlas_actors.sources.measure import Look, look_at
 from atlas_actors.sources.planning import FILES
 from atlas_actors.sources.project import name_in, size_and_time
 
-if TYPE_CHECKING:
-    from atlas_actors.gateway.hook_parts import Asked
-
 SHARE_MAX: Final = 0.5  # of the file: a longer outline saves too little to be worth a refusal
 
 
@@ -36,7 +34,7 @@ def may_save(event: ClientEvent) -> bool:
     return tool is not None and tool.kind == "read" and tool.whole and len(tool.files) == 1
 
 
-async def outline(door: Door, asked: "Asked") -> str:
+async def outline(door: Door, asked: Asked) -> str:
     """Why the file is not read whole now, with its outline; empty: it may be read."""
     assert asked.raw.tool is not None
     if asked.where is None or not asked.openable(asked.raw.tool.files):

@@ -16,7 +16,8 @@ def stats(state: Path) -> dict[str, Any]:
     with Reader(state / DATABASE).snapshot() as rows:
         clients = rows(
             "select client, version, events, last_event, last_at_ms from inspect_clients"
-            " order by client"
+            " order by client",
+            (),
         )
         for client in clients:
             answers = rows(

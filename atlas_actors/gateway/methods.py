@@ -1,4 +1,4 @@
-"""Every method of the socket: the groups, who answers them, and what is not built yet.
+"""Every method of the socket: the groups and who answers them.
 
 The schema that `system.describe` shows is the one that calls are held to.
 """
@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from itertools import chain
 from typing import Any, Final
 
-from atlas_actors.errors import Unavailable
 from atlas_actors.gateway import (
     brief,
     context,
@@ -84,17 +83,12 @@ _OF_GROUPS: Final = (
     hook.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
-# Methods that the design promises and later versions bring, with the part that will answer.
-ABSENT: Final[dict[str, str]] = {}
 
 
 def method_for(name: str, params: dict[str, Any]) -> Method:
-    """The method, its parameters checked. Raises RpcError or Unavailable."""
+    """The method, its parameters checked. Raises RpcError."""
     method = METHODS.get(name)
     if method is None:
-        for prefix, part in ABSENT.items():
-            if name.startswith(prefix):
-                raise Unavailable(f"{name} is not built yet in this version", part=part)
         raise RpcError(METHOD_NOT_FOUND, f"there is no method {name[:100]}; see system.describe")
     problem = method.validator.problem(params)
     if problem:
@@ -118,5 +112,5 @@ def describe() -> dict[str, Any]:
             {"name": method.name, "about": method.about, "params": method.params}
             for method in METHODS.values()
         ],
-        "absent": [f"{prefix}*" for prefix in ABSENT],
+        "absent": [],  # methods that the design promises and a later version brings
     }

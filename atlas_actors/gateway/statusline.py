@@ -27,7 +27,7 @@ class Shown:
 
 
 def line(shown: Shown) -> str:
-    """atlas cheap (bug_fix) · Opus 41 % of 1M · $0.12 here · Atlas $0.30 of $5.00 · memory parked"""
+    """atlas cheap (docs) · Opus 41 % of 1M · $0.12 here · Atlas $0.30 of $5.00 · memory parked"""
     parts = [_route(shown), _context(shown)]
     if shown.session_usd is not None:
         parts.append(f"${shown.session_usd:.2f} here")
