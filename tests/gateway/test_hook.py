@@ -24,7 +24,7 @@ from atlas_actors.messages.client import (
 from atlas_actors.messages.memory import Recall, Recalled
 from atlas_actors.messages.routing import DecideRoute
 from atlas_actors.settings import HookRule
-from tests.support.hooks import AT_MS, Rooms, payload, read, remembered, route, shell
+from tests.support.hook_rooms import AT_MS, Rooms, payload, read, remembered, route, shell
 
 FORCE = HookRule(id="no-force", reason="force pushes are for people", tools=("shell",),
                  match="push .*--force")  # fmt: skip

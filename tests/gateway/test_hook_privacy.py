@@ -9,7 +9,7 @@ from atlas_actors.gateway.privacy import redacted
 from atlas_actors.gateway.rpc import Call
 from atlas_actors.messages.client import HookHappened
 from atlas_actors.redaction import Redactor
-from tests.support.hooks import Rooms, payload, shell
+from tests.support.hook_rooms import Rooms, payload, shell
 
 REDACTOR = Redactor()
 SECRET = "ghp_" + "a1B2c3D4e5" * 3 + "f6G7h8"

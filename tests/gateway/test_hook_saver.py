@@ -13,7 +13,7 @@ from atlas_actors.messages.context import (
     TieredFile,
     TiersPlanned,
 )
-from tests.support.hooks import Rooms, read
+from tests.support.hook_rooms import Rooms, read
 from tests.support.trees import WAIT_S
 
 BODY = "".join(
