@@ -291,7 +291,7 @@ class Gateway(AsyncActor):
         """From outside a handler; who is parked or has too much to do misses it."""
         try:
             self.place.directory.ref(path).tell(message, drop=True)
-        except Unavailable as error:
+        except (Unavailable, NotFound) as error:
             logger.debug("gateway.not_told", path=path, error=error.message)
 
     async def _retry_part(self, part: str) -> dict[str, str]:

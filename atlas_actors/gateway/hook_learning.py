@@ -34,7 +34,7 @@ async def work_off(door: Door, tries: Tries) -> None:
     try:
         due: tuple[LearningDue, ...] = await door.call(paths.SESSIONS, LearningWanted())
     except AtlasError as error:
-        logger.info("hook.learning_unknown", error=error.message)
+        logger.debug("hook.learning_unknown", error=error.message)
         return
     for one in due:
         key = (one.client, one.session, one.seq)

@@ -46,18 +46,21 @@ def is_long(payload: Any) -> bool:
 
 
 def clean_event(
-    redactor: Redactor, client: str, name: str, payload: Any, fields: Mapping[str, str]
+    redactor: Redactor, raw: ClientEvent, name: str, payload: Any, fields: Mapping[str, str]
 ) -> ClientEvent:
-    """The event without what is secret or private. Raises UsageError as event_of does.
+    """The same event without what is secret or private; `raw` is what the payload says as it is.
 
     Of a payload that is nested too deeply to be redacted, only what tells events apart is kept.
     """
     try:
         clean = redactor.value(_shortened(payload, DEPTH_MAX))
     except UsageError:
-        return _bare(redactor, event_of(client, name, payload))
+        return _bare(redactor, raw)
+    clean_name = redactor.text(name)
     clean_fields = {key: redactor.text(value) for key, value in fields.items()}
-    return with_fields(event_of(client, name, clean), clean_fields)
+    if (clean, clean_name, clean_fields) == (payload, name, fields):
+        return raw
+    return with_fields(event_of(raw.client, clean_name, clean), clean_fields)
 
 
 def with_fields(event: ClientEvent, fields: Mapping[str, str]) -> ClientEvent:

@@ -74,7 +74,7 @@ async def travelled(door: Door, call: HookCall, before: Ruled, until_s: float) -
         event = await _piece(
             door,
             call.payload,
-            lambda: clean_event(door.redactor, call.client, call.event, call.payload, call.fields),
+            lambda: clean_event(door.redactor, before.raw, call.event, call.payload, call.fields),
         )
     raw = before.raw
     if event is None:  # too much to be made clean in time: nothing of it is kept

@@ -4,7 +4,8 @@ import anyio
 import attrs
 import pytest
 
-from atlas_actors.gateway.hook_privacy import HEAD_CHARACTERS, clean_event, is_long
+from atlas_actors.clients.adapter import event_of
+from atlas_actors.gateway.hook_privacy import HEAD_CHARACTERS, clean_event, is_long, with_fields
 from atlas_actors.gateway.privacy import redacted
 from atlas_actors.gateway.rpc import Call
 from atlas_actors.messages.client import HookHappened
@@ -16,7 +17,8 @@ SECRET = "ghp_" + "a1B2c3D4e5" * 3 + "f6G7h8"
 
 
 def clean(said, client="claude", fields=None):
-    return clean_event(REDACTOR, client, "", said, fields or {})
+    raw = with_fields(event_of(client, "", said), fields or {})
+    return clean_event(REDACTOR, raw, "", said, fields or {})
 
 
 @pytest.mark.parametrize(
