@@ -86,12 +86,12 @@ class Reading:
     decides: bool = False  # its exit code is that of its tests
 
 
-def read_command(command: str, cwd: str) -> Reading:
+def read_command(command: str, cwd: str, files_max: int = FILES_MAX) -> Reading:
     """What a command does. `cwd` is where it is run; unless it is absolute, relative paths of the
     command are left out."""
     if not command.strip() or len(command) > COMMAND_CHARS_MAX or "\0" in command:
         return Reading()
-    walk = _Walk(cwd)
+    walk = _Walk(cwd, files_max)
     decides = walk.go(command, NESTING_MAX)
     stages = stages_of(command)
     return Reading(
@@ -123,8 +123,9 @@ def _is_cat(stage: Stage) -> bool:
 class _Walk:
     """Goes through the simple commands and knows where each is run."""
 
-    def __init__(self, cwd: str) -> None:
+    def __init__(self, cwd: str, files_max: int) -> None:
         self._cwd = cwd
+        self._files_max = files_max
         self.files: dict[FileTouch, None] = {}
         self.reverts: dict[str, None] = {}
         self.test = False
@@ -185,7 +186,7 @@ class _Walk:
 
     def _inside(self) -> "_Walk":
         """The same lists for a command whose `cd` is its own, and whose tests nobody sees."""
-        walk = _Walk(self._cwd)
+        walk = _Walk(self._cwd, self._files_max)
         walk.files, walk.reverts = self.files, self.reverts
         return walk
 
@@ -196,7 +197,7 @@ class _Walk:
         return decides if walk.test else None
 
     def _touch(self, touched: Touched) -> None:
-        if not touched.word.certain or len(self.files) >= FILES_MAX:
+        if not touched.word.certain or len(self.files) >= self._files_max:
             return
         path = absolute(touched.word.text, self._cwd)
         if not path or path.startswith(("/dev/", "/proc/")):

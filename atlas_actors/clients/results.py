@@ -103,8 +103,8 @@ def _told(use: ToolUse, printed: str) -> ToolUse:
 def _printed(response: Any, depth: int = DEPTH_MAX) -> str:
     """The text of a tool's response, whatever its form."""
     match response if depth else None:
-        case str():
-            return response
+        case str() as whole:
+            return whole
         case {"stdout": str(out), "stderr": str(err)}:
             return f"{out}\n{err}" if out and err else out or err
         case {"text": str(inner)}:

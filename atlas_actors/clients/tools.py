@@ -23,7 +23,11 @@ _ACCESS: Final[dict[str, AccessKind]] = {"read": "read", "edit": "edit", "search
 
 
 def tool_use(
-    table: ClientTable, kind: EventKind, payload: dict[str, Any], cwd: str
+    table: ClientTable,
+    kind: EventKind,
+    payload: dict[str, Any],
+    cwd: str,
+    files_max: int = FILES_MAX,
 ) -> ToolUse | None:
     """The tool that an event is about; None when it names none."""
     name = text(payload.get("tool_name"), NAME_CHARS_MAX)
@@ -35,7 +39,7 @@ def tool_use(
     decides = True
     if row.kind == "shell":
         command = command_in(row, given)
-        reading = read_command(command, _folder(row, given, cwd))
+        reading = read_command(command, _folder(row, given, cwd), files_max)
         decides = reading.decides or not reading.test
         use = attrs.evolve(
             use,
@@ -47,7 +51,7 @@ def tool_use(
         )
     else:
         files = (*_given_files(row, given, cwd), *_found_files(row, payload, cwd))
-        use = attrs.evolve(use, files=_stored(files[:FILES_MAX]), whole=_whole(row, given))
+        use = attrs.evolve(use, files=_stored(files[:files_max]), whole=_whole(row, given))
     later = bool(row.later) and given.get(row.later) is True
     return result_of(use, table.client, kind, payload, decides=decides, later=later)
 
