@@ -34,7 +34,9 @@ METHODS: Final = (
     method(
         "hook.stats",
         "→ {clients: [{client, version, events, last_event, last_at_ms, latency_us: {n, p50, p90,"
-        " max}}], sessions}: latency of the newest 100 answers; the newest sessions.",
+        " max}}], sessions, failed, dropped}: latency of the newest 100 answers; the newest sessions;"
+        " since the gateway began: hooks that our own faults left without an answer, and accesses"
+        " for which there was no room.",
         object_schema({}),
     ),
 )
@@ -54,18 +56,20 @@ async def answer(door: Door, name: str, params: dict[str, Any]) -> Any:
             )
             return {"answer": (await answer_line(door, call)).decode("utf-8", "replace")}
         case "hook.stats":
-            return await door.read(hook_views.stats)
+            counted = {"failed": door.hooks.failed, "dropped": door.hooks.afterwards.dropped}
+            return {**await door.read(hook_views.stats), **counted}
     raise AssertionError(f"{name} is described but not answered")
 
 
 async def answer_line(door: Door, call: HookCall) -> bytes:
-    """What this hook prints. Raises UsageError for what is no event of a client that we know; a
-    fault of ours beyond the rules is logged, counted, and answered with nothing."""
+    """What this hook prints. Raises UsageError for what is no event of a client that we know, and
+    DeadlinePassed when the rules cannot be looked at; a fault of ours beyond the rules is logged,
+    counted, and answered with nothing."""
     came_s = door.clock.monotonic_s()
     spent_ms = spent_before(call, door.clock.now_ms())
     left_s = max(LEAST_S, (call.deadline_ms - spent_ms - MARGIN_MS) / 1000)
     until_s = anyio.current_time() + min(door.hooks.settings.answer_s, left_s)
-    before = await hook_road.ruled(door, call)
+    before = await hook_road.ruled(door, call, until_s)
     try:
         road = await hook_road.travelled(door, call, before, until_s)
     except Exception:  # whatever fails here, the client goes on

@@ -14,6 +14,7 @@ from atlas_actors.settings import ContextSettings, HookSettings
 
 AT_ONCE: Final = 4  # pieces of work in one round of the loop, so that others have their turn
 LONG_AT_ONCE: Final = 2
+RULED_AT_ONCE: Final = 8
 AFTERWARDS_MAX: Final = 2_000
 
 
@@ -106,5 +107,8 @@ class HookDesk:
         init=False, factory=lambda: anyio.CapacityLimiter(LONG_AT_ONCE)
     )
     places: Places = attrs.field(init=False, factory=Places)
+    ruling: anyio.CapacityLimiter = attrs.field(
+        init=False, factory=lambda: anyio.CapacityLimiter(RULED_AT_ONCE)
+    )
     afterwards: Afterwards = attrs.field(init=False, factory=Afterwards)
     learning: Wish = attrs.field(init=False, factory=Wish)

@@ -10,7 +10,7 @@ from loguru import logger
 from atlas_actors.clients.adapter import event_of
 from atlas_actors.clients.answer import Answer, encode
 from atlas_actors.clients.fingerprint import fingerprint
-from atlas_actors.errors import AtlasError
+from atlas_actors.errors import AtlasError, DeadlinePassed
 from atlas_actors.gateway import hook_parts
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.hook_asked import Asked
@@ -48,9 +48,10 @@ class Ruled:
     denied: HookRule | None
 
 
-async def ruled(door: Door, call: HookCall) -> Ruled:
+async def ruled(door: Door, call: HookCall, until_s: float) -> Ruled:
     """What the user's rules say; needs nobody but the gateway. Raises UsageError for an unknown
-    client, or a payload that is no event."""
+    client, or a payload that is no event; DeadlinePassed when the disk does not say by then where
+    files really are."""
 
     def read() -> ClientEvent:
         event = event_of(call.client, call.event, call.payload)
@@ -60,11 +61,22 @@ async def ruled(door: Door, call: HookCall) -> Ruled:
     where = await door.hooks.places.of(raw.cwd, door.on_client_files)
     denied = None
     if raw.kind in GUARDED and door.hooks.settings.rules:
-        project = where.project if where is not None else None
-        denied = await _piece(
-            door, call.payload, lambda: door.hooks.rules.denies(raw, call.payload, project)
-        )
+        denied = await _denied(door, call, raw, where, until_s)
     return Ruled(raw=raw, where=where, denied=denied)
+
+
+async def _denied(
+    door: Door, call: HookCall, raw: ClientEvent, where: Where | None, until_s: float
+) -> HookRule | None:
+    """On a thread: rules about paths look at the disk."""
+    project = where.project if where is not None else None
+    with anyio.CancelScope(deadline=until_s):
+        return await anyio.to_thread.run_sync(
+            lambda: door.hooks.rules.denies(raw, call.payload, project),
+            abandon_on_cancel=True,
+            limiter=door.hooks.ruling,
+        )
+    raise DeadlinePassed("the disk did not say in time whether a rule is about these files")
 
 
 async def travelled(door: Door, call: HookCall, before: Ruled, until_s: float) -> Road:
@@ -101,7 +113,8 @@ async def travelled(door: Door, call: HookCall, before: Ruled, until_s: float) -
 def denied(before: Ruled) -> Road:
     """The answer of the rules alone; of the event, nothing that could hold a secret."""
     raw = before.raw
-    name = ClientEvent(client=raw.client, event=raw.event[:100], kind=raw.kind, session="")
+    known = raw.event if raw.kind != "other" else ""  # another name could be anything
+    name = ClientEvent(client=raw.client, event=known, kind=raw.kind, session="")
     return Road(event=name, answer=_denial(raw, before.denied))
 
 

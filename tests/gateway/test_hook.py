@@ -1,12 +1,13 @@
 """Hooks: each kind of event is told to sessions and answered in time with what there is."""
 
 import json
+import threading
 
 import anyio
 import attrs
 import pytest
 
-from atlas_actors.errors import UsageError
+from atlas_actors.errors import DeadlinePassed, UsageError
 from atlas_actors.gateway import brief, hook, hook_road
 from atlas_actors.gateway.hook_desk import Touched, TurnOver
 from atlas_actors.gateway.hook_line import HookCall
@@ -25,6 +26,7 @@ from atlas_actors.messages.memory import Recall, Recalled
 from atlas_actors.messages.routing import DecideRoute
 from atlas_actors.settings import HookRule
 from tests.support.hook_rooms import AT_MS, Rooms, payload, read, remembered, route, shell
+from tests.support.trees import WAIT_S
 
 FORCE = HookRule(id="no-force", reason="force pushes are for people", tools=("shell",),
                  match="push .*--force")  # fmt: skip
@@ -151,7 +153,7 @@ def test_a_denied_tool_is_denied_though_redaction_takes_too_long(rooms, monkeypa
     pieces, count = hook_road._piece, iter(range(9))
 
     async def slow_at_last(*given):
-        if next(count) == 2:  # after the event and the rules
+        if next(count) == 1:  # after the event is read
             await anyio.sleep_forever()
         return await pieces(*given)
 
@@ -161,6 +163,16 @@ def test_a_denied_tool_is_denied_though_redaction_takes_too_long(rooms, monkeypa
     assert rooms.asked == []
     (answered,) = rooms.door.hooks.afterwards.take()
     assert answered.late == ("redaction",)
+
+
+def test_rules_that_cannot_be_looked_at_in_time_are_no_answer(rooms, monkeypatch):
+    rooms.with_rules(FORCE)
+    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.05)
+    goes_on = threading.Event()
+    monkeypatch.setattr(rooms.door.hooks.rules, "denies", lambda *_: goes_on.wait(WAIT_S))
+    with pytest.raises(DeadlinePassed):
+        rooms.prints(shell("git push --force"))
+    goes_on.set()
 
 
 def test_a_command_that_failed_here_before_is_told_with_what_worked(rooms, project):

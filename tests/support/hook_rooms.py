@@ -1,5 +1,6 @@
 """Payloads as clients' hooks send them, rooms that answer hooks as a test says, and their doors."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from atlas_actors.settings import HookRule
 from tests.support.doors import door_on
 
 AT_MS = 1_750_000_000_000
+_USES = itertools.count(1)  # told twice, a use counts once
 
 
 def route(**changes: Any) -> Route:
@@ -58,13 +60,13 @@ def payload(event: str, cwd: Path | str = "/nowhere", **fields: Any) -> dict[str
 def shell(command: str, cwd: Path | str = "/nowhere", event: str = "PreToolUse") -> dict[str, Any]:
     """A command of a shell."""
     given = {"command": command}
-    return payload(event, cwd, tool_name="Bash", tool_input=given, tool_use_id="t1")
+    return payload(event, cwd, tool_name="Bash", tool_input=given, tool_use_id=f"t{next(_USES)}")
 
 
 def read(path: Path, cwd: Path | str, event: str = "PreToolUse", **given: Any) -> dict[str, Any]:
     """A read of a file."""
     whole = {"file_path": str(path), **given}
-    return payload(event, cwd, tool_name="Read", tool_input=whole, tool_use_id="t1")
+    return payload(event, cwd, tool_name="Read", tool_input=whole, tool_use_id=f"t{next(_USES)}")
 
 
 class Rooms:
