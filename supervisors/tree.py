@@ -189,6 +189,8 @@ def door(daemon: Daemon) -> SupervisorSpec:
                 budget=config.budget,
                 tiers=config.routing.tiers,
                 brief_tokens=config.memory.brief_tokens,
+                hooks=config.hooks,
+                context=config.context,
                 learn_with=config.memory.learn_with,
                 redactor=daemon.redactor,
             ),
