@@ -10,7 +10,7 @@ is not ours keeps its bytes. What we add are tables of their own, each with MARK
 import json
 import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Final
 
 from atlas_actors.errors import UsageError
@@ -22,6 +22,7 @@ _SETTING: Final = re.compile(rf"\s*({'|'.join(_OURS)})\s*=")
 _QUOTED: Final = re.compile(r"""("[^"\\]*"|'[^']*')""")
 
 Table = tuple[str, ...]  # its name, from the root
+IsFile = Callable[[str], bool]  # whether a path in a hook's key is that of one file
 
 
 def settings_of(data: bytes | None) -> dict[str, Any]:
@@ -49,12 +50,11 @@ def are_hooks_off(settings: Mapping[str, Any]) -> bool:
     return _at(settings, ("features", "hooks")) is False
 
 
-def with_hooks(data: bytes | None, hashes: Mapping[str, str], files: Collection[str]) -> bytes:
-    """So that these hooks (key to hash) are trusted, and no others of ours in `files` are."""
-    kept = without_hooks(data, files, keep=hashes)
+def with_hooks(data: bytes | None, hashes: Mapping[str, str]) -> bytes | None:
+    """So that these hooks (key to hash) are trusted."""
     for key, value in hashes.items():
-        kept = _with(kept, ("hooks", "state", key), "trusted_hash", value)
-    return kept or b""
+        data = _with(data, ("hooks", "state", key), "trusted_hash", value)
+    return data
 
 
 def with_project(data: bytes | None, project: str) -> bytes:
@@ -63,15 +63,13 @@ def with_project(data: bytes | None, project: str) -> bytes:
 
 
 def without_hooks(
-    data: bytes | None, files: Collection[str], *, keep: Mapping[str, str] | None = None
+    data: bytes | None, is_of_file: IsFile, *, keep: Container[str] = ()
 ) -> bytes | None:
-    """Without our tables for hooks of these files, but for those in `keep` (key to hash)."""
-    settings, keep = settings_of(data), keep or {}
+    """Without our tables for hooks of this file, but for the keys to keep."""
 
     def is_stale(table: Table) -> bool:
-        if table[:2] != ("hooks", "state") or len(table) != 3 or file_of(table[2]) not in files:
-            return False
-        return keep.get(table[2]) != trusted_hash(settings, table[2])
+        is_hook = len(table) == 3 and table[:2] == ("hooks", "state")
+        return is_hook and table[2] not in keep and is_of_file(file_of(table[2]))
 
     return _without(data, is_stale)
 
@@ -79,6 +77,16 @@ def without_hooks(
 def without_project(data: bytes | None, project: str) -> bytes | None:
     """Without our table that trusts this directory."""
     return _without(data, lambda table: table == ("projects", project))
+
+
+def without_any(data: bytes | None) -> bytes | None:
+    """Without all tables of ours."""
+    return _without(data, lambda _: True)
+
+
+def is_any_ours(data: bytes | None) -> bool:
+    """Whether a table of ours is in it."""
+    return without_any(data) != data
 
 
 def renamed(data: bytes | None, keys: Mapping[str, str]) -> bytes | None:
@@ -94,6 +102,17 @@ def renamed(data: bytes | None, keys: Mapping[str, str]) -> bytes | None:
         return data
     settings["hooks"]["state"] |= found
     return _checked("".join(lines), data, settings)
+
+
+def keys_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The hooks that something is said of."""
+    state = _at(settings, ("hooks", "state"))
+    return tuple(state) if isinstance(state, dict) else ()
+
+
+def end_of_key(event: str, group: int, place: int) -> str:
+    """What follows the file in a hook's key; the event as pre_tool_use."""
+    return f"{event}:{group}:{place}"
 
 
 def file_of(key: str) -> str:
