@@ -169,8 +169,9 @@ class _Visit:
             self._buffer += data
             if len(self._buffer) > LINE_BYTES_MAX or self._read > ANSWER_BYTES_MAX:
                 raise CodexError("Codex' app-server says more than anybody reads")
-        line, _, rest = bytes(self._buffer).partition(b"\n")
-        self._buffer = bytearray(rest)
+        end = self._buffer.index(b"\n") + 1
+        line = bytes(self._buffer[:end])
+        del self._buffer[:end]
         try:
             said = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -178,9 +179,9 @@ class _Visit:
         return said if isinstance(said, dict) else {}
 
     def _wait(self, file: int, direction: int) -> None:
+        left_s = self._until - time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(file, direction)
-            left_s = self._until - time.monotonic()
             if left_s <= 0 or not selector.select(left_s):
                 raise CodexError("Codex' app-server did not answer in time")
 

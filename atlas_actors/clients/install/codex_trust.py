@@ -70,6 +70,7 @@ def install(subject: Subject, moves: Mapping[str, str], *, trust_project: bool) 
         return Told(problems=(_no_program(subject),))
     try:
         before = read(subject.config)
+        codex_config.settings_of(before)  # or else Codex itself does not start
         if trust_project and subject.project is not None:
             project = os.path.realpath(subject.project)
             _write(subject, lambda data: codex_config.with_project(data, project))
@@ -116,12 +117,16 @@ def doubts(subject: Subject) -> Told:
     if not ours and not problems:
         problems.append(_unseen(subject, seen))
     problems += [doubt for hook in ours if (doubt := _doubt(subject, hook))]
-    return Told(notes=(f"Codex {seen.version} sees {len(ours)} of our hooks",), problems=tuple(problems))
+    return Told(
+        notes=(f"Codex {seen.version} sees {len(ours)} of our hooks",), problems=tuple(problems)
+    )
 
 
 def _trust(subject: Subject, moves: Mapping[str, str]) -> None:
     seen = _ours(subject, _seen(subject))
     hashes = {hook.key: hook.hash for hook in seen if hook.trust != "managed"}
+    if not hashes:  # all hooks are off, or Codex cannot read the file: doubts() says which
+        return
 
     def edit(data: bytes | None) -> bytes | None:
         data = codex_config.without_hooks(data, subject.is_of_file, keep=hashes)

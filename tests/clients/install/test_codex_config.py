@@ -95,7 +95,7 @@ def test_a_hook_that_its_user_switched_off_in_codex_leaves_nothing():
 
 
 def test_trust_that_codex_itself_wrote_is_brought_up_to_date_where_it_stands():
-    data = f'[hooks.state."{KEY}"]\r\ntrusted_hash=\'sha256:old\'  # x\r\n[a]\r\n'.encode()
+    data = f"[hooks.state.\"{KEY}\"]\r\ntrusted_hash='sha256:old'  # x\r\n[a]\r\n".encode()
     new = with_hooks(data, {KEY: "sha256:new"})
     assert new == f'[hooks.state."{KEY}"]\r\ntrusted_hash = "sha256:new"  # x\r\n[a]\r\n'.encode()
 
