@@ -9,6 +9,7 @@ from anyio.abc import ByteStream
 from loguru import logger
 
 from atlas_actors.errors import AtlasError, Busy
+from atlas_actors.gateway.hook_line import FAILED, PREFIX, HookCall, framed, read_hook
 from atlas_actors.gateway.rpc import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -25,18 +26,33 @@ from atlas_actors.settings import SocketSettings
 RECEIVE_BYTES: Final = 65_536
 LINGER_S: Final = 1.0
 SEND_S: Final = 30.0  # a client that does not read for so long is let go
+HOOK_BYTES_MAX: Final = 8_388_608
+HOOK_HERE_BYTES: Final = 16_384  # a longer line is parsed on a thread: JSON of a MB takes 10 ms
 
 Notify = Callable[[str, dict[str, Any]], Awaitable[None]]
 Answer = Callable[[Call, Notify], Awaitable[Any]]
+OnHook = Callable[[HookCall], Awaitable[bytes]]
 
 
 class Connection:
-    """Reads lines, runs up to `in_flight_max` calls at a time, and writes their answers."""
+    """Reads lines, runs up to `in_flight_max` calls at a time, and writes their answers.
 
-    def __init__(self, stream: ByteStream, settings: SocketSettings, answer: Answer) -> None:
+    A hook's line goes to `on_hook`; what that returns is sent, and the connection ends.
+    """
+
+    def __init__(
+        self,
+        stream: ByteStream,
+        settings: SocketSettings,
+        answer: Answer,
+        on_hook: OnHook | None = None,
+        hook_bytes_max: int = HOOK_BYTES_MAX,
+    ) -> None:
         self._stream = stream
         self._settings = settings
         self._answer = answer
+        self._on_hook = on_hook
+        self._hook_bytes_max = hook_bytes_max
         self._sending = anyio.Lock()
         self._in_flight = 0
         self._scope = anyio.CancelScope()
@@ -47,6 +63,10 @@ class Connection:
             async with anyio.create_task_group() as group:
                 try:
                     async for line in self._lines():
+                        if self._is_hook(line):
+                            await self._serve_hook(line)
+                            group.cancel_scope.cancel()
+                            return
                         await self._begin(group, line)
                 except RpcError as error:
                     await self._send(error_line(None, error))
@@ -62,6 +82,28 @@ class Connection:
             with anyio.move_on_after(LINGER_S):
                 while True:
                     await self._stream.receive(RECEIVE_BYTES)
+
+    def _is_hook(self, line: bytes | bytearray) -> bool:
+        return self._on_hook is not None and line.startswith(PREFIX)
+
+    async def _serve_hook(self, line: bytes) -> None:
+        """Answer a hook; one that cannot be answered is told so, and does what its rules say."""
+        assert self._on_hook is not None
+        client = "?"
+        try:
+            if len(line) > HOOK_HERE_BYTES:
+                call = await anyio.to_thread.run_sync(read_hook, line)
+            else:
+                call = read_hook(line)
+            client = call.client
+            answer = framed(await self._on_hook(call))
+        except AtlasError as error:
+            logger.warning("gateway.hook_refused", client=client, error=error.message)
+            answer = FAILED
+        except Exception:  # no fault of one hook may cost another its answer
+            logger.exception("gateway.hook_failed", client=client)
+            answer = FAILED
+        await self._send(answer)
 
     async def _begin(self, group: anyio.abc.TaskGroup, line: bytes) -> None:
         if not line.strip():
@@ -141,8 +183,8 @@ class Connection:
             self._check_length(buffer)
 
     def _check_length(self, buffer: bytearray) -> None:
-        if len(buffer) > self._settings.line_bytes_max:
-            raise RpcError(
-                INVALID_REQUEST,
-                f"a line is longer than {self._settings.line_bytes_max} bytes, the limit",
-            )
+        limit = self._hook_bytes_max if self._is_hook(buffer) else self._settings.line_bytes_max
+        if len(buffer) > limit:
+            if self._is_hook(buffer):
+                logger.warning("gateway.hook_refused", error=f"its line is over {limit} bytes")
+            raise RpcError(INVALID_REQUEST, f"a line is longer than {limit} bytes, the limit")

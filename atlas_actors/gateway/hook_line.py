@@ -4,11 +4,36 @@ hook US client US deadline_ms US began_ms US event US NAME=value ... RS payload,
 RS (1E), which JSON has nowhere. The answer: its length in bytes as digits, a line feed, its bytes.
 """
 
+import json
+import math
+import re
 from typing import Any, Final
 
 import attrs
 
+from atlas_actors.errors import UsageError
+
 PREFIX: Final = b"hook\x1f"
+# Not a length: the hook takes it for no answer, so that rules which fail closed do.
+FAILED: Final = b"-\n"
+ANSWER_BYTES_MAX: Final = 262_144  # the hook prints nothing of what is longer
+HEAD_BYTES_MAX: Final = 65_536
+FIELD_BYTES_MAX: Final = 4_096  # of one value; a longer one is left out
+DEADLINE_MS_MAX: Final = 600_000
+# All that is forwarded of a hook's environment; scripts/hook has the same names.
+FIELDS: Final = frozenset(
+    {
+        "CLAUDE_PROJECT_DIR",
+        "CLAUDE_CODE_SESSION_ID",
+        "CLAUDE_CODE_ENTRYPOINT",
+        "CODEX_HOME",
+        "GEMINI_PROJECT_DIR",
+        "GEMINI_SESSION_ID",
+    }
+)
+_CLIENT: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_EVENT: Final = re.compile(r"[A-Za-z0-9_-]{0,64}")
+_DIGITS: Final = re.compile(r"[0-9]{1,16}")
 
 
 @attrs.frozen(kw_only=True)
@@ -21,3 +46,80 @@ class HookCall:
     deadline_ms: int  # the hook gives up so long after it began
     began_ms: int | None  # when the hook began, of the wall clock
     fields: dict[str, str]  # of the allow-list of variables that it forwards
+
+
+def read_hook(line: bytes) -> HookCall:
+    """Parse a line without its line feed. Raises UsageError, which quotes nothing of it.
+
+    The payload may be any JSON; what no text or number can hold is replaced, not refused.
+    """
+    end = line.find(b"\x1e", 0, HEAD_BYTES_MAX)
+    if not line.startswith(PREFIX) or end < 0:
+        raise UsageError("not a hook's line: hook US client US deadline ... RS payload")
+    words = line[:end].decode("utf-8", "replace").split("\x1f")
+    if len(words) < 5:
+        raise UsageError("a hook's line names client, deadline, begin and event")
+    _, client, deadline, began, event, *fields = words
+    if not _CLIENT.fullmatch(client) or not _EVENT.fullmatch(event):
+        raise UsageError("a hook's line names a client and an event in plain letters")
+    if not _DIGITS.fullmatch(deadline) or not 0 < int(deadline) <= DEADLINE_MS_MAX:
+        raise UsageError(f"a hook's deadline is 1 to {DEADLINE_MS_MAX} milliseconds")
+    if began and not _DIGITS.fullmatch(began):
+        raise UsageError("a hook's begin is milliseconds, or nothing")
+    return HookCall(
+        client=client,
+        event=event,
+        payload=_payload(line[end + 1 :]),
+        deadline_ms=int(deadline),
+        began_ms=int(began) if began else None,
+        fields=_known(fields),
+    )
+
+
+def framed(answer: bytes) -> bytes:
+    """What is sent back; an answer that no hook would print is sent as none."""
+    if len(answer) > ANSWER_BYTES_MAX:
+        return FAILED
+    return b"%d\n%b" % (len(answer), answer)
+
+
+def _known(fields: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for field in fields:
+        name, _, value = field.partition("=")
+        if name in FIELDS and value and len(value.encode()) <= FIELD_BYTES_MAX:
+            found.setdefault(name, value)
+    return found
+
+
+def _payload(data: bytes) -> Any:
+    """JSON to values; half a surrogate pair, which some clients cut texts into, becomes `?`."""
+    text = data.decode("utf-8", "replace")
+    try:
+        value = json.loads(text, parse_constant=_nothing, parse_float=_finite)
+        if "\\u" in text:
+            whole = json.dumps(value, ensure_ascii=False)
+            if not _encodes(whole):
+                value = json.loads(whole.encode("utf-8", "replace"))
+    except RecursionError as error:
+        raise UsageError("a hook's payload is nested too deeply") from error
+    except ValueError:
+        raise UsageError("a hook's payload is not JSON") from None
+    return value
+
+
+def _nothing(_: str) -> None:
+    """NaN and the infinities, which JSON does not have."""
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PYTHON = [*ROOT.glob("atlas_actors/**/*.py"), *ROOT.glob("supervisors/**/*.py"), ROOT / "run.py"]
-SCRIPTS = ["inspect", "serve", "test", "check", "bench", "train-router"]
+SCRIPTS = ["hook", "inspect", "serve", "test", "check", "bench", "train-router"]
 
 
 def lint_imports(folder):

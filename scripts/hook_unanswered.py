@@ -1,0 +1,84 @@
+"""The rare half of scripts/hook: what a hook does when Atlas gave it no valid answer.
+
+A use of a tool is denied where the user's rules say so; a daemon is started where the installation
+says so. scripts/hook runs this file's text, so that it need not compile it at each of its calls.
+"""
+
+import posix
+import sys
+
+CLOSED_BYTES_MAX = 1_048_576
+# All that a daemon started from here gets of the client's environment, and LC_*.
+KEPT = b"PATH HOME USER LANG TZ TMPDIR XDG_RUNTIME_DIR ATLAS_HOME".split()
+
+
+def unanswered(call, folder, home, read_file):
+    """The exit code: 2 where the use of a tool is denied; the reason is then on stderr."""
+    client = call.client.encode()
+    word = call.event.encode()
+    events = {word} if word else named(call.payload, b"hook_event_name")
+    # Without an event nobody knows what it is: it may be what a rule is about.
+    if not events or (b"BeforeTool" if client == b"gemini" else b"PreToolUse") in events:
+        reason = refusal(client, call.payload, closed_lines(home, read_file))
+        if reason:
+            posix.write(2, reason + b" (Atlas could not be asked)\n")
+            return 2
+    if call.autostart and call.refused and events == {b"SessionStart"}:
+        start_daemon(folder, home)
+    return 0
+
+
+def closed_lines(home, read_file):
+    """The user's rules that fail closed: client TAB tool,tool... or * TAB reason."""
+    try:
+        return read_file(home + b"/hooks-closed", CLOSED_BYTES_MAX).split(b"\n")
+    except OSError:
+        return []  # there are none
+
+
+def refusal(client, payload, lines):
+    """Why this use of a tool is denied unasked, b"" if it is not. A malformed line says nothing."""
+    tools = named(payload, b"tool_name")
+    unreadable = not tools or any(b"\\" in tool for tool in tools)
+    for line in lines:
+        of, _, rest = line.partition(b"\t")
+        wanted, _, reason = rest.partition(b"\t")
+        if of == client and wanted and reason.strip():
+            wanted = set(wanted.split(b","))
+            if unreadable or b"*" in wanted or tools & wanted:
+                return reason.strip()
+    return b""
+
+
+def named(payload, key):
+    """All texts under that key, wherever they are: one too many denies too much, not too little."""
+    packed = payload.translate(None, b" \t\r\n")
+    return {bytes(part.partition(b'"')[0]) for part in packed.split(b'"%b":"' % key)[1:]}
+
+
+def start_daemon(folder, home):
+    """Start `run.py serve` by itself, told nothing of the client, and wait for nothing."""
+    if not folder.startswith("/"):
+        folder = posix.getcwd() + "/" + folder
+    root = folder + "/.."
+    python = root + "/.venv/bin/python"
+    if not posix.access(python, posix.X_OK):
+        python = sys.executable
+    known = {
+        name: value
+        for name, value in posix.environ.items()
+        if name in KEPT or name.startswith(b"LC_")
+    }
+    if b"ATLAS_HOME" in known:
+        known[b"ATLAS_HOME"] = home  # absolute: it runs elsewhere
+    if posix.fork():
+        return
+    posix.setsid()
+    if posix.fork():
+        posix._exit(0)
+    null = posix.open("/dev/null", posix.O_RDWR)
+    for stream in (0, 1, 2):
+        posix.dup2(null, stream)
+    posix.closerange(3, 65_536)  # a client waits until nobody holds its pipes
+    posix.chdir("/")
+    posix.execve(python, (python, root + "/run.py", "serve"), known)
