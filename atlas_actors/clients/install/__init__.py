@@ -1,0 +1,1 @@
+"""Putting Atlas' hooks into the settings of coding agents, and taking them out again."""
