@@ -13,7 +13,14 @@ from atlas_actors.clients.adapter import registered
 from atlas_actors.clients.install import codex_config, codex_trust, hook_groups, json_edit
 from atlas_actors.clients.install.codex_trust import Subject
 from atlas_actors.clients.install.hook_groups import Wanted
-from atlas_actors.clients.install.installer import Report, State, Where, hook_command, is_ours
+from atlas_actors.clients.install.installer import (
+    Installed,
+    Report,
+    State,
+    Where,
+    hook_command,
+    is_ours,
+)
 from atlas_actors.clients.install.originals import Originals, read
 from atlas_actors.errors import UsageError
 
@@ -91,28 +98,27 @@ def uninstall(where: Where, *, dry_run: bool = False) -> Report:
 def status(where: Where) -> State:
     """What is installed, and whether Codex trusts it; changes nothing."""
     file = hooks_file(where)
-    hooks = {one.event: one for one in wanted(where)}
+    state = State(client=CLIENT, scope=where.scope, installed="no", file=file)
     try:
-        ours = list(hook_groups.ours(read(file), str(file), is_our_handler))
+        present = ours_in(file)
     except UsageError as error:
-        return State(
-            client=CLIENT, scope=where.scope, installed="no", file=file, problems=(str(error),)
-        )
-    events = tuple(dict.fromkeys(found.event for found in ours))
-    state = State(client=CLIENT, scope=where.scope, installed="no", file=file, events=events)
-    if not ours:
+        return attrs.evolve(state, problems=(str(error),))
+    if not present:
         return state
-    right = [
-        found
-        for found in ours
-        if found.event in hooks and found.handler.node.value == hooks[found.event].handler
-    ]
-    if len(right) < len(ours):
-        state = attrs.evolve(state, installed="outdated")
-    else:
-        state = attrs.evolve(state, installed="yes" if set(events) == set(hooks) else "partly")
     doubts = codex_trust.doubts(_subject(where))
-    return attrs.evolve(state, notes=doubts.notes, problems=doubts.problems)
+    return attrs.evolve(
+        state,
+        installed=_installed(where, present),
+        events=tuple(dict.fromkeys(event for event, _ in present)),
+        notes=doubts.notes,
+        problems=doubts.problems,
+    )
+
+
+def ours_in(file: Path) -> list[tuple[str, dict[str, Any]]]:
+    """(event, handler) of each hook of ours in a hooks.json. Raises UsageError."""
+    found = hook_groups.ours(read(file), str(file), is_our_handler)
+    return [(one.event, one.handler.node.value) for one in found]
 
 
 def wanted(where: Where) -> list[Wanted]:
@@ -143,6 +149,15 @@ def is_our_command(command: str) -> bool:
         return is_ours(shlex.split(command), CLIENT)
     except ValueError:  # no shell would run it
         return False
+
+
+def _installed(where: Where, present: list[tuple[str, dict[str, Any]]]) -> Installed:
+    """Whether these are what an installation with the same options would write."""
+    starts_it = any("--autostart" in str(handler["command"]) for _, handler in present)
+    hooks = {one.event: one.handler for one in wanted(attrs.evolve(where, autostart=starts_it))}
+    if any(hooks.get(event) != handler for event, handler in present):
+        return "outdated"
+    return "yes" if len(present) == len(hooks) else "partly"
 
 
 def _subject(where: Where) -> Subject:
