@@ -51,6 +51,11 @@ def hooks_file(where: Where) -> Path:
 
 def install(where: Where, *, dry_run: bool = False) -> Report:
     """Write our hooks and have Codex trust them; what is there already is not written again."""
+    if where.scope == "project" and (checkout := _main_checkout(where.project)) is not None:
+        raise UsageError(
+            f"{where.project} is a linked worktree, in which Codex reads the hooks of {checkout}",
+            cure=f"--dir {checkout}, or --scope user",
+        )
     file = hooks_file(where)
     originals, name, hooks = Originals(where.originals), str(file), wanted(where)
     change = originals.plan_install(
@@ -158,6 +163,16 @@ def _installed(where: Where, present: list[tuple[str, dict[str, Any]]]) -> Insta
     if any(hooks.get(event) != handler for event, handler in present):
         return "outdated"
     return "yes" if len(present) == len(hooks) else "partly"
+
+
+def _main_checkout(project: Path) -> Path | None:
+    """Of a linked worktree of git, whose .git is a file that says where its data are."""
+    try:
+        data = Path((project / ".git").read_text("utf-8").strip().removeprefix("gitdir: "))
+    except (OSError, UnicodeDecodeError):  # a repository of its own, or none
+        return None
+    is_linked = data.parent.name == "worktrees" and data.parents[1].name == ".git"
+    return data.parents[2] if is_linked else None
 
 
 def _subject(where: Where) -> Subject:

@@ -165,7 +165,7 @@ def _moved(data: bytes | None, subject: Subject, moves: Mapping[str, str]) -> by
 
 def _seen(subject: Subject) -> HooksSeen:
     environment = {**os.environ, "HOME": str(subject.home), "PATH": subject.search_path}
-    cwd = subject.project or subject.codex_dir
+    cwd = Path(os.path.realpath(subject.project or subject.codex_dir))
     return hooks_seen(subject.program, subject.codex_dir, cwd, environment)
 
 
