@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "strategies": ("strategies",),
     "daemon": ("serve", "status", "stop", "retry"),
     "model": ("model",),
+    "hooks": ("hooks",),
 }
 EXIT_FAILED, EXIT_USAGE, EXIT_INSTANCE, EXIT_TIMEOUT, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 

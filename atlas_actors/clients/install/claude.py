@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-import attrs
-
 from atlas_actors.clients.install import hook_groups, json_edit
 from atlas_actors.clients.install.claude_settings import (
     CLIENT,
@@ -17,7 +15,7 @@ from atlas_actors.clients.install.claude_settings import (
     wanted_hooks,
     words_of,
 )
-from atlas_actors.clients.install.installer import Installed, Report, State, Where
+from atlas_actors.clients.install.installer import Installed, Report, State, Where, as_installed
 from atlas_actors.clients.install.originals import Change, Originals, read
 from atlas_actors.errors import UsageError
 
@@ -83,6 +81,13 @@ def status(where: Where) -> State:
     )
 
 
+def plugin_status(where: Where) -> State | None:
+    """Our plugin, where it is enabled."""
+    if (file := plugin_enabled(where)) is None:
+        return None
+    return State(client=CLIENT, scope="plugin", installed="yes", file=file)
+
+
 def plugin_enabled(where: Where) -> Path | None:
     """The settings file that enables our plugin, None when none does."""
     for file in (where.claude_dir / "settings.json", *_project_files(where)):
@@ -106,8 +111,7 @@ def _installed(
     """Whether the file is what its installation with the same options would make of it."""
     if not present:
         return "no"
-    options = {word for words in present.values() for word in words}
-    same = attrs.evolve(where, autostart="--autostart" in options)
+    same = as_installed(where, present.values())
     if data in (edited(data, name, same, status_line=on) for on in (False, True)):
         return "yes"
     missing = {one.event for one in wanted_hooks(where)} - set(present)

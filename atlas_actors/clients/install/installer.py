@@ -3,7 +3,7 @@
 import itertools
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -118,7 +118,12 @@ def hook_command(where: Where, client: str, event: str) -> list[str]:
     return words
 
 
-def is_ours(words: list[str], client: str) -> bool:
+def as_installed(where: Where, commands: Iterable[Sequence[str]]) -> Where:
+    """The same place with the options that these installed commands show."""
+    return attrs.evolve(where, autostart=any("--autostart" in words for words in commands))
+
+
+def is_ours(words: Sequence[str], client: str) -> bool:
     """Whether these words start a hook of Atlas, of this checkout or another, for this client."""
     return any(
         word.endswith("/scripts/hook") and following == client
