@@ -18,6 +18,7 @@ from atlas_actors.clients.install.installer import (
     Report,
     State,
     Where,
+    as_installed,
     hook_command,
     is_ours,
 )
@@ -32,10 +33,7 @@ _NO_TRUST_YET: Final = (
 
 def found(where: Where) -> str:
     """Why Codex seems to be used here ("": it does not)."""
-    program = program_of(where)
-    if program:
-        return f"{program} is there"
-    return f"{where.codex_dir} is there" if where.codex_dir.is_dir() else ""
+    return program_of(where) or (str(where.codex_dir) if where.codex_dir.is_dir() else "")
 
 
 def program_of(where: Where) -> str:
@@ -144,22 +142,27 @@ def wanted(where: Where) -> list[Wanted]:
 
 def is_our_handler(handler: dict[str, Any]) -> bool:
     """Whether a handler in hooks.json starts our hook."""
-    command = handler.get("command")
-    return isinstance(command, str) and is_our_command(command)
+    return is_ours(words_of(handler), CLIENT)
 
 
 def is_our_command(command: str) -> bool:
     """Whether a command of Codex starts our hook."""
+    return is_ours(words_of({"command": command}), CLIENT)
+
+
+def words_of(handler: dict[str, Any]) -> list[str]:
+    """What a handler starts, taken apart as a shell would."""
+    command = handler.get("command")
     try:
-        return is_ours(shlex.split(command), CLIENT)
-    except ValueError:  # no shell would run it
-        return False
+        return shlex.split(command) if isinstance(command, str) else []
+    except ValueError:  # an open quote: not written by us
+        return []
 
 
 def _installed(where: Where, present: list[tuple[str, dict[str, Any]]]) -> Installed:
     """Whether these are what an installation with the same options would write."""
-    starts_it = any("--autostart" in str(handler["command"]) for _, handler in present)
-    hooks = {one.event: one.handler for one in wanted(attrs.evolve(where, autostart=starts_it))}
+    same = as_installed(where, [words_of(handler) for _, handler in present])
+    hooks = {one.event: one.handler for one in wanted(same)}
     if any(hooks.get(event) != handler for event, handler in present):
         return "outdated"
     return "yes" if len(present) == len(hooks) else "partly"
