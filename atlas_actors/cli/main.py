@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "outcomes": ("outcomes",),
     "costs": ("costs",),
     "strategies": ("strategies",),
+    "mcp": ("mcp",),
     "daemon": ("serve", "status", "stop", "retry"),
     "model": ("model",),
 }
