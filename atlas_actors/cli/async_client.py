@@ -39,9 +39,7 @@ async def _called(home: Home, method: str, params: dict[str, Any]) -> Any:
         try:
             return await _answer(BufferedByteReceiveStream(stream))
         except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError) as error:
-            raise NotRunningError(
-                "the daemon closed the connection", cure="atlas status"
-            ) from error
+            raise NotRunningError("the daemon hung up", cure="atlas status") from error
 
 
 async def _answer(answers: BufferedByteReceiveStream) -> Any:

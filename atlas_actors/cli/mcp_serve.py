@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 ROOTS_S: Final = 2.0  # for a client to name its directories
 CLIENT_CHARACTERS_MAX: Final = 60
+QUOTED: Final = 150
 INSTRUCTIONS: Final = (
     "Atlas is a daemon on this machine: it remembers across sessions (recall, remember, brief),"
     " does queued work on the cheapest model that will do (submit_task, follow_task), and knows"
@@ -106,7 +107,7 @@ class Tools:
             given = params.arguments or {}
             problem = tool.validator.problem(given)
             if problem:
-                raise UsageError(problem[:500])
+                raise UsageError(_shortened(problem))
             return _result(await self._answer(tool.name, given, context))
         except AtlasError as error:
             return _failed(error)
@@ -163,6 +164,11 @@ async def _roots(session: Any) -> list[str]:
         except MCPError:  # it offers what it does not do
             return []
     return []
+
+
+def _shortened(problem: str) -> str:
+    """It quotes what was sent, which may be long; what is wrong stands at the end."""
+    return problem if len(problem) <= 2 * QUOTED else f"{problem[:QUOTED]}…{problem[-QUOTED:]}"
 
 
 def _described(tool: Tool) -> Any:
