@@ -17,6 +17,7 @@ from atlas_actors.cycle.actor import Cycle
 from atlas_actors.executor.actor import Executor
 from atlas_actors.gateway.actor import About, Gateway
 from atlas_actors.handoffs.actor import Handoffs
+from atlas_actors.mcp.actor import Mcp
 from atlas_actors.memory.actor import Memory
 from atlas_actors.orchestrator.actor import Orchestrator
 from atlas_actors.outcomes.actor import Outcomes
@@ -190,7 +191,15 @@ def door(daemon: Daemon) -> SupervisorSpec:
                 learn_with=config.memory.learn_with,
                 redactor=daemon.redactor,
             ),
-            _absent("mcp", "checks and warms MCP servers"),
+            _worker(
+                "mcp",
+                Mcp,
+                "park",
+                database=config.home.state / "mcp_health.db",
+                home=config.home,
+                settings=config.mcp,
+                redactor=daemon.redactor,
+            ),
         ),
         budget=BUDGET,
     )
@@ -245,7 +254,3 @@ def _room(
     """A worker with a database of its own."""
     database = config.home.state / f"{id}.db"
     return _worker(id, actor, on_exhausted, database=database, **arguments)
-
-
-def _absent(id: str, purpose: str) -> ChildSpec:
-    return ChildSpec(id=id, actor=Actor, absent=f"not built yet in this version: {purpose}")

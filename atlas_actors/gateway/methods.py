@@ -16,6 +16,7 @@ from atlas_actors.gateway import (
     graph,
     handoffs,
     learn,
+    mcp,
     memory,
     outcomes,
     routing,
@@ -65,6 +66,7 @@ GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
     "strategy": strategies.answer,
     "feedback": feedback.answer,
     "health": feedback.answer,
+    "mcp": mcp.answer,
 }
 _OF_GROUPS: Final = (
     routing.METHODS,
@@ -80,6 +82,7 @@ _OF_GROUPS: Final = (
     learn.METHODS,
     strategies.METHODS,
     feedback.METHODS,
+    mcp.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
 # Methods that the design promises and later versions bring, with the part that will answer.
