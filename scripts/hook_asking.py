@@ -30,6 +30,7 @@ class Call:
     """What is known of this call so far: the alarm may end it at any time."""
 
     client = event = ""
+    home = b""
     deadline_s = 1.0
     autostart = refused = answered = False
     payload = bytearray()
@@ -82,6 +83,8 @@ def read_words(words):
             given_s = next(words, "")
             if given_s.replace(".", "", 1).isdecimal() and 0 < float(given_s) <= DEADLINE_S_MAX:
                 Call.deadline_s = float(given_s)
+        elif word == "--home":
+            Call.home = next(words, "").encode("utf-8", "surrogateescape")
         elif not Call.client:
             Call.client = word
         elif not Call.event:
@@ -89,8 +92,8 @@ def read_words(words):
 
 
 def home():
-    """$ATLAS_HOME or ~/.atlas, absolute, as bytes."""
-    path = posix.environ.get(b"ATLAS_HOME") or b"~/.atlas"
+    """What --home says, else $ATLAS_HOME or ~/.atlas, absolute, as bytes."""
+    path = Call.home or posix.environ.get(b"ATLAS_HOME") or b"~/.atlas"
     if path == b"~" or path.startswith(b"~/"):
         own = posix.environ.get(b"HOME")
         path = (own or __import__("pwd").getpwuid(posix.getuid()).pw_dir.encode()) + path[1:]
