@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+import re2
+
 _RUNNERS: Final = frozenset(
     [
         "pytest",
@@ -159,12 +161,13 @@ def _is_script(word: str) -> bool:
 
 
 def _lines(*patterns: str) -> Callable[[str], bool]:
-    """Whether one of the patterns, each of one line, is somewhere in an output."""
-    found = re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.MULTILINE)
+    """Whether one of the patterns is somewhere in an output; linear time (RE2), as the output is
+    anybody's."""
+    found = re2.compile("(?m)" + "|".join(f"(?:{pattern})" for pattern in patterns))
     return lambda output: found.search(output) is not None
 
 
-# The last lines of test runners; {0,120}: a line is never gone through twice.
+# The last lines of test runners.
 _FAILED: Final = _lines(
     r"\b[1-9]\d{0,6} (?:failed|errors?)\b[^\n]{0,120} in \d[\d.]*s",  # pytest
     r"^FAILED \((?:failures|errors|unexpected)",  # unittest
