@@ -70,7 +70,6 @@ class _Hearing:
         if event.kind == "status" and not event.unknown:  # it comes every few seconds
             records.put_session(store, self._session)
             return Heard(noted=HookNoted(turn=self._session.turn))
-        records.put_session(store, self._session)
         if session.begins_anew(event):
             self._interrupt()
         before, turn = self._turn()
@@ -100,14 +99,20 @@ class _Hearing:
         if known is not None:
             return known
         shared = records.is_shared(self._store, *key)
-        return session.begun(self._event, self._now_ms, shared=shared)
+        new = session.begun(self._event, self._now_ms, shared=shared)
+        records.put_session(self._store, new)  # its turns need it
+        return new
 
     def _turn(self) -> tuple[Turn | None, Turn | None]:
         """(the event's turn before it, and after it)."""
         store, event = self._store, self._event
         newest = records.turn(store, self._session, self._session.turn)
-        named = records.turn_named(store, self._session, self._turn_id())
-        event = attrs.evolve(event, turn_id=self._turn_id())
+        turn_id = self._turn_id()
+        if newest is not None and newest.turn_id == turn_id:
+            named: Turn | None = newest
+        else:
+            named = records.turn_named(store, self._session, turn_id)
+        event = attrs.evolve(event, turn_id=turn_id)
         found, begins = turns.turn_of(event, self._session.turn, newest, named, self._now_ms)
         if found is None:
             return None, None
@@ -124,7 +129,8 @@ class _Hearing:
         )
         if turns.is_prompt(event) and not turn.request:
             turn = attrs.evolve(turn, request=self._request)
-        records.put_turn(store, self._session, turn)
+        if begins or turn != found:
+            records.put_turn(store, self._session, turn)
         if turns.changed(event, self._session.project):
             self._session = attrs.evolve(self._session, edited_at=self._session.commands)
         return found, turn
