@@ -136,8 +136,10 @@ def test_what_is_told_twice_counts_once(stage, talk):
         talk.tell("notification", key="n1")
         talk.tell("notification")
     assert only(stage, "turns")["commands"] == 1
+    talk.ran("make other", id="toolu_1")  # whatever a client's ids are worth
+    assert only(stage, "turns")["commands"] == 2
     kinds = [row["kind"] for row in rows(stage, "events")]
-    assert (kinds.count("post_tool"), kinds.count("notification")) == (1, 3)
+    assert (kinds.count("post_tool"), kinds.count("notification")) == (2, 3)
 
 
 def test_a_turn_in_which_nothing_happens_for_an_hour_is_over(stage, talk):
