@@ -136,8 +136,10 @@ def test_what_is_told_twice_counts_once(stage, talk):
         talk.tell("notification", key="n1")
         talk.tell("notification")
     assert only(stage, "turns")["commands"] == 1
+    talk.ran("make other", id="toolu_1")  # whatever a client's ids are worth
+    assert only(stage, "turns")["commands"] == 2
     kinds = [row["kind"] for row in rows(stage, "events")]
-    assert (kinds.count("post_tool"), kinds.count("notification")) == (1, 3)
+    assert (kinds.count("post_tool"), kinds.count("notification")) == (2, 3)
 
 
 def test_a_turn_in_which_nothing_happens_for_an_hour_is_over(stage, talk):
@@ -240,10 +242,15 @@ def test_nothing_of_what_tools_and_people_say_is_kept_but_what_is_needed(stage, 
     talk.tell("post_tool", tool=tool, message="zebra", reason="zebra", error="zebra")
     talk.tell("notification", message="zebra")
     assert "zebra" not in json.dumps(_everything(stage))
+    talk.stop(message="zebra")
+    assert "zebra" not in json.dumps(_everything(stage))
     assert "the goal" in json.dumps(_everything(stage))
     talk.prompt("a newer one")
     kept = [row["goal"] for row in stage.actor.store.rows("select goal from turns")]
     assert sorted(kept) == ["", "a newer one"]
+    talk.stop()
+    talk.tell("session_end")
+    assert "a newer one" not in json.dumps(_everything(stage)).replace("#a newer one", "")
 
 
 def _everything(stage):

@@ -1,5 +1,6 @@
 """Which turn an event belongs to, and what a turn comes to: table by table."""
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,11 +143,24 @@ def test_a_tool_after_the_end_lets_a_turn_go_on_and_a_late_result_does_not():
     assert lived(shell(), turn=over, kind="pre_tool").is_open
 
 
+def test_of_a_command_whose_end_nobody_knows_the_files_count():
+    touched = FileTouch(path="/p/a.py", kind="edit")
+    turn = lived(shell(failed=None, files=(touched,)))
+    assert (turn.files, turn.commands, turn.failed) == (("a.py",), 1, 0)
+    assert turn.done == ("ran: pytest", "edited: a.py")
+    assert lived(shell(failed=None, files=(touched,), interrupted=True)).files == ()
+
+
 def test_codex_tells_of_a_patch_only_before_it():
     told = ClientEvent(
         client="codex", event="PreToolUse", kind="pre_tool", session="s", tool=edit("a.py")
     )
     assert after(FIRST, told, is_newest=True, root="/p", at_ms=9).files == ("a.py",)
+    patch = attrs.evolve(edit("b.py"), kind="shell", command="apply_patch <<EOF ...")
+    told = attrs.evolve(told, tool=patch)
+    assert after(FIRST, told, is_newest=True, root="/p", at_ms=9).files == ("b.py",)
+    told = attrs.evolve(told, tool=attrs.evolve(patch, command="sed -i s/a/b/ b.py"))
+    assert after(FIRST, told, is_newest=True, root="/p", at_ms=9).files == ()
     claude = lived(edit("a.py"), kind="pre_tool")
     assert claude.files == ()
 
