@@ -23,8 +23,7 @@ from atlas_actors.providers.cli import MARKER
 
 LINE_BYTES_MAX: Final = 4 * 1_048_576
 BYTES_MAX: Final = 32 * 1_048_576  # between two resets
-MESSAGES_MAX: Final = 20_000
-GARBAGE_MAX: Final = 1_000
+LINES_MAX: Final = 2_000
 STDERR_BYTES: Final = 4_096
 # To end by itself once its input is closed, then after SIGTERM.
 EOF_S: Final = 0.5
@@ -39,7 +38,7 @@ class Pipe:
     def __init__(self, server: dict[str, Any], mark: str) -> None:
         self._server = server
         self._mark = mark
-        self._bytes = self._messages = 0
+        self._bytes = self._lines = 0
         self.garbage = 0
         self.first_garbage = ""
         self.fault: tuple[str, str] | None = None
@@ -57,7 +56,7 @@ class Pipe:
 
     def reset(self) -> None:
         """Count what it prints from nothing."""
-        self._bytes = self._messages = 0
+        self._bytes = self._lines = 0
 
     @asynccontextmanager
     async def streams(
@@ -111,34 +110,34 @@ class Pipe:
                 async for data in stdout:
                     *lines, rest = (rest + data).split(b"\n")
                     self._bytes += len(data)
-                    if len(rest) > LINE_BYTES_MAX or self._bytes > BYTES_MAX:
-                        self.fault = ("flood", f"it prints without end: {self._bytes:,} bytes")
+                    self._lines += len(lines)
+                    if self._is_too_much(len(rest)):
                         return
                     for line in lines:
                         await self._hand_over(bytes(line), incoming)
-                        if self.fault is not None:
-                            return
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             return  # the session or the process is gone; who waits for it is told by its end
         finally:
             self.gone.set()
+
+    def _is_too_much(self, begun: int) -> bool:
+        """Told before its messages are handed over, which takes longer than to send them."""
+        if begun > LINE_BYTES_MAX or self._bytes > BYTES_MAX:
+            self.fault = ("flood", f"it prints without end: {self._bytes:,} bytes")
+        elif self._lines > LINES_MAX:
+            self.fault = ("flood", f"it prints without end: {self._lines:,} lines")
+        return self.fault is not None
 
     async def _hand_over(
         self, line: bytes, incoming: MemoryObjectSendStream[SessionMessage | Exception]
     ) -> None:
         if not line.strip():
             return
-        self._messages += 1
         try:
             message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
         except ValueError:
             self.garbage += 1
             self.first_garbage = self.first_garbage or line[:200].decode("utf-8", "replace")
-            if self.garbage > GARBAGE_MAX:
-                self.fault = ("garbage", f"it prints what is no message: {self.first_garbage}")
-            return
-        if self._messages > MESSAGES_MAX:
-            self.fault = ("flood", f"it sends messages without end: {self._messages:,}")
             return
         await incoming.send(SessionMessage(message))
 
