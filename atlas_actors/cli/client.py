@@ -38,15 +38,9 @@ class Client:
         self._next_id = 0
         try:
             self._socket.connect(os.fsencode(self._path))
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
-            self._socket.close()
-            raise NotRunningError(
-                f"no Atlas daemon runs on {home.root}",
-                cure="scripts/serve --detach starts it; scripts/inspect shows what it has left",
-            ) from error
         except OSError as error:
             self._socket.close()
-            raise NotRunningError(f"{self._path}: {error}") from error
+            raise not_running(home, error) from error
         self._socket.settimeout(timeout_s)
 
     def __enter__(self) -> "Client":
@@ -79,7 +73,7 @@ class Client:
                     yield answer["method"], answer.get("params", {})
                     continue
                 if answer.get("error"):
-                    raise _error(answer["error"])
+                    raise error_of(answer["error"])
                 yield "result", answer.get("result")
                 return
         except TimeoutError as error:
@@ -93,7 +87,7 @@ class Client:
             answer = self._read()
         except (AtlasError, OSError):
             return NotRunningError("the daemon closed the connection")
-        return _error(answer.get("error") or {})
+        return error_of(answer.get("error") or {})
 
     def _read(self) -> dict[str, Any]:
         while b"\n" not in self._buffer:
@@ -121,7 +115,18 @@ def running_pid(home: Home) -> int | None:
     return pid
 
 
-def _error(error: dict[str, Any]) -> AtlasError:
+def not_running(home: Home, error: OSError) -> NotRunningError:
+    """Why nobody answers on a home's socket."""
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError | NotADirectoryError):
+        return NotRunningError(
+            f"no Atlas daemon runs on {home.root}",
+            cure="scripts/serve --detach starts it; scripts/inspect shows what it has left",
+        )
+    return NotRunningError(f"{home.socket()}: {error}")
+
+
+def error_of(error: dict[str, Any]) -> AtlasError:
+    """The AtlasError that an answer's `error` is."""
     data = error.get("data") or {}
     message, cure = str(error.get("message", "")), str(data.get("cure", ""))
     match error.get("code"):

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from atlas_actors.cli import show
+from atlas_actors.cli import mcp_serve, show
 from atlas_actors.cli.client import Client
 from atlas_actors.home import Home
 
@@ -41,6 +41,9 @@ def add_to(groups: Any) -> None:
     history.add_argument("--limit", type=int, default=20)
     history.add_argument("--json", action="store_true")
     history.set_defaults(run=run_history)
+    serve = verbs.add_parser("serve", help="Atlas as an MCP server, for a client's settings")
+    mcp_serve.add_arguments(serve)
+    serve.set_defaults(run=mcp_serve.run)
 
 
 def run_check(options: argparse.Namespace, home: Home) -> int:

@@ -78,6 +78,20 @@ def runs_inside(pid: int, daemon_pid: int, proc: Path = PROC) -> bool | None:
     return False
 
 
+def under_executor(pid: int, proc: Path = PROC) -> bool:
+    """Whether a process or one that it came from is a run of Atlas' own. A client may start what
+    it starts without its own variables, so those above it are looked at too."""
+    for _ in range(_ANCESTORS_MAX):
+        environment = _environment(proc / str(pid)) or b""
+        if any(entry.startswith(b"ATLAS_EXECUTOR=") for entry in environment.split(b"\0")):
+            return True
+        parent = _parent(proc / str(pid))
+        if parent is None or parent <= 1:
+            return False
+        pid = parent
+    return False
+
+
 def _marked(environment: bytes) -> bool:
     names = {entry.partition(b"=")[0] for entry in environment.split(b"\0")}
     return not names.isdisjoint(_MARKERS)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from atlas_actors.gateway.caller import Caller, origin_of, runs_inside
+from atlas_actors.gateway.caller import Caller, origin_of, runs_inside, under_executor
 
 DAEMON = 900
 
@@ -126,3 +126,16 @@ def test_a_real_child_with_a_marker_is_inside():
         child.stdout.readline()  # it runs: before, the kernel may not have its environment in place
         assert runs_inside(child.pid, -1) is True
         child.stdin.close()
+
+
+def test_a_run_of_our_own_is_known_by_the_marker_of_whoever_is_above(processes):
+    processes.add(11, 10, "claude", environment="HOME=/h ATLAS_EXECUTOR=1")
+    processes.add(12, 11, "codex", environment="HOME=/h")
+    assert under_executor(12, processes.folder)
+    assert under_executor(11, processes.folder)
+
+
+def test_what_runs_in_an_agent_of_a_persons_is_no_run_of_our_own(processes):
+    processes.add(11, 10, "claude", environment="HOME=/h CLAUDECODE=1 X=ATLAS_EXECUTOR=1")
+    assert not under_executor(11, processes.folder)
+    assert not under_executor(99, processes.folder)
