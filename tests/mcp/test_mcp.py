@@ -1,6 +1,7 @@
 """The actor with a host that says what a server's command tells it to: checks, history, warmth."""
 
 import json
+import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from atlas_actors.settings import McpSettings
 from atlas_actors.store import Reader
 from supervisors.child import ChildSpec
 from tests.support import fake_mcp_host
+from tests.support.daemons import ROOT
 from tests.support.mcp_servers import configure, server
 from tests.support.supervision import eventually
 from tests.support.trees import WAIT_S, tree_of
@@ -241,3 +243,9 @@ def test_no_value_of_an_environment_is_in_the_files(tmp_path):
         assert secret not in repr(mcp.ask(ServersWanted()))
     for file in Path(tmp_path).glob("mcp_health.db*"):
         assert secret.encode() not in file.read_bytes()
+
+
+def test_the_sdk_is_not_loaded_in_the_daemon_nor_by_the_command():
+    """It takes a second and 60 MB."""
+    code = "import sys, supervisors.tree, atlas_actors.cli.mcp; sys.exit('mcp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -216,24 +216,39 @@ if os.fork() == 0:
 """
 
 
-def test_when_the_daemon_is_killed_the_host_ends_every_server_and_what_they_left(tmp_path):
+ANSWERS_TWO_PINGS = """
+hello()
+answer(result={})
+answer(result={})
+answer(result={})
+signal.pause()
+"""
+
+
+def test_servers_that_stay_are_pinged_until_they_fail_and_end_with_the_daemon(tmp_path):
+    """The host hears of the daemon's death by the end of its input, whatever its servers do."""
     life = Life(tmp_path)
-    job = hosts.job_of(plain(ALIVE, env={"LIFE": life.path}), str(tmp_path))
+    stubborn, silent = plain(ALIVE, env={"LIFE": life.path}), plain(ANSWERS_TWO_PINGS)
     program = [*hosts.PROGRAM, json.dumps({"mark": str(tmp_path), "parallel": 4})]
-    host = subprocess.Popen(
-        program, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    host = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        order = {"do": "stay", "id": "1", "server": job, "timeout_s": 600, "every_s": 600}
-        host.stdin.write(json.dumps(order).encode() + b"\n")
+        for id, one, timeout_s, every_s in (("a", stubborn, 600, 600), ("b", silent, 2.0, 0.01)):
+            job = hosts.job_of(one, str(tmp_path))
+            order = {"id": id, "server": job, "timeout_s": timeout_s, "every_s": every_s}
+            host.stdin.write(json.dumps({"do": "stay", **order}).encode() + b"\n")
         host.stdin.flush()
         life.wait()
+        up, down = json.loads(host.stdout.readline()), json.loads(host.stdout.readline())
+        assert (up["id"], up["what"], up["ok"], up["stage"]) == ("b", "up", True, "done")
+        assert (down["id"], down["what"], down["ok"], down["stage"]) == ("b", "down", False, "ping")
+        assert "it did not answer in 2 s" in down["error"]
         host.stdin.close()  # as the kernel does when the daemon dies
         assert life.is_over()
         assert host.wait(WAIT_S) == 0
     finally:
         host.kill()
         host.wait()
+        host.stdout.close()
         strays.end_marked(f"{MARKER}={tmp_path}")
         life.close()
 
