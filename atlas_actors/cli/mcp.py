@@ -97,7 +97,7 @@ def run_status(options: argparse.Namespace, home: Home) -> int:
     )
     for server in found["servers"]:
         last = server["last"]
-        if last is not None and not last["ok"]:
+        if server["configured"] and last is not None and not last["ok"]:
             _print_error(server["name"], last["error"], last["cure"])
     _print_problems(found["problems"])
     return 0

@@ -114,7 +114,7 @@ class Mcp(AsyncActor):
         if self._settings.check_every_s:
             self.after(min(FIRST_CHECK_S, self._every_s), CheckDue())
         for name in self._settings.warm:
-            self._keeper.want(name)
+            self._keeper.want(name, stays=True)
 
     def on_receive(self, message: Inbox) -> Any:
         """Table of contents."""
@@ -282,7 +282,7 @@ class Mcp(AsyncActor):
             return
         self._warming.append((check, ahead))
         for name in ahead:
-            self._keeper.want(name)
+            self._keeper.want(name, stays=False)
 
     def _on_warmth(self, one: Warmth, health: ServerHealth) -> None:
         """A server that is kept warm came up or went down."""

@@ -1,7 +1,7 @@
 """Starts MCP servers and speaks with them, as a process: what they do to it, they do to it alone.
 
 usage: host.py '{"mark": …, "parallel": …}', jobs as JSON lines on stdin:
-{"do": "look", "id", "server", "timeout_s"}, {"do": "stay", …, "every_s"}, {"do": "leave", "id"}.
+{"do": "look", "id", "server", "timeout_s"}, {"do": "stay", …, "every_s"}.
 It answers in JSON lines with the job's id: {"what": "looked" | "up" | "down", …}. When stdin ends,
 also with the daemon's death, it ends everything that it has started and then itself.
 """
@@ -33,7 +33,6 @@ class Host:
     def __init__(self, mark: str, parallel: int) -> None:
         self._mark = mark
         self._limit = anyio.CapacityLimiter(parallel)
-        self._stays: dict[str, anyio.CancelScope] = {}
         self._count = 0
 
     async def serve(self) -> None:
@@ -46,10 +45,6 @@ class Host:
                         group.start_soon(self._look, job)
                     case "stay":
                         group.start_soon(self._stay, job)
-                    case "leave":
-                        scope = self._stays.pop(job["id"], None)
-                        if scope is not None:
-                            scope.cancel()
             threading.Timer(END_S, _give_up, (self._mark,)).start()
             group.cancel_scope.cancel()
 
@@ -66,10 +61,8 @@ class Host:
         async def up(found: dict[str, Any]) -> None:
             _say({"id": job["id"], "what": "up", **found})
 
-        with anyio.CancelScope() as scope:
-            self._stays[job["id"]] = scope
-            found = await self._visit(job).stay(job["every_s"], up)
-            _say({"id": job["id"], "what": "down", **found})
+        found = await self._visit(job).stay(job["every_s"], up)
+        _say({"id": job["id"], "what": "down", **found})
 
 
 def _say(value: dict[str, Any]) -> None:

@@ -49,18 +49,17 @@ class Keeper:
         self._host: hosts.Host | None = None
         self._host_is_up: anyio.Event | None = None
 
-    def want(self, name: str) -> None:
-        """Keep this one started from now on; one that is down is tried now."""
-        one = self.warm.get(name)
-        if one is None:
-            clock = self._actor.place.clock
-            one = Warmth(name=name, since_ms=clock.now_ms(), since_s=clock.monotonic_s())
-            self.warm[name] = one
+    def want(self, name: str, *, stays: bool) -> None:
+        """Keep this one started from now on, unless it fails at once and does not `stay`; one
+        that is down is tried now."""
+        if name not in self.warm:
+            now_ms, now_s = self._now()
+            self.warm[name] = Warmth(name=name, stays=stays, since_ms=now_ms, since_s=now_s)
         self.try_again(name)
 
     def try_again(self, name: str) -> None:
         """Have it started, unless it is up or about to be."""
-        if name not in self._servers and name not in self._starting:
+        if name in self.warm and name not in self._servers and name not in self._starting:
             self._starting.add(name)
             self._actor.spawn(self._start, name)
 
@@ -130,9 +129,8 @@ class Keeper:
             return
         health = self._looker(timeout_s(server, START_S)).said(server, said)
         if said["what"] == "up":
-            clock = self._actor.place.clock
             one = self.warm[name]
-            one.came_up(health, clock.now_ms(), clock.monotonic_s())
+            one.came_up(health, *self._now())
             self._told(one, health)
         else:
             del self._servers[name]
@@ -142,8 +140,14 @@ class Keeper:
         self._is_down(name, self._looker(START_S).host_ended(server, error))
 
     def _is_down(self, name: str, health: ServerHealth) -> None:
-        clock = self._actor.place.clock
         one = self.warm[name]
-        again_s = one.went_down(health, clock.now_ms(), clock.monotonic_s())
-        self._actor.after(again_s, WarmDue(name=name))
+        again_s = one.went_down(health, *self._now())
+        if again_s is None:
+            del self.warm[name]
+        else:
+            self._actor.after(again_s, WarmDue(name=name))
         self._told(one, health)
+
+    def _now(self) -> tuple[int, float]:
+        clock = self._actor.place.clock
+        return clock.now_ms(), clock.monotonic_s()

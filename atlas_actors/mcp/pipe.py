@@ -5,6 +5,7 @@ ended in time has left behind; loaded in the host process only.
 """
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -23,8 +24,7 @@ from atlas_actors.providers.cli import MARKER
 
 LINE_BYTES_MAX: Final = 4 * 1_048_576
 BYTES_MAX: Final = 32 * 1_048_576  # between two resets
-MESSAGES_MAX: Final = 20_000
-GARBAGE_MAX: Final = 1_000
+LINES_MAX: Final = 2_000
 STDERR_BYTES: Final = 4_096
 # To end by itself once its input is closed, then after SIGTERM.
 EOF_S: Final = 0.5
@@ -39,7 +39,7 @@ class Pipe:
     def __init__(self, server: dict[str, Any], mark: str) -> None:
         self._server = server
         self._mark = mark
-        self._bytes = self._messages = 0
+        self._bytes = self._lines = 0
         self.garbage = 0
         self.first_garbage = ""
         self.fault: tuple[str, str] | None = None
@@ -57,7 +57,7 @@ class Pipe:
 
     def reset(self) -> None:
         """Count what it prints from nothing."""
-        self._bytes = self._messages = 0
+        self._bytes = self._lines = 0
 
     @asynccontextmanager
     async def streams(
@@ -80,13 +80,16 @@ class Pipe:
         )
         self.started = True
         incoming, to_session = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+        # Bounded by what it may print at all.
+        read, to_hand_over = anyio.create_memory_object_stream[bytes](math.inf)
         outgoing, from_session = anyio.create_memory_object_stream[SessionMessage](0)
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(self._read, process.stdout, incoming)
+                group.start_soon(self._read, process.stdout, read, incoming)
+                group.start_soon(self._hand_over, to_hand_over, incoming)
                 group.start_soon(_write, process.stdin, from_session)
                 group.start_soon(self._keep_stderr, process.stderr)
                 try:
@@ -102,45 +105,58 @@ class Pipe:
     async def _read(
         self,
         stdout: ByteReceiveStream,
+        lines: MemoryObjectSendStream[bytes],
         incoming: MemoryObjectSendStream[SessionMessage | Exception],
     ) -> None:
-        """Hand its messages over until it ends or floods."""
+        """Take its lines as fast as they come: who floods is told by their number, not by the
+        time that it takes to hand them over."""
         rest = bytearray()
+        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError), lines:
+            async for data in stdout:
+                *whole, rest = (rest + data).split(b"\n")
+                self._bytes += len(data)
+                self._lines += len(whole)
+                if self._is_too_much(len(rest)):
+                    incoming.close()
+                    return
+                for line in whole:
+                    lines.send_nowait(bytes(line))
+
+    def _is_too_much(self, begun: int) -> bool:
+        """Whether we give up on it."""
+        if begun > LINE_BYTES_MAX or self._bytes > BYTES_MAX:
+            self.fault = ("flood", f"it prints without end: {self._bytes:,} bytes")
+        elif self._lines > LINES_MAX:
+            self.fault = ("flood", f"it prints without end: {self._lines:,} lines")
+        return self.fault is not None
+
+    async def _hand_over(
+        self,
+        lines: MemoryObjectReceiveStream[bytes],
+        incoming: MemoryObjectSendStream[SessionMessage | Exception],
+    ) -> None:
+        """Give its messages to the session until it ends."""
         try:
-            with incoming:
-                async for data in stdout:
-                    *lines, rest = (rest + data).split(b"\n")
-                    self._bytes += len(data)
-                    if len(rest) > LINE_BYTES_MAX or self._bytes > BYTES_MAX:
-                        self.fault = ("flood", f"it prints without end: {self._bytes:,} bytes")
-                        return
-                    for line in lines:
-                        await self._hand_over(bytes(line), incoming)
-                        if self.fault is not None:
-                            return
+            with incoming, lines:
+                async for line in lines:
+                    message = self._message(line)
+                    if message is not None:
+                        await incoming.send(message)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            return  # the session or the process is gone; who waits for it is told by its end
+            return  # the session is gone, or we have given up
         finally:
             self.gone.set()
 
-    async def _hand_over(
-        self, line: bytes, incoming: MemoryObjectSendStream[SessionMessage | Exception]
-    ) -> None:
+    def _message(self, line: bytes) -> SessionMessage | None:
         if not line.strip():
-            return
-        self._messages += 1
+            return None
         try:
             message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
         except ValueError:
             self.garbage += 1
             self.first_garbage = self.first_garbage or line[:200].decode("utf-8", "replace")
-            if self.garbage > GARBAGE_MAX:
-                self.fault = ("garbage", f"it prints what is no message: {self.first_garbage}")
-            return
-        if self._messages > MESSAGES_MAX:
-            self.fault = ("flood", f"it sends messages without end: {self._messages:,}")
-            return
-        await incoming.send(SessionMessage(message))
+            return None
+        return SessionMessage(message)
 
     async def _keep_stderr(self, stderr: ByteReceiveStream) -> None:
         with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):

@@ -19,6 +19,7 @@ class Warmth:
     state: WarmState = "starting"
     since_ms: int
     since_s: float
+    stays: bool = False  # it is tried again though it has never come up
     failures: int = 0  # in a row
     error: str = ""
     cure: str = ""
@@ -27,17 +28,18 @@ class Warmth:
     def came_up(self, health: ServerHealth, now_ms: int, now_s: float) -> None:
         """It answers."""
         self.last, self.error, self.cure = health, "", ""
+        self.stays = True
         self._turn("up", now_ms, now_s)
 
-    def went_down(self, health: ServerHealth, now_ms: int, now_s: float) -> float:
-        """It has failed; in how many seconds it is tried again."""
+    def went_down(self, health: ServerHealth, now_ms: int, now_s: float) -> float | None:
+        """It has failed; in how many seconds it is tried again, None: not at all."""
         if self.state == "up" and now_s - self.since_s >= STABLE_S:
             self.failures = 0
         self.failures += 1
         self.last, self.error, self.cure = health, health.error, health.cure
         if self.state != "down":
             self._turn("down", now_ms, now_s)
-        return backoff_s(self.failures)
+        return backoff_s(self.failures) if self.stays else None
 
     def _turn(self, state: WarmState, now_ms: int, now_s: float) -> None:
         self.state, self.since_ms, self.since_s = state, now_ms, now_s

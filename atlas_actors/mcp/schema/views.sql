@@ -14,15 +14,16 @@ select last.server, last.sources, last.transport, last.target, last.at_ms, last.
        (select count(*) from checks
         where server = last.server and sources = last.sources and stage <> 'host'
           and seq > coalesce(sums.last_ok_seq, 0)) as consecutive_failures,
-       (select initialize_ms from checks
-        where server = last.server and sources = last.sources and ok
-          and initialize_ms is not null
-        order by initialize_ms
-        limit 1 offset (sums.timed - 1) / 2) as p50_initialize_ms
+       (select initialize_ms
+        from (select initialize_ms, count(*) over () as timed,
+                     row_number() over (order by initialize_ms) as place
+              from checks
+              where server = last.server and sources = last.sources and ok
+                and initialize_ms is not null)
+        where place = (timed + 1) / 2) as p50_initialize_ms
 from (select server, sources, max(seq) as seq, count(*) as checks, sum(ok) as successes,
              max(case when ok then at_ms end) as last_ok_ms,
-             max(case when ok then seq end) as last_ok_seq,
-             sum(ok and initialize_ms is not null) as timed
+             max(case when ok then seq end) as last_ok_seq
       from checks where stage <> 'host' group by server, sources) as sums
 join checks as last on last.seq = sums.seq
 order by last.server, last.sources;
