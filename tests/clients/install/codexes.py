@@ -52,6 +52,9 @@ CODEX = """
 import hashlib, re, tomllib
 from pathlib import Path
 
+if sys.argv[1:] == ["--version"]:
+    print("codex-cli 0.169.0")
+    sys.exit()
 home = Path(os.environ["CODEX_HOME"])
 
 def settings():
@@ -84,9 +87,6 @@ def hooks(cwd):
                         "trustStatus": trust,
                     }
 
-if sys.argv[1:] == ["--version"]:
-    print("codex-cli 0.169.0")
-    sys.exit()
 assert sys.argv[1:] == ["app-server"]
 for line in sys.stdin:
     asked = json.loads(line)
