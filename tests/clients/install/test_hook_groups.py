@@ -218,3 +218,10 @@ def test_strange_things_among_the_hooks_of_others_are_passed_over():
     odd = {"hooks": {"Stop": ["x", 7, {"hooks": "y"}, {"hooks": [3, None]}, {}], "Else": "z"}}
     changed = value_of(install(text_of(odd), WANTED[2:]))
     assert changed["hooks"]["Stop"] == [*odd["hooks"]["Stop"], {"hooks": [OURS]}]
+
+
+def test_a_comment_before_one_that_goes_does_not_swallow_what_follows():
+    data = b'{"hooks": {"Stop": [{"hooks": [{"command": "a"}, // theirs\n{"command": "atlas"}]}]}}'
+    left = uninstall(data)
+    assert value_of(left) == {"hooks": {"Stop": [{"hooks": [{"command": "a"}]}]}}
+    assert b"// theirs\n" in left
