@@ -162,7 +162,12 @@ def _moved(data: bytes | None, subject: Subject, moves: Mapping[str, str]) -> by
 def _seen(subject: Subject) -> HooksSeen:
     environment = {**os.environ, "HOME": str(subject.home), "PATH": subject.search_path}
     cwd = Path(os.path.realpath(subject.project or subject.codex_dir))
-    return hooks_seen(subject.program, subject.codex_dir, cwd, environment)
+    codex_home: Path | None = subject.codex_dir
+    if not subject.codex_dir.is_dir():
+        if subject.codex_dir != subject.home / ".codex":
+            raise ProgramError(f"CODEX_HOME names {subject.codex_dir}, which is not there")
+        codex_home = None  # its own default, which it then makes
+    return hooks_seen(subject.program, codex_home, cwd, environment)
 
 
 def _ours(subject: Subject, seen: HooksSeen) -> list[HookSeen]:

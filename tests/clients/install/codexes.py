@@ -55,7 +55,9 @@ from pathlib import Path
 if sys.argv[1:] == ["--version"]:
     print("codex-cli 0.169.0")
     sys.exit()
-home = Path(os.environ["CODEX_HOME"])
+home = Path(os.environ.get("CODEX_HOME") or os.environ["HOME"] + "/.codex")
+if "CODEX_HOME" not in os.environ:
+    home.mkdir(exist_ok=True)
 
 def settings():
     file = home / "config.toml"

@@ -232,6 +232,22 @@ def test_each_scope_goes_alone(tmp_path, first):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "trusts", "problem"),
+    [(".codex", True, ""), ("own", True, ""), ("own", False, "CODEX_HOME names")],
+)
+def test_a_project_can_be_first_before_codex_has_a_directory(tmp_path, name, trusts, problem):
+    program(tmp_path, CODEX)
+    where = where_in(tmp_path, scope="project", trust_project=trusts)
+    (where.home / ".codex").rmdir()
+    where = attrs.evolve(where, codex_dir=where.home / name)
+    assert problem in "".join(codex.install(where).problems) or not problem
+    assert bool(codex.status(where).problems) is bool(problem)
+    codex.uninstall(where)
+    assert files(where) == {}
+
+
+@pytest.mark.slow
 def test_hooks_that_are_off_as_a_whole_are_a_problem(where):
     (where.codex_dir / "config.toml").write_bytes(b"[features]\nhooks = false\n")
     (problem,) = codex.install(where).problems
