@@ -55,7 +55,7 @@ def _kept(home: Home) -> Any:
 
 
 def _lines(found: Examined) -> Iterator[str]:
-    answers = f"answers, pid {found.pid}" if found.pid is not None else found.daemon_problem
+    answers = "does not answer" if found.pid is None else f"answers, pid {found.pid}"
     yield f"daemon   {answers}"
     for problem in found.problems:
         yield f"         problem: {problem}"

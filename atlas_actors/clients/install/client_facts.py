@@ -57,7 +57,7 @@ def facts_of(
     ]
     notes = _placed(present, lambda state: state.notes)
     if not present:
-        notes.append(f"not installed: atlas hooks install --client {client}")
+        notes.append(f"no hooks in it: atlas hooks install --client {client}")
     elif seen is None:
         notes.append(f"no event was heard yet: start {client} anew and say something to it")
     if client == "claude" and present and not _is_trusted(where):

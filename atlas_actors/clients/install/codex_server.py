@@ -48,16 +48,19 @@ class HooksSeen:
 
 def hooks_seen(
     program: str,
-    codex_home: Path,
+    codex_home: Path | None,
     cwd: Path,
     environment: Mapping[str, str],
     deadline_s: float = DEADLINE_S,
 ) -> HooksSeen:
     """Start `program app-server`, ask it for the hooks of `cwd`, end it with all it started.
 
+    `codex_home` None: ~/.codex, which Codex makes where there is none; another it refuses.
     Raises ProgramError when it does not start, does not answer in time or answers nonsense.
     """
-    passed_on = {**needed(environment), "CODEX_HOME": str(codex_home)}
+    passed_on = needed(environment)
+    if codex_home is not None:
+        passed_on["CODEX_HOME"] = str(codex_home)
     about = {"name": "atlas", "title": "Atlas", "version": "1"}
     with running([program, "app-server"], passed_on, cwd) as process:
         visit = _Visit(process, time.monotonic() + deadline_s)

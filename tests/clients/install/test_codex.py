@@ -232,6 +232,22 @@ def test_each_scope_goes_alone(tmp_path, first):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "trusts", "problem"),
+    [(".codex", True, ""), ("own", True, ""), ("own", False, "CODEX_HOME names")],
+)
+def test_a_project_can_be_first_before_codex_has_a_directory(tmp_path, name, trusts, problem):
+    program(tmp_path, CODEX)
+    where = where_in(tmp_path, scope="project", trust_project=trusts)
+    (where.home / ".codex").rmdir()
+    where = attrs.evolve(where, codex_dir=where.home / name)
+    assert problem in "".join(codex.install(where).problems) or not problem
+    assert bool(codex.status(where).problems) is bool(problem)
+    codex.uninstall(where)
+    assert files(where) == {}
+
+
+@pytest.mark.slow
 def test_hooks_that_are_off_as_a_whole_are_a_problem(where):
     (where.codex_dir / "config.toml").write_bytes(b"[features]\nhooks = false\n")
     (problem,) = codex.install(where).problems
@@ -244,6 +260,20 @@ def test_a_config_that_cannot_be_read_is_left_alone_and_said(where):
     (problem,) = codex.install(where).problems
     assert "config.toml: it is not valid TOML" in problem
     assert (where.codex_dir / "config.toml").read_bytes() == b"[features\n"
+
+
+@pytest.mark.slow
+def test_who_writes_the_config_meanwhile_is_not_written_over(where, monkeypatch):
+    config = where.codex_dir / "config.toml"
+
+    def meanwhile(data, _):
+        config.write_bytes(b"a = 1\n")
+        return data or b"mine = 1\n"
+
+    monkeypatch.setattr(codex.codex_config, "with_hooks", meanwhile)
+    (problem,) = codex.install(where).problems
+    assert "changed by somebody else" in problem
+    assert config.read_bytes() == b"a = 1\n"
 
 
 @pytest.mark.slow
