@@ -12,6 +12,7 @@ from atlas_actors.clients.table import CLIENTS, EventTable, table_of
 # counts as four bytes each.
 ANSWER_BYTES_MAX: Final = 9_600
 LINE_CHARS_MAX: Final = 500
+_CHARS_MAX: Final = 4 * ANSWER_BYTES_MAX  # that are looked at
 
 _LINE_ENDS: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 # Control characters but tab and line feed, and halves of characters: no JSON reader but Python's
@@ -38,11 +39,11 @@ def encode(client: str, event: str, answer: Answer) -> bytes:
     if row is None:
         return b""
     if row.line:
-        return " ".join(printable(answer.line).split())[:LINE_CHARS_MAX].encode()
-    deny = capped(printable(answer.deny)).strip() if row.deny else ""
+        return " ".join(printable(answer.line[:_CHARS_MAX]).split())[:LINE_CHARS_MAX].encode()
+    deny = capped(printable(answer.deny[:_CHARS_MAX])).strip() if row.deny else ""
     if deny:
         return _encoded(row, _denial(row, event, deny))
-    context = capped(printable(answer.context)).strip() if row.context else ""
+    context = capped(printable(answer.context[:_CHARS_MAX])).strip() if row.context else ""
     if context:
         return _encoded(row, _specific(event, {"additionalContext": context}))
     return b""

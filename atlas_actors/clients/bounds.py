@@ -12,16 +12,30 @@ VALUES_MAX: Final = 300  # of all that is unknown in one payload
 ALL_CHARS_MAX: Final = 16_000
 _INTEGER_MAX: Final = 2**63
 
+_BEGIN: Final = "-----BEGIN "
+_END: Final = "-----END "
 # SQLite and UTF-8 have no place for these.
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
-def text(value: Any, chars_max: int, *, end: bool = False) -> str:
-    """A text's beginning, or its end; "" for anything that is no text."""
-    if not isinstance(value, str):
-        return ""
-    cut = value[-chars_max:] if end else value[:chars_max]
-    return _UNSTORABLE.sub("\ufffd", cut)
+def text(value: Any, chars_max: int) -> str:
+    """A text's beginning; "" for anything that is no text."""
+    return _UNSTORABLE.sub("\ufffd", value[:chars_max]) if isinstance(value, str) else ""
+
+
+def end_of(value: str, chars_max: int) -> str:
+    """A text's last whole lines. Where they are within a key (`-----BEGIN ...`), the line that it
+    begins with stays before them: without it nobody could tell what they are."""
+    if len(value) <= chars_max:
+        return text(value, chars_max)
+    gone, cut = value[:-chars_max], value[-chars_max:]
+    line, found, rest = cut.partition("\n")
+    if found and len(line) <= CHARS_MAX and not gone.endswith("\n"):
+        cut = rest
+    begin = gone.rfind(_BEGIN)
+    if begin > gone.rfind(_END):
+        cut = f"{gone[begin:].partition(chr(10))[0][:KEY_CHARS_MAX]}\n{cut}"
+    return text(cut, len(cut))
 
 
 def bounded(values: dict[str, Any]) -> dict[str, Any]:

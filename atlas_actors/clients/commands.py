@@ -92,8 +92,8 @@ def read_command(command: str, cwd: str, files_max: int = FILES_MAX) -> Reading:
     if not command.strip() or len(command) > COMMAND_CHARS_MAX or "\0" in command:
         return Reading()
     walk = _Walk(cwd, files_max)
-    decides = walk.go(command, NESTING_MAX)
     stages = stages_of(command)
+    decides = walk.go(stages, NESTING_MAX)
     return Reading(
         files=tuple(walk.files),
         reverts=tuple(walk.reverts),
@@ -130,10 +130,9 @@ class _Walk:
         self.reverts: dict[str, None] = {}
         self.test = False
 
-    def go(self, command: str, nesting: int) -> bool:
+    def go(self, stages: tuple[Stage, ...], nesting: int) -> bool:
         """Go through one command; whether its exit code is that of the tests it runs."""
         places: dict[tuple[int, ...], str] = {(): self._cwd}
-        stages = stages_of(command)
         decides: bool | None = None  # before the first test
         for number, stage in enumerate(stages):
             place = next(places[up] for up in _upwards(stage.scope) if up in places)
@@ -157,7 +156,7 @@ class _Walk:
         """What one simple command does; whether its exit code is its tests', None: it has none."""
         if nesting:
             for inner in stage.inner:
-                self._inside().go(inner, nesting - 1)
+                self._inside().go(stages_of(inner), nesting - 1)
         for operator, word in stage.redirections:
             if operator in _WRITES:
                 self._touch(Touched(word, "edit"))
@@ -192,7 +191,7 @@ class _Walk:
 
     def _script(self, script: str, nesting: int) -> bool | None:
         walk = self._inside()
-        decides = walk.go(script, nesting)
+        decides = walk.go(stages_of(script), nesting)
         self.test |= walk.test
         return decides if walk.test else None
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import attrs
 
-from atlas_actors.clients.bounds import text
+from atlas_actors.clients.bounds import end_of
 from atlas_actors.clients.tests_run import verdict
 from atlas_actors.messages.client import EventKind, ToolUse
 
@@ -53,7 +53,7 @@ def _failed(use: ToolUse, payload: dict[str, Any]) -> ToolUse:
         failed=None if interrupted else True,
         interrupted=interrupted,
         exit_code=int(found[1]) if found else None,
-        output=text(error[found.end() :] if found else error, OUTPUT_CHARS_MAX, end=True),
+        output=end_of(error[found.end() :] if found else error, OUTPUT_CHARS_MAX),
     )
 
 
@@ -62,7 +62,7 @@ def _claude(use: ToolUse, payload: dict[str, Any], *, decides: bool, later: bool
     which `returnCodeInterpretation` then explains (grep has found nothing)."""
     response = payload.get("tool_response")
     told = response if isinstance(response, dict) else {}
-    use = attrs.evolve(use, output=text(_printed(response), OUTPUT_CHARS_MAX, end=True))
+    use = attrs.evolve(use, output=end_of(_printed(response), OUTPUT_CHARS_MAX))
     if told.get("interrupted") is True:
         return attrs.evolve(use, interrupted=True)
     if use.kind != "shell":
@@ -80,7 +80,7 @@ def _gemini(use: ToolUse, payload: dict[str, Any], *, decides: bool, later: bool
     response = payload.get("tool_response")
     told = response if isinstance(response, dict) else {}
     printed = _printed(told.get("llmContent", response))
-    use = attrs.evolve(use, output=text(printed, OUTPUT_CHARS_MAX, end=True))
+    use = attrs.evolve(use, output=end_of(printed, OUTPUT_CHARS_MAX))
     if told.get("error"):
         use = attrs.evolve(use, failed=True)
     if use.kind != "shell":
@@ -89,13 +89,13 @@ def _gemini(use: ToolUse, payload: dict[str, Any], *, decides: bool, later: bool
     if later or not codes:
         return _told(use, printed)
     exit_code = int(codes[-1])
-    failed = exit_code != 0 if decides or exit_code else verdict(printed)
+    failed = exit_code != 0 if decides or exit_code else verdict(use.output)
     return attrs.evolve(use, exit_code=exit_code, failed=failed)
 
 
 def _told(use: ToolUse, printed: str) -> ToolUse:
     """A result without an exit code: only the last lines of tests say how they went."""
-    output = text(printed, OUTPUT_CHARS_MAX, end=True)
+    output = end_of(printed, OUTPUT_CHARS_MAX)
     failed = verdict(output) if use.test and use.failed is None else use.failed
     return attrs.evolve(use, output=output, failed=failed)
 

@@ -12,6 +12,7 @@ import attrs
 
 NESTING_MAX: Final = 20
 STAGES_MAX: Final = 500
+PIECES_MAX: Final = 5_000  # words, parts of words, operators; lines of here-documents are none
 
 _PIECE: Final = re.compile(
     r"""(?P<gap>(?:[ \t\r]|\\\n)+)
@@ -83,6 +84,7 @@ class _Reader:
     def __init__(self, command: str) -> None:
         self._command = command
         self._at = 0
+        self._left = PIECES_MAX
         self._stages: list[Stage] = []
         self._scope: tuple[int, ...] = ()
         self._scopes = 0
@@ -106,10 +108,7 @@ class _Reader:
 
     def stages(self) -> tuple[Stage, ...]:
         while self._at < len(self._command):
-            found = _PIECE.match(self._command, self._at)
-            if found is None:
-                raise _Unclear
-            self._at = found.end()
+            found = self._next(_PIECE)
             kind = str(found.lastgroup)
             if kind == "plain" and not self._in_word and found[0].startswith("#"):
                 self._skip_line()
@@ -119,6 +118,14 @@ class _Reader:
         if self._scope:
             raise _Unclear
         return tuple(self._stages)
+
+    def _next(self, pattern: re.Pattern[str]) -> re.Match[str]:
+        found = pattern.match(self._command, self._at)
+        self._left -= 1
+        if found is None or self._left < 0:
+            raise _Unclear
+        self._at = found.end()
+        return found
 
     def _skip_line(self) -> None:
         end = self._command.find("\n", self._at)
@@ -174,8 +181,8 @@ class _Reader:
     def _double(self, nesting: int = 0) -> None:
         """The rest of a text in double quotes."""
         self._add("")
-        while found := _IN_DOUBLE.match(self._command, self._at):
-            self._at = found.end()
+        while True:
+            found = self._next(_IN_DOUBLE)
             match found.lastgroup:
                 case "end":
                     return
@@ -190,7 +197,6 @@ class _Reader:
                     self._add(found["escaped"].replace("\n", ""))
                 case _:
                     self._add(found[0])
-        raise _Unclear
 
     def _closed(self, nesting: int = 0) -> str:
         """What stands before the parenthesis that closes the one just read."""
@@ -200,8 +206,8 @@ class _Reader:
         kept = self._pieces, self._inner
         self._pieces, self._inner = [], []
         bodies: list[tuple[str, bool]] = []
-        while depth and (found := _PIECE.match(self._command, self._at)):
-            self._at = found.end()
+        while depth:
+            found = self._next(_PIECE)
             match found.lastgroup:
                 case "double":
                     self._double(nesting + 1)
@@ -218,8 +224,6 @@ class _Reader:
                     bodies.append((self._end_named(), found[0] == "<<-"))
                 case "operator":
                     depth += {"(": 1, ")": -1}.get(found[0], 0)
-        if depth:
-            raise _Unclear
         self._pieces, self._inner = kept
         return self._command[begin : self._at - 1]
 
@@ -252,6 +256,8 @@ class _Reader:
             return
         self._end_stage(operator)
         if operator == "(":
+            if len(self._scope) >= NESTING_MAX:
+                raise _Unclear
             self._scopes += 1
             self._scope = (*self._scope, self._scopes)
         elif operator == ")":

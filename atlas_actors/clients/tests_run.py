@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+import re2
+
 _RUNNERS: Final = frozenset(
     [
         "pytest",
@@ -159,19 +161,20 @@ def _is_script(word: str) -> bool:
 
 
 def _lines(*patterns: str) -> Callable[[str], bool]:
-    """Whether one of the patterns, each of one line, is somewhere in an output."""
-    found = re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.MULTILINE)
+    """Whether one of the patterns is somewhere in an output; linear time (RE2), as the output is
+    anybody's."""
+    found = re2.compile("(?m)" + "|".join(f"(?:{pattern})" for pattern in patterns))
     return lambda output: found.search(output) is not None
 
 
-# The last lines of test runners; {0,120}: a line is never gone through twice.
+# The last lines of test runners.
 _FAILED: Final = _lines(
     r"\b[1-9]\d{0,6} (?:failed|errors?)\b[^\n]{0,120} in \d[\d.]*s",  # pytest
     r"^FAILED \((?:failures|errors|unexpected)",  # unittest
-    r"^\s{0,4}Tests?(?: Suites| Files)?:?\s{1,8}[1-9]\d{0,6} failed\b",  # jest, vitest
+    r"^[ \t]{0,12}Tests?(?: Suites| Files)?:?[ \t]{1,8}[1-9]\d{0,6} failed\b",  # jest, vitest
     r"^test result: FAILED\.",  # cargo
     r"^--- FAIL: |^FAIL\t|^FAIL$",  # go
-    r"^\s{1,8}[1-9]\d{0,6} failing\b",  # mocha
+    r"^[ \t]{1,8}[1-9]\d{0,6} failing\b",  # mocha
     r"\b[1-9]\d{0,6} tests? failed out of \d",  # ctest
     r"^\[?(?:ERROR|WARNING)?\]? ?Tests run: \d+, Failures: (?:[1-9]|\d+, Errors: [1-9])",
     r"^BUILD FAILED\b|\bBUILD FAILURE$",  # gradle, maven
@@ -186,10 +189,10 @@ _FAILED: Final = _lines(
 _PASSED: Final = _lines(
     r"\b[1-9]\d{0,6} passed\b[^\n]{0,120} in \d[\d.]*s",
     r"^Ran [1-9]\d{0,6} tests? in [^\n]{1,40}\n\nOK\b",
-    r"^\s{0,4}Tests:?\s{1,8}(?:\d+ \w+[,|] ?){0,4}[1-9]\d{0,6} passed\b",
+    r"^[ \t]{0,12}Tests:?[ \t]{1,8}(?:\d+ \w+[,|] ?){0,4}[1-9]\d{0,6} passed\b",
     r"^test result: ok\. [1-9]",
     r"^ok  \t",
-    r"^\s{1,8}[1-9]\d{0,6} passing\b",
+    r"^[ \t]{1,8}[1-9]\d{0,6} passing\b",
     r"\b100% tests passed, 0 tests failed out of [1-9]",
     r"\bTests run: [1-9]\d{0,6}, Failures: 0, Errors: 0\b",
     r"\b[1-9]\d{0,6} examples?, 0 failures\b",

@@ -51,7 +51,9 @@ def tool_use(
         )
     else:
         files = (*_given_files(row, given, cwd), *_found_files(row, payload, cwd))
-        use = attrs.evolve(use, files=_stored(files[:files_max]), whole=_whole(row, given))
+        use = attrs.evolve(
+            use, files=_stored(files[:files_max]), whole=bool(files) and _whole(row, given)
+        )
     later = bool(row.later) and given.get(row.later) is True
     return result_of(use, table.client, kind, payload, decides=decides, later=later)
 
@@ -117,10 +119,9 @@ def _stored(files: tuple[FileTouch, ...]) -> tuple[FileTouch, ...]:
 
 
 def _whole(row: ToolTable, given: dict[str, Any]) -> bool:
-    if row.kind != "read" or not row.part or not row.files:
+    if row.kind != "read" or not row.part:
         return False
-    named = any(given.get(key) for key in row.files)
-    return named and all(given.get(key) in (None, "") for key in row.part)
+    return all(given.get(key) in (None, "") for key in row.part)
 
 
 def _object(value: Any) -> dict[str, Any]:

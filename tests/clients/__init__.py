@@ -1,0 +1,1 @@
+"""What is taken out of texts, and what is not."""
