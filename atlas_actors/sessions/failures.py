@@ -11,7 +11,7 @@ COMMANDS_MAX: Final = 5_000
 
 
 def add(store: Store, session: Session, failure: Failure, at_ms: int) -> None:
-    """One failure more; what is known to have worked instead stays."""
+    """One failure more; what is known to have worked instead stays. Of too many the oldest goes."""
     store.run(
         "insert into failed_commands (project, place, command, failures, exit_code, error, tests,"
         " last_failed_ms, client, session, position, instead)"
@@ -34,8 +34,7 @@ def add(store: Store, session: Session, failure: Failure, at_ms: int) -> None:
         ),
     )
     store.run(
-        "delete from failed_commands where rowid in (select rowid from failed_commands"
-        " order by last_failed_ms desc limit -1 offset ?)",
+        "delete from failed_commands where rowid <= (select max(rowid) from failed_commands) - ?",
         (COMMANDS_MAX,),
     )
 

@@ -1,5 +1,6 @@
 """Takes in one event: its turn, its session, its command, and what others are owed of it."""
 
+import hashlib
 from typing import Final
 
 import attrs
@@ -23,8 +24,8 @@ from atlas_actors.store import Store
 
 # What comes with more of a transcript than was read.
 _LEARNED_FROM: Final = frozenset({"stop", "pre_compact", "session_end"})
-# A tool's use has an id, and is told once before and once after it; a subagent stops once a turn.
-_ONCE: Final = frozenset({"pre_tool", "post_tool", "tool_failed"})
+# A tool's use has an id and ends once; hooks that are installed twice tell of it twice.
+_ONCE: Final = frozenset({"post_tool", "tool_failed"})
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +71,6 @@ class _Hearing:
         if event.kind == "status" and not event.unknown:  # it comes every few seconds
             records.put_session(store, self._session)
             return Heard(noted=HookNoted(turn=self._session.turn))
-        records.put_session(store, self._session)
         if session.begins_anew(event):
             self._interrupt()
         before, turn = self._turn()
@@ -100,14 +100,20 @@ class _Hearing:
         if known is not None:
             return known
         shared = records.is_shared(self._store, *key)
-        return session.begun(self._event, self._now_ms, shared=shared)
+        new = session.begun(self._event, self._now_ms, shared=shared)
+        records.put_session(self._store, new)  # its turns need it
+        return new
 
     def _turn(self) -> tuple[Turn | None, Turn | None]:
         """(the event's turn before it, and after it)."""
         store, event = self._store, self._event
         newest = records.turn(store, self._session, self._session.turn)
-        named = records.turn_named(store, self._session, self._turn_id())
-        event = attrs.evolve(event, turn_id=self._turn_id())
+        turn_id = self._turn_id()
+        if newest is not None and newest.turn_id == turn_id:
+            named: Turn | None = newest
+        else:
+            named = records.turn_named(store, self._session, turn_id)
+        event = attrs.evolve(event, turn_id=turn_id)
         found, begins = turns.turn_of(event, self._session.turn, newest, named, self._now_ms)
         if found is None:
             return None, None
@@ -124,7 +130,8 @@ class _Hearing:
         )
         if turns.is_prompt(event) and not turn.request:
             turn = attrs.evolve(turn, request=self._request)
-        records.put_turn(store, self._session, turn)
+        if begins or turn != found:
+            records.put_turn(store, self._session, turn)
         if turns.changed(event, self._session.project):
             self._session = attrs.evolve(self._session, edited_at=self._session.commands)
         return found, turn
@@ -214,10 +221,13 @@ def interrupt(store: Store, known: Session, open_turn: Turn, now_ms: int) -> Non
 
 def _key_of(happened: HookHappened) -> str:
     """What an event that is told twice has twice; "": nothing."""
-    event = happened.event
-    where = f"{event.client} {event.session} {event.kind}"
-    if event.kind in _ONCE and event.tool is not None and event.tool.id:
-        return plain(f"{where} {event.tool.id}", session.PATH_CHARACTERS)
-    if event.kind == "subagent_stop" and event.agent_id:
-        return plain(f"{where} {event.turn_id} {event.agent_id}", session.PATH_CHARACTERS)
-    return plain(happened.key, session.PATH_CHARACTERS)
+    event, tool = happened.event, happened.event.tool
+    said: tuple[object, ...] = ()
+    if event.kind in _ONCE and tool is not None and tool.id:
+        said = (tool.id, tool.name, tool.command, tool.files, tool.failed, tool.exit_code)
+    elif event.kind == "subagent_stop" and event.agent_id:
+        said = (event.agent_id,)
+    if not said:
+        return plain(happened.key, session.PATH_CHARACTERS)
+    text = repr((event.client, event.session, event.turn_id, event.kind, *said))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -5,7 +5,7 @@ from typing import Final, Literal
 import attrs
 
 from atlas_actors.messages.client import ClientEvent, ToolUse
-from atlas_actors.sessions.texts import first_words, plain
+from atlas_actors.sessions.texts import first_words, plain, whole
 
 GOAL_CHARACTERS: Final = 2_000
 WORDS_CHARACTERS: Final = 4_000
@@ -134,9 +134,9 @@ def changed(event: ClientEvent, root: str | None) -> tuple[str, ...]:
     if tool is None:
         return ()
     if event.kind == "pre_tool":
-        told_before = tool.kind == "edit" and event.client in _TOLD_BEFORE
-        return edits(tool, root) if told_before else ()
-    if event.kind not in ("post_tool", "tool_failed") or has_failed(event, tool) is not False:
+        patches = tool.kind == "edit" or "apply_patch" in tool.command
+        return edits(tool, root) if patches and event.client in _TOLD_BEFORE else ()
+    if event.kind != "post_tool" or tool.interrupted or has_failed(event, tool):
         return ()
     return (*edits(tool, root), *reverts(tool, root))
 
@@ -176,13 +176,10 @@ def _began(turn: Turn, event: ClientEvent, is_newest: bool, root: str | None) ->
 
 
 def _worked(turn: Turn, event: ClientEvent, tool: ToolUse, root: str | None) -> Turn:
-    """A tool has run."""
-    failed = has_failed(event, tool)
-    if failed is None:
-        return turn
+    """A tool has run. Of what nobody knows how it ended, the files have likely changed."""
     if tool.kind == "shell":
-        turn = _ran(turn, tool, failed)
-    if failed:
+        turn = _ran(turn, tool, has_failed(event, tool))
+    if not changed(event, root):
         return turn
     turn = _edited(turn, edits(tool, root))
     back = set(reverts(tool, root))
@@ -200,16 +197,26 @@ def has_failed(event: ClientEvent, tool: ToolUse) -> bool | None:
     return tool.failed
 
 
-def _ran(turn: Turn, tool: ToolUse, failed: bool) -> Turn:
-    came_to = "worked" if not failed else f"exit {tool.exit_code}" if tool.exit_code else "failed"
+def _ran(turn: Turn, tool: ToolUse, failed: bool | None) -> Turn:
+    command = first_words(tool.command, LINE_CHARACTERS - 20)
     ran = attrs.evolve(
-        _said(turn, f"ran: {first_words(tool.command, LINE_CHARACTERS - 20)} ({came_to})"),
+        _said(turn, f"ran: {command}{_came_to(tool, failed)}"),
         commands=turn.commands + 1,
-        failed=turn.failed + failed,
+        failed=turn.failed + (failed is True),
     )
-    if not tool.test:
+    if not tool.test or failed is None:
         return ran
     return attrs.evolve(ran, tests=ran.tests + 1, tests_say="failed" if failed else "passed")
+
+
+def _came_to(tool: ToolUse, failed: bool | None) -> str:
+    if tool.interrupted:
+        return " (cut off)"
+    if failed is None:
+        return ""
+    if not failed:
+        return " (worked)"
+    return f" (exit {whole(tool.exit_code)})" if tool.exit_code else " (failed)"
 
 
 def _edited(turn: Turn, files: tuple[str, ...]) -> Turn:

@@ -141,3 +141,4 @@ create table learnings (
     seq              integer not null,
     primary key (client, session)
 ) strict;
+create index learnings_seq on learnings (seq);
