@@ -133,6 +133,18 @@ def test_a_session_on_the_whole_road(daemon, project, tmp_path):
     assert [session["session"] for session in stats["sessions"]] == ["s1"]
 
 
+def test_a_session_that_was_cut_off_is_told_to_the_next(daemon, project):
+    printed(daemon, payload("UserPromptSubmit", project, prompt="migrate the parser to version 4"))
+    printed(daemon, working("scripts/migrate --step 1", project))
+    printed(daemon, payload("SessionEnd", project, reason="other"))
+    start = {**payload("SessionStart", project, source="startup"), "session_id": "s2"}
+    brief = until(
+        lambda: says(daemon, start).get("additionalContext", ""),
+        lambda text: "Interrupted work" in text,
+    )
+    assert "migrate the parser to version 4" in brief
+
+
 def test_the_rules_that_fail_closed_are_written_for_the_hook(daemon):
     file = daemon.home.root / "hooks-closed"
     assert file.stat().st_mode & 0o777 == 0o600
