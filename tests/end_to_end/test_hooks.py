@@ -11,6 +11,7 @@ import pytest
 from tests.support.daemons import daemon_on
 from tests.support.fake_secrets import TOKENS
 from tests.support.hook_rooms import payload, read, shell
+from tests.support.hooks import hook
 from tests.support.trees import WAIT_S
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
@@ -149,6 +150,23 @@ def test_the_rules_that_fail_closed_are_written_for_the_hook(daemon):
     file = daemon.home.root / "hooks-closed"
     assert file.stat().st_mode & 0o777 == 0o600
     assert b"force pushes are for people" in file.read_bytes()
+
+
+def test_the_hook_itself_denies_while_there_is_a_daemon_and_when_there_is_none(daemon, project):
+    force = json.dumps(shell("git push --force", project)).encode()
+    harmless = json.dumps(shell("git push", project)).encode()
+    home = daemon.home.root
+    asked = hook(home, "claude", "--deadline", "10", payload=force)
+    assert asked.returncode == 0
+    told = json.loads(asked.stdout)["hookSpecificOutput"]
+    assert told["permissionDecision"] == "deny"
+    assert hook(home, "claude", "--deadline", "10", payload=harmless).stdout == b""
+    daemon.kill()
+    alone = hook(home, "claude", payload=force)
+    assert (alone.returncode, alone.stdout) == (2, b"")
+    assert b"force pushes are for people" in alone.stderr
+    other = hook(home, "claude", payload=json.dumps(payload("Stop", project)).encode())
+    assert (other.returncode, other.stdout, other.stderr) == (0, b"", b"")
 
 
 def test_a_status_line_has_the_session_s_tier_and_feeds_its_cost_back(daemon, project):
