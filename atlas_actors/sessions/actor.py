@@ -63,7 +63,6 @@ IDLE_S: Final = 3_600.0
 LOOK_S: Final = 300.0
 REST_S: Final = 30.0
 ASKED_AT_ONCE: Final = 100
-LEARNINGS_TOLD: Final = 200
 PRUNE_ROWS: Final = 2_000
 _OVER: Final = frozenset({NotFound.code, Conflict.code})
 
@@ -105,7 +104,7 @@ class Sessions(StoreActor):
             case SessionWanted():
                 return self._on_wanted(message)
             case LearningWanted():
-                return records.learnings(self.store, LEARNINGS_TOLD)
+                return records.learnings(self.store)
             case LearningDone():
                 key = names(message.client, message.session)
                 return records.learned(self.store, *key, message.seq)

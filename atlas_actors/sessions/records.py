@@ -173,9 +173,9 @@ def learn(store: Store, due: LearningDue) -> None:
     )
 
 
-def learnings(store: Store, limit: int) -> tuple[LearningDue, ...]:
+def learnings(store: Store) -> tuple[LearningDue, ...]:
     """What there is to learn from still, oldest first."""
-    rows = store.rows("select * from learnings order by seq limit ?", (limit,))
+    rows = store.rows("select * from learnings order by seq")
     return tuple(LearningDue(**row) for row in rows)
 
 

@@ -94,13 +94,14 @@ def after(turn: Turn, event: ClientEvent, *, is_newest: bool, root: str | None, 
         case "post_tool" | "tool_failed" if event.tool is not None:
             return _worked(turn, event, event.tool, root)
         case "stop" if not event.agent_id:
-            turn = attrs.evolve(turn, words=_words(turn, event))
             return ended(turn, verdict(turn)[0], at_ms)
         case "stop_failed" if not event.agent_id:
-            turn = attrs.evolve(turn, words=_words(turn, event))
-            return ended(turn, "interrupted", at_ms)
+            words = plain(event.message, None)[-WORDS_CHARACTERS:]
+            return ended(attrs.evolve(turn, words=words), "interrupted", at_ms)
         case "interrupt" | "session_end" if turn.is_open and not event.agent_id:
             return ended(turn, "interrupted", at_ms)
+        case "session_end" if turn.result != "interrupted":
+            return silent(turn)
     return turn
 
 
@@ -110,9 +111,14 @@ def ended(turn: Turn, result: Result, at_ms: int) -> Turn:
 
 
 def superseded(turn: Turn, at_ms: int) -> Turn:
-    """A newer one has begun: its texts are not needed any more, and it is over."""
-    texts = attrs.evolve(turn, goal="", done=(), words="")
-    return ended(texts, "interrupted", at_ms) if turn.is_open else texts
+    """A newer one has begun."""
+    over = ended(turn, "interrupted", at_ms) if turn.is_open else turn
+    return silent(over)
+
+
+def silent(turn: Turn) -> Turn:
+    """It without the texts that are only needed to go on with it."""
+    return attrs.evolve(turn, goal="", done=(), words="")
 
 
 def verdict(turn: Turn) -> tuple[Result, str | None]:
@@ -236,7 +242,3 @@ def _said(turn: Turn, line: str) -> Turn:
     if turn.done[-1:] == (line,):
         return turn
     return attrs.evolve(turn, done=(*turn.done, line)[-LINES_MAX:])
-
-
-def _words(turn: Turn, event: ClientEvent) -> str:
-    return plain(event.message, None)[-WORDS_CHARACTERS:] or turn.words

@@ -242,10 +242,15 @@ def test_nothing_of_what_tools_and_people_say_is_kept_but_what_is_needed(stage, 
     talk.tell("post_tool", tool=tool, message="zebra", reason="zebra", error="zebra")
     talk.tell("notification", message="zebra")
     assert "zebra" not in json.dumps(_everything(stage))
+    talk.stop(message="zebra")
+    assert "zebra" not in json.dumps(_everything(stage))
     assert "the goal" in json.dumps(_everything(stage))
     talk.prompt("a newer one")
     kept = [row["goal"] for row in stage.actor.store.rows("select goal from turns")]
     assert sorted(kept) == ["", "a newer one"]
+    talk.stop()
+    talk.tell("session_end")
+    assert "a newer one" not in json.dumps(_everything(stage)).replace("#a newer one", "")
 
 
 def _everything(stage):

@@ -79,7 +79,7 @@ create table turns (
     tests_say   text not null,      -- passed, failed; '': none has run since the last edit
     files       text not null,      -- JSON: those that it has changed
     done        text not null,      -- JSON: lines; [] once a newer turn has begun
-    words       text not null,      -- the assistant's last; '' once a newer turn has begun
+    words       text not null,      -- the assistant's, when it was cut off by its service
     primary key (client, session, number),
     foreign key (client, session) references sessions (client, session) on delete cascade
 ) strict;
