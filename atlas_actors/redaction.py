@@ -1,9 +1,11 @@
 """The one choke point for secrets: what comes in is redacted here before anything else sees it.
 
-Three doors call it, each once, before a text is stored, indexed, embedded or logged:
+Four doors call it, each once, before a text is stored, indexed, embedded or logged:
 
 - the gateway, for the parameters of every call and the files that they name
   (gateway/privacy.py); what would be executed or is an address is refused, never changed;
+- the gateway again, for the payloads of clients' hooks (gateway/hook_privacy.py): whole, before
+  they are cut;
 - the executor, for answers, errors, output of checks and checkpoints (executor/privacy.py), and
   for files of a project that it puts before a prompt (executor/context.py);
 - the cycle, for what its detectors have read (cycle/detectors.py).

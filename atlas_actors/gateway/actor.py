@@ -209,6 +209,7 @@ class Gateway(AsyncActor):
                     partial(self._answer, caller),
                     partial(hook.answer_line, self._door),
                     self._hooks.line_bytes_max,
+                    self._door.hooks.long,
                 ).serve()
             except Exception:  # one client never costs another its connection
                 logger.exception("gateway.connection_failed")

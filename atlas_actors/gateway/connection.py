@@ -47,12 +47,14 @@ class Connection:
         answer: Answer,
         on_hook: OnHook | None = None,
         hook_bytes_max: int = HOOK_BYTES_MAX,
+        parsing: anyio.CapacityLimiter | None = None,
     ) -> None:
         self._stream = stream
         self._settings = settings
         self._answer = answer
         self._on_hook = on_hook
         self._hook_bytes_max = hook_bytes_max
+        self._parsing = parsing
         self._sending = anyio.Lock()
         self._in_flight = 0
         self._scope = anyio.CancelScope()
@@ -92,7 +94,7 @@ class Connection:
         client = "?"
         try:
             if len(line) > HOOK_HERE_BYTES:
-                call = await anyio.to_thread.run_sync(read_hook, line)
+                call = await anyio.to_thread.run_sync(read_hook, line, limiter=self._parsing)
             else:
                 call = read_hook(line)
             client = call.client

@@ -34,9 +34,9 @@ METHODS: Final = (
     method(
         "hook.stats",
         "→ {clients: [{client, version, events, last_event, last_at_ms, latency_us: {n, p50, p90,"
-        " max}}], sessions, failed, dropped}: latency of the newest 100 answers; the newest sessions;"
-        " since the gateway began: hooks that our own faults left without an answer, and accesses"
-        " for which there was no room.",
+        " max}}], sessions, failed, dropped}: latency of the newest 100 answers; the newest"
+        " sessions; since the gateway began: hooks that a fault of ours left without an answer, and"
+        " accesses for which there was no room.",
         object_schema({}),
     ),
 )

@@ -13,7 +13,7 @@ from atlas_actors.messages.client import FileTouch, HookAnswered
 from atlas_actors.settings import ContextSettings, HookSettings
 
 AT_ONCE: Final = 4  # pieces of work in one round of the loop, so that others have their turn
-LONG_AT_ONCE: Final = 2
+LONG_AT_ONCE: Final = 2  # each may hold the interpreter for long: JSON of a megabyte, 20 ms
 RULED_AT_ONCE: Final = 8
 AFTERWARDS_MAX: Final = 2_000
 

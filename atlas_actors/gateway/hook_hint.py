@@ -1,6 +1,7 @@
 """Pure: what a model is told at a hook, as notes in our fence; the same facts, the same bytes."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from atlas_actors import notes
@@ -15,10 +16,37 @@ QUIET: Final = frozenset({"chat", "continue"})
 # this share of the best it adds nothing.
 SCORE_LEAST: Final = 0.002
 SHARE_LEAST: Final = 0.25
+SHORT_CHARACTERS: Final = 160
+QUESTIONS: Final = 4
+WORDS_LEAST: Final = 3
+_ENDS: Final = re.compile(r"[.!?;](?=\s)|\n|[\[\]{}<>]")  # of sentences; and code is none
+_WORDS: Final = re.compile(r"[^\W\d_]{2,}")
 COMMAND_CHARACTERS: Final = 200
 ERROR_CHARACTERS: Final = 300
 FAILED_MOST: Final = 2
 OUTLINE_CHARACTERS: Final = 8_000  # with the rest well below where clients cut
+
+
+def questions(prompt: str) -> list[str]:
+    """What memory is asked for a prompt: a short one as it is, of a longer one its first and last
+    sentences, each by itself; in a long text what fits one of them is lost."""
+    whole = " ".join(prompt.split())
+    if len(whole) <= SHORT_CHARACTERS:
+        return [whole] if whole else []
+    pieces = (" ".join(piece.split())[:SHORT_CHARACTERS] for piece in _ENDS.split(prompt))
+    said = [piece for piece in pieces if len(_WORDS.findall(piece)) >= WORDS_LEAST]
+    asked = said if len(said) <= QUESTIONS else [*said[: QUESTIONS - 1], said[-1]]
+    return list(dict.fromkeys(asked)) or [whole[:SHORT_CHARACTERS]]
+
+
+def merged(answers: Iterable[Sequence[RecalledItem]]) -> list[RecalledItem]:
+    """What several questions have found, the best first, each once."""
+    best: dict[str, RecalledItem] = {}
+    for items in answers:
+        for item in items:
+            if item.id not in best or item.score > best[item.id].score:
+                best[item.id] = item
+    return sorted(best.values(), key=lambda item: (-item.score, item.id))
 
 
 def hint(route: Route | None, agent: str, items: Sequence[RecalledItem], tokens: int) -> str:

@@ -1,6 +1,6 @@
 """Who is asked what at each kind of event, and what their answers come to for the client."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,12 +22,11 @@ from atlas_actors.messages.client import (
     SessionWanted,
     TurnRouted,
 )
-from atlas_actors.messages.memory import Recall, Recalled
+from atlas_actors.messages.memory import Recall, Recalled, RecalledItem
 from atlas_actors.messages.routing import DecideRoute, Route
 
 BRIEF_TOKENS_MAX: Final = 2_300  # clients cut what is longer than about 2,500
 RECALL_ITEMS: Final = 6
-QUERY_CHARACTERS: Final = 2_000
 AGENT_S: Final = 0.1
 
 Parts = dict[str, Callable[[], Awaitable[Any]]]
@@ -85,14 +84,13 @@ def answer_of(door: Door, asked: Asked, found: dict[str, Any]) -> Answer:
 
 def _hint(door: Door, found: dict[str, Any]) -> str:
     routed: Routed | None = found.get("route")
-    recalled: Recalled | None = found.get("memory")
     route = routed.route if routed is not None else None
     if route is not None and route.intent in hook_hint.QUIET and not route.abstained:
         return ""
     return hook_hint.hint(
         route,
         routed.agent if routed is not None else "",
-        recalled.items if recalled is not None else (),
+        found.get("memory", ()),
         door.hooks.settings.hint_tokens,
     )
 
@@ -160,20 +158,20 @@ def _listed(root: Path, name: str) -> str:
     return "AGENTS.md" if name in text else ""
 
 
-async def _recall(door: Door, asked: Asked) -> Recalled:
-    query = asked.event.prompt.strip()
-    if len(query) > QUERY_CHARACTERS:
-        query = f"{query[: QUERY_CHARACTERS // 2]} {query[-QUERY_CHARACTERS // 2 :]}"
+async def _recall(door: Door, asked: Asked) -> list[RecalledItem]:
     assert asked.where is not None
-    wanted = Recall(
-        query=query,
-        k=RECALL_ITEMS,
-        project=asked.where.project,
-        budget_tokens=door.hooks.settings.hint_tokens,
-        injectable=True,
-    )
-    recalled: Recalled = await door.ask(paths.MEMORY, wanted, door.answer_s)
-    return recalled
+    found: list[Sequence[RecalledItem]] = []
+    for question in hook_hint.questions(asked.event.prompt):
+        wanted = Recall(
+            query=question,
+            k=RECALL_ITEMS,
+            project=asked.where.project,
+            budget_tokens=door.hooks.settings.hint_tokens,
+            injectable=True,
+        )
+        recalled: Recalled = await door.ask(paths.MEMORY, wanted, door.answer_s)
+        found.append(recalled.items)
+    return hook_hint.merged(found)
 
 
 def _shown(door: Door, event: ClientEvent, found: dict[str, Any]) -> statusline.Shown:

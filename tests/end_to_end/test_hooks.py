@@ -11,6 +11,7 @@ import pytest
 from tests.support.daemons import daemon_on
 from tests.support.fake_secrets import TOKENS
 from tests.support.hook_rooms import payload, read, shell
+from tests.support.hooks import hook
 from tests.support.trees import WAIT_S
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
@@ -118,7 +119,7 @@ def test_a_session_on_the_whole_road(daemon, project, tmp_path):
     assert ended["context"]["session"] == "s1"
     until(
         lambda: daemon.call("context.stats", project=str(project)),
-        lambda stats: "a.py" in json.dumps(stats) or stats.get("accesses"),
+        lambda stats: stats["accesses"] == {"read": 1},
     )
     until(
         lambda: daemon.call("memory.recall", query="commit to main", project=str(project))["items"],
@@ -133,10 +134,39 @@ def test_a_session_on_the_whole_road(daemon, project, tmp_path):
     assert [session["session"] for session in stats["sessions"]] == ["s1"]
 
 
+def test_a_session_that_was_cut_off_is_told_to_the_next(daemon, project):
+    printed(daemon, payload("UserPromptSubmit", project, prompt="migrate the parser to version 4"))
+    printed(daemon, working("scripts/migrate --step 1", project))
+    printed(daemon, payload("SessionEnd", project, reason="other"))
+    start = {**payload("SessionStart", project, source="startup"), "session_id": "s2"}
+    brief = until(
+        lambda: says(daemon, start).get("additionalContext", ""),
+        lambda text: "Interrupted work" in text,
+    )
+    assert "migrate the parser to version 4" in brief
+
+
 def test_the_rules_that_fail_closed_are_written_for_the_hook(daemon):
     file = daemon.home.root / "hooks-closed"
     assert file.stat().st_mode & 0o777 == 0o600
     assert b"force pushes are for people" in file.read_bytes()
+
+
+def test_the_hook_itself_denies_while_there_is_a_daemon_and_when_there_is_none(daemon, project):
+    force = json.dumps(shell("git push --force", project)).encode()
+    harmless = json.dumps(shell("git push", project)).encode()
+    home = daemon.home.root
+    asked = hook(home, "claude", "--deadline", "10", payload=force)
+    assert asked.returncode == 0
+    told = json.loads(asked.stdout)["hookSpecificOutput"]
+    assert told["permissionDecision"] == "deny"
+    assert hook(home, "claude", "--deadline", "10", payload=harmless).stdout == b""
+    daemon.kill()
+    alone = hook(home, "claude", payload=force)
+    assert (alone.returncode, alone.stdout) == (2, b"")
+    assert b"force pushes are for people" in alone.stderr
+    other = hook(home, "claude", payload=json.dumps(payload("Stop", project)).encode())
+    assert (other.returncode, other.stdout, other.stderr) == (0, b"", b"")
 
 
 def test_a_status_line_has_the_session_s_tier_and_feeds_its_cost_back(daemon, project):

@@ -109,3 +109,11 @@ def test_what_fails_closed_is_in_a_file_of_its_owner_and_goes_with_its_rule(tmp_
         assert b"claude\t" in file.read_bytes()
     hook_closed.write_closed(tmp_path, [])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_takes_no_file_leaves_the_old_one_and_the_door_open(tmp_path):
+    hook_closed.write_closed(tmp_path, [rule()])
+    before = (tmp_path / "hooks-closed").read_bytes()
+    (tmp_path / "hooks-closed.new").mkdir()
+    hook_closed.write_closed(tmp_path, [rule(reason="another")])
+    assert (tmp_path / "hooks-closed").read_bytes() == before

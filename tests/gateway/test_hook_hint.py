@@ -7,9 +7,13 @@ from hypothesis import strategies as some
 from atlas_actors import notes
 from atlas_actors.gateway.hook_hint import (
     OUTLINE_CHARACTERS,
+    QUESTIONS,
+    SHORT_CHARACTERS,
     failed_before,
     hint,
+    merged,
     outline_reason,
+    questions,
     relevant,
 )
 from atlas_actors.messages.client import FailedCommand
@@ -40,6 +44,39 @@ def test_a_failed_command_is_one_line_in_the_fence(command, error, instead):
     assert len(said.split("\n")) == 4
     assert said.endswith("\n</atlas-memory>")
     assert said.count("</atlas-memory>") == 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "asked"),
+    [
+        ("", []),
+        ("fix  the\nparser", ["fix the parser"]),
+        (
+            f"Fix the parser now. {'It is old; ' * 20}\nok\nTell me what you did!",
+            ["Fix the parser now", "It is old", "Tell me what you did!"],
+        ),
+        (
+            'fix the parser {"tool": 1} ' + '{"command": "x"}' * 20,
+            ["fix the parser"],
+        ),
+        ("x" * 500, ["x" * 160]),
+    ],
+)
+def test_a_long_prompt_is_asked_about_by_its_sentences(prompt, asked):
+    assert questions(prompt) == asked
+
+
+@given(some.text(max_size=2_000))
+def test_memory_is_asked_few_and_short_questions(prompt):
+    found = questions(prompt)
+    assert len(found) <= QUESTIONS
+    assert all(0 < len(one) <= SHORT_CHARACTERS for one in found)
+
+
+def test_what_several_questions_find_is_told_once_the_best_first():
+    one, two = remembered(id="a", score=0.1), remembered(id="a", score=0.3)
+    other = remembered(id="b", score=0.2)
+    assert merged([[one, other], [two]]) == [two, other]
 
 
 def test_nothing_known_is_nothing_said():
