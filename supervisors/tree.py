@@ -25,6 +25,7 @@ from atlas_actors.redaction import Redactor, load_key
 from atlas_actors.router.actor import Router
 from atlas_actors.router.intents import with_overrides
 from atlas_actors.scheduler.actor import Scheduler
+from atlas_actors.sessions.actor import Sessions
 from atlas_actors.settings import ProviderSettings
 from atlas_actors.strategies.actor import Strategies
 from atlas_actors.tasks.actor import Tasks
@@ -176,6 +177,7 @@ def door(daemon: Daemon) -> SupervisorSpec:
     config = daemon.config
     return SupervisorSpec(
         children=(
+            _room(config, "sessions", Sessions, "park", settings=config.hooks),
             _worker(
                 "gateway",
                 Gateway,
@@ -187,6 +189,8 @@ def door(daemon: Daemon) -> SupervisorSpec:
                 budget=config.budget,
                 tiers=config.routing.tiers,
                 brief_tokens=config.memory.brief_tokens,
+                hooks=config.hooks,
+                context=config.context,
                 learn_with=config.memory.learn_with,
                 redactor=daemon.redactor,
             ),

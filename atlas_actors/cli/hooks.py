@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from atlas_actors.cli import show
+from atlas_actors.cli import hooks_doctor, show
 from atlas_actors.clients.install import claude, codex
 from atlas_actors.clients.install.installer import (
     Installer,
@@ -53,6 +53,7 @@ def add_to(groups: Any) -> None:
     plugin = verbs.add_parser("plugin", help="write them as a plugin of Claude Code instead")
     plugin.add_argument("folder", metavar="DIR", help="new or empty")
     _finish(plugin, run_plugin)
+    hooks_doctor.add_to(verbs)
 
 
 def run_install(options: argparse.Namespace, home: Home) -> int:

@@ -15,11 +15,21 @@ from atlas_actors.actor import Place
 from atlas_actors.async_actor import AsyncActor
 from atlas_actors.config import Home
 from atlas_actors.errors import Busy, Conflict, NotFound, Unavailable
-from atlas_actors.gateway import memories, proposals, views, workspaces
+from atlas_actors.gateway import (
+    hook,
+    hook_after,
+    hook_learning,
+    memories,
+    proposals,
+    views,
+    workspaces,
+)
 from atlas_actors.gateway.caller import Caller
 from atlas_actors.gateway.connection import Connection, Notify
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.follow import Follower, Followers
+from atlas_actors.gateway.hook_closed import write_closed
+from atlas_actors.gateway.hook_desk import HookDesk
 from atlas_actors.gateway.listener import listen
 from atlas_actors.gateway.methods import answer_of_group, describe, method_for
 from atlas_actors.gateway.peer import pid_of, uid_of
@@ -41,7 +51,13 @@ from atlas_actors.messages.workspace import Workspace
 from atlas_actors.providers.prices import PriceTable
 from atlas_actors.providers.wire import CHARACTERS_PER_TOKEN
 from atlas_actors.redaction import Redactor
-from atlas_actors.settings import BudgetSettings, ProviderSettings, SocketSettings
+from atlas_actors.settings import (
+    BudgetSettings,
+    ContextSettings,
+    HookSettings,
+    ProviderSettings,
+    SocketSettings,
+)
 
 Inbox = TaskChanged | AnswerGrew | ExecutorReported | ProvidersChanged | BreakerChanged | CycleEnded
 WAIT_MS: Final = 60_000
@@ -73,12 +89,16 @@ class Gateway(AsyncActor):
         budget: BudgetSettings,
         tiers: Sequence[str],
         brief_tokens: int,
+        hooks: HookSettings,
+        context: ContextSettings,
         learn_with: str = "",
         redactor: Redactor | None = None,
     ) -> None:
         super().__init__(place)
         self._brief_tokens = brief_tokens
         self._learn_with = learn_with
+        self._hooks = hooks
+        self._context = context
         self._prices = prices
         self._budget = budget
         self._tiers = tiers
@@ -107,13 +127,24 @@ class Gateway(AsyncActor):
             learn_with=self._learn_with,
             redactor=self._redactor,
             ask=self.call,
+            tell=self._tell_or_drop,
+            clock=self.place.clock,
+            hooks=HookDesk(
+                settings=self._hooks,
+                context=self._context,
+                budget_usd=self._budget.usd_per_day,
+                degraded=lambda: views.troubles(self.place.directory),
+            ),
         )
+        write_closed(self._about.home.root, self._hooks.rules)
         socket = self._about.home.socket()
         socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         listener = await anyio.create_unix_listener(socket, mode=0o600, backlog=512)
         if socket.parent != self._about.home.root:
             (self._about.home.root / "socket-path").write_text(f"{socket}\n", "utf-8")
         self.spawn(listen, listener, self._serve)
+        self.spawn(hook_after.follow, self._door)
+        self.spawn(hook_learning.follow, self._door)
         for name in self._providers:
             self.tell(paths.executor(name), ReportExecutor())
 
@@ -172,7 +203,13 @@ class Gateway(AsyncActor):
                 return
             self._connections += 1
             try:
-                await Connection(stream, self._settings, partial(self._answer, caller)).serve()
+                await Connection(
+                    stream,
+                    self._settings,
+                    partial(self._answer, caller),
+                    partial(hook.answer_line, self._door),
+                    self._hooks.line_bytes_max,
+                ).serve()
             except Exception:  # one client never costs another its connection
                 logger.exception("gateway.connection_failed")
             finally:
@@ -249,6 +286,13 @@ class Gateway(AsyncActor):
         finally:
             self._settling.discard(id)
         return workspaces.settled(id, workspace)
+
+    def _tell_or_drop(self, path: str, message: Any) -> None:
+        """From outside a handler; who is parked or has too much to do misses it."""
+        try:
+            self.place.directory.ref(path).tell(message, drop=True)
+        except (Unavailable, NotFound) as error:
+            logger.debug("gateway.not_told", path=path, error=error.message)
 
     async def _retry_part(self, part: str) -> dict[str, str]:
         cell = next(

@@ -6,8 +6,10 @@ from typing import Any, Final
 import anyio
 import attrs
 
+from atlas_actors.clock import Clock
 from atlas_actors.config import Home
 from atlas_actors.errors import DeadlinePassed
+from atlas_actors.gateway.hook_desk import HookDesk
 from atlas_actors.providers.prices import PriceTable
 from atlas_actors.redaction import Redactor
 from atlas_actors.settings import ProviderSettings
@@ -29,6 +31,9 @@ class Door:
     answer_s: float
     brief_tokens: int
     ask: Callable[[str, Any, float], Awaitable[Any]]
+    tell: Callable[[str, Any], None]  # lost where there is no room, or nobody
+    clock: Clock
+    hooks: HookDesk
     learn_with: str = ""  # the provider that reads sessions for memory
     redactor: Redactor = attrs.field(factory=Redactor)
     _readers: anyio.CapacityLimiter = attrs.field(

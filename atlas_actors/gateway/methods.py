@@ -1,4 +1,4 @@
-"""Every method of the socket: the groups, who answers them, and what is not built yet.
+"""Every method of the socket: the groups and who answers them.
 
 The schema that `system.describe` shows is the one that calls are held to.
 """
@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from itertools import chain
 from typing import Any, Final
 
-from atlas_actors.errors import Unavailable
 from atlas_actors.gateway import (
     brief,
     context,
@@ -15,6 +14,7 @@ from atlas_actors.gateway import (
     feedback,
     graph,
     handoffs,
+    hook,
     learn,
     memory,
     outcomes,
@@ -28,7 +28,6 @@ from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.method import NAME, Method, method
 from atlas_actors.gateway.rpc import INVALID_PARAMS, METHOD_NOT_FOUND, Call, RpcError
 from atlas_actors.json_schema import object_schema
-from atlas_actors.messages import paths
 
 Answer = Callable[[Door, str, dict[str, Any]], Awaitable[Any]]
 AnswerTo = Callable[[Door, str, dict[str, Any], Caller], Awaitable[Any]]
@@ -56,6 +55,7 @@ GROUPS: Final[dict[str, Answer]] = {
     "cycle": cycle.answer,
     "graph": graph.answer,
     "brief": brief.answer,
+    "hook": hook.answer,
 }
 # Groups whose answer depends on who asks.
 GROUPS_OF_CALLERS: Final[dict[str, AnswerTo]] = {
@@ -80,21 +80,15 @@ _OF_GROUPS: Final = (
     learn.METHODS,
     strategies.METHODS,
     feedback.METHODS,
+    hook.METHODS,
 )
 METHODS: Final = {method.name: method for method in (*SYSTEM, *chain.from_iterable(_OF_GROUPS))}
-# Methods that the design promises and later versions bring, with the part that will answer.
-ABSENT: Final = {
-    "hook.": paths.GATEWAY,
-}
 
 
 def method_for(name: str, params: dict[str, Any]) -> Method:
-    """The method, its parameters checked. Raises RpcError or Unavailable."""
+    """The method, its parameters checked. Raises RpcError."""
     method = METHODS.get(name)
     if method is None:
-        for prefix, part in ABSENT.items():
-            if name.startswith(prefix):
-                raise Unavailable(f"{name} is not built yet in this version", part=part)
         raise RpcError(METHOD_NOT_FOUND, f"there is no method {name[:100]}; see system.describe")
     problem = method.validator.problem(params)
     if problem:
@@ -118,5 +112,5 @@ def describe() -> dict[str, Any]:
             {"name": method.name, "about": method.about, "params": method.params}
             for method in METHODS.values()
         ],
-        "absent": [f"{prefix}*" for prefix in ABSENT],
+        "absent": [],  # methods that the design promises and a later version brings
     }

@@ -56,6 +56,16 @@ def degraded(directory: Directory) -> list[dict[str, Any]]:
     ]
 
 
+def troubles(directory: Directory) -> list[str]:
+    """The same in two words each, without what is not built."""
+    words = {"backing_off": "restarting"}
+    return [
+        f"{part['part']} {words.get(part['state'], part['state'])}"
+        for part in degraded(directory)
+        if part["state"] in ("parked", "backing_off", "stopped")
+    ]
+
+
 def with_resting(
     parts: list[dict[str, Any]], breakers: Iterable[BreakerChanged]
 ) -> list[dict[str, Any]]:

@@ -124,10 +124,10 @@ class Handoffs(StoreActor):
         text = to_json(order.checkpoint)
         if known is not None:
             records.update(self.store, known["id"], None, text, now_ms)
-            return HandoffSaved(id=known["id"])
+            return HandoffSaved(id=known["id"], client=order.client, session=order.session)
         id = self._ids.new()
         records.add_of_session(self.store, id, order, text, now_ms)
-        return HandoffSaved(id=id)
+        return HandoffSaved(id=id, client=order.client, session=order.session)
 
     def _on_drop(self, id: str) -> HandoffSaved:
         row = records.find(self.store, id)

@@ -78,9 +78,11 @@ class SaveHandoff:
 
 @attrs.frozen(kw_only=True)
 class HandoffSaved:
-    """Answer to SaveHandoff: committed."""
+    """Answer to SaveHandoff, with its client and session, and to DropHandoff: committed."""
 
     id: str
+    client: str = ""
+    session: str = ""
 
 
 @attrs.frozen(kw_only=True)

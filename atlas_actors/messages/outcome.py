@@ -48,9 +48,10 @@ class OutcomesWanted:
 
 @attrs.frozen(kw_only=True)
 class OutcomeRecorded:
-    """Answer to RecordOutcome."""
+    """Answer to RecordOutcome, with its key."""
 
     id: str
+    key: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -10,6 +10,7 @@ from loguru import logger
 from atlas_actors.actor import LATER, Place
 from atlas_actors.clock import Ids, local_day
 from atlas_actors.messages import paths
+from atlas_actors.messages.client import ClientMet
 from atlas_actors.messages.execution import (
     AttemptAccepted,
     AttemptEnded,
@@ -84,6 +85,7 @@ Inbox = (
     | DayBegan
     | MoneyCameBack
     | ResetBreaker
+    | ClientMet
     | KnobsWanted
     | AdjustKnob
 )
@@ -111,6 +113,7 @@ class Orchestrator(StoreActor):
         jitter: Callable[[], float] = random.random,
     ) -> None:
         super().__init__(place, database=database, retention_days=settings.retention_days)
+        self._jitter = jitter
         self._roster = Roster(providers, prices, recall_tokens)
         self._money = Money(budget, prices)
         self._answers = Answers(keep_answers_s)
@@ -225,6 +228,8 @@ class Orchestrator(StoreActor):
             case MoneyCameBack():
                 self._money_is_back = False
                 return self.tell(paths.TASKS, RouteAgain())
+            case ClientMet():
+                return self._on_client_met(message)
             case KnobsWanted():
                 return Knobs(knobs=self._roster.knobs.all())
             case AdjustKnob():
@@ -277,6 +282,12 @@ class Orchestrator(StoreActor):
         logger.info("breaker.changed", provider=name, state=fact.state)
         self._tell_lane(name)
         self.tell(paths.GATEWAY, fact)
+
+    def _on_client_met(self, met: ClientMet) -> None:
+        """What a person's own client met at a service, ours would meet there as well."""
+        now_s = self.place.clock.monotonic_s()
+        for name in self._roster.met(met, now_s, self._jitter()):
+            self._on_breaker(name)
 
     def _on_money(self) -> None:
         """Those who wait for money are asked again in a moment, once for many calls."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from atlas_actors.messages.client import ClientMet
 from atlas_actors.messages.execution import (
     AttemptEnded,
     BreakerChanged,
@@ -14,6 +15,7 @@ from atlas_actors.messages.execution import (
 from atlas_actors.messages.feedback import Knob
 from atlas_actors.messages.task import CloseLane, OpenLane
 from atlas_actors.orchestrator import breaker
+from atlas_actors.orchestrator.borrowed import same_service
 from atlas_actors.orchestrator.breaker import Breaker, Policy
 from atlas_actors.orchestrator.chain import Provider, provider_of
 from atlas_actors.orchestrator.knobs import KnobBoard
@@ -87,6 +89,26 @@ class Roster:
                 jitter=jitter,
             )
         return self._set(known, new)
+
+    def met(self, told: ClientMet, now_s: float, jitter: float) -> list[str]:
+        """A client met a fault: the providers that reach the same, and whose breakers changed."""
+        changed = []
+        for name, settings in self.settings.items():
+            if not same_service(settings, told.client, told.fault):
+                continue
+            known = self.providers[name]
+            new = breaker.after_fault(
+                known.breaker,
+                told.fault,
+                told.reason,
+                Policy(failures=settings.breaker_failures, open_s=settings.breaker_s),
+                retry_after_ms=told.retry_after_ms,
+                now_s=now_s,
+                jitter=jitter,
+            )
+            if self._set(known, new):
+                changed.append(name)
+        return changed
 
     def due(self, name: str, now_s: float) -> bool:
         """Time has passed: whether an open breaker lets a probe through now."""

@@ -127,7 +127,7 @@ class Outcomes(StoreActor):
     def _on_record(self, outcome: RecordOutcome) -> OutcomeRecorded:
         known = None if outcome.key is None else records.id_of_key(self.store, outcome.key)
         if known is not None:
-            return OutcomeRecorded(id=known)
+            return OutcomeRecorded(id=known, key=outcome.key)
         id, at_ms = self._ids.new(), self._past_ms(outcome.at_ms)
         records.add(self.store, id, outcome, at_ms, feed.advance(self.store))
         if outcome.key is not None:
@@ -136,7 +136,7 @@ class Outcomes(StoreActor):
             else:
                 amendments.take_held(self.store, id, outcome.key)
         self._conclude(id, outcome, at_ms)
-        return OutcomeRecorded(id=id)
+        return OutcomeRecorded(id=id, key=outcome.key)
 
     def _conclude(self, id: str, outcome: RecordOutcome, at_ms: int) -> None:
         """What has just been recorded may say something of what was before."""

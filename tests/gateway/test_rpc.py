@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_actors.errors import Busy, Unavailable, UsageError
-from atlas_actors.gateway.methods import ABSENT, METHODS, describe, method_for
+from atlas_actors.gateway.methods import METHODS, describe, method_for
 from atlas_actors.gateway.requests import submission_of
 from atlas_actors.gateway.rpc import RpcError, error_line, id_of, read_call, result_line
 from atlas_actors.settings import ProviderSettings
@@ -94,9 +94,6 @@ def test_an_unknown_method_is_told_apart_from_one_that_is_not_built_yet():
     with pytest.raises(RpcError) as caught:
         method_for("no.such", {})
     assert caught.value.code == -32601
-    for prefix in ABSENT:
-        with pytest.raises(Unavailable, match="not built yet"):
-            method_for(f"{prefix}anything", {})
 
 
 def test_describe_shows_the_schemas_that_calls_are_held_to():

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from atlas_actors.clock import SystemClock
 from atlas_actors.config import load
 from atlas_actors.gateway.door import Door
+from atlas_actors.gateway.hook_desk import HookDesk
 
 
 def door_on(
@@ -27,4 +29,7 @@ def door_on(
         brief_tokens=config.memory.brief_tokens,
         learn_with=config.memory.learn_with,
         ask=ask,
+        tell=lambda path, message: asked.append((path, message)),
+        clock=SystemClock(),
+        hooks=HookDesk(settings=config.hooks, context=config.context),
     )

@@ -22,6 +22,7 @@ from atlas_actors.outcomes.actor import Outcomes
 from atlas_actors.proposals.actor import Proposals
 from atlas_actors.router.actor import Router
 from atlas_actors.scheduler.actor import Scheduler
+from atlas_actors.sessions.actor import Sessions
 from atlas_actors.strategies.actor import Strategies
 from atlas_actors.tasks.actor import Tasks
 from supervisors.daemon import make_home
@@ -67,6 +68,7 @@ class House:
             Proposals,
             Router,
             Scheduler,
+            Sessions,
             Strategies,
             Tasks,
         ]

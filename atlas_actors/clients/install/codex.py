@@ -13,7 +13,15 @@ from atlas_actors.clients.adapter import registered
 from atlas_actors.clients.install import codex_config, codex_trust, hook_groups, json_edit
 from atlas_actors.clients.install.codex_trust import Subject
 from atlas_actors.clients.install.hook_groups import Wanted
-from atlas_actors.clients.install.installer import Report, State, Where, hook_command, is_ours
+from atlas_actors.clients.install.installer import (
+    Installed,
+    Report,
+    State,
+    Where,
+    as_installed,
+    hook_command,
+    is_ours,
+)
 from atlas_actors.clients.install.originals import Originals, read
 from atlas_actors.errors import UsageError
 
@@ -25,10 +33,7 @@ _NO_TRUST_YET: Final = (
 
 def found(where: Where) -> str:
     """Why Codex seems to be used here ("": it does not)."""
-    program = program_of(where)
-    if program:
-        return f"{program} is there"
-    return f"{where.codex_dir} is there" if where.codex_dir.is_dir() else ""
+    return program_of(where) or (str(where.codex_dir) if where.codex_dir.is_dir() else "")
 
 
 def program_of(where: Where) -> str:
@@ -44,6 +49,11 @@ def hooks_file(where: Where) -> Path:
 
 def install(where: Where, *, dry_run: bool = False) -> Report:
     """Write our hooks and have Codex trust them; what is there already is not written again."""
+    if where.scope == "project" and (checkout := _main_checkout(where.project)) is not None:
+        raise UsageError(
+            f"{where.project} is a linked worktree, in which Codex reads the hooks of {checkout}",
+            cure=f"--dir {checkout}, or --scope user",
+        )
     file = hooks_file(where)
     originals, name, hooks = Originals(where.originals), str(file), wanted(where)
     change = originals.plan_install(
@@ -91,28 +101,27 @@ def uninstall(where: Where, *, dry_run: bool = False) -> Report:
 def status(where: Where) -> State:
     """What is installed, and whether Codex trusts it; changes nothing."""
     file = hooks_file(where)
-    hooks = {one.event: one for one in wanted(where)}
+    state = State(client=CLIENT, scope=where.scope, installed="no", file=file)
     try:
-        ours = list(hook_groups.ours(read(file), str(file), is_our_handler))
+        present = ours_in(file)
     except UsageError as error:
-        return State(
-            client=CLIENT, scope=where.scope, installed="no", file=file, problems=(str(error),)
-        )
-    events = tuple(dict.fromkeys(found.event for found in ours))
-    state = State(client=CLIENT, scope=where.scope, installed="no", file=file, events=events)
-    if not ours:
+        return attrs.evolve(state, problems=(str(error),))
+    if not present:
         return state
-    right = [
-        found
-        for found in ours
-        if found.event in hooks and found.handler.node.value == hooks[found.event].handler
-    ]
-    if len(right) < len(ours):
-        state = attrs.evolve(state, installed="outdated")
-    else:
-        state = attrs.evolve(state, installed="yes" if set(events) == set(hooks) else "partly")
     doubts = codex_trust.doubts(_subject(where))
-    return attrs.evolve(state, notes=doubts.notes, problems=doubts.problems)
+    return attrs.evolve(
+        state,
+        installed=_installed(where, present),
+        events=tuple(dict.fromkeys(event for event, _ in present)),
+        notes=doubts.notes,
+        problems=doubts.problems,
+    )
+
+
+def ours_in(file: Path) -> list[tuple[str, dict[str, Any]]]:
+    """(event, handler) of each hook of ours in a hooks.json. Raises UsageError."""
+    found = hook_groups.ours(read(file), str(file), is_our_handler)
+    return [(one.event, one.handler.node.value) for one in found]
 
 
 def wanted(where: Where) -> list[Wanted]:
@@ -133,16 +142,40 @@ def wanted(where: Where) -> list[Wanted]:
 
 def is_our_handler(handler: dict[str, Any]) -> bool:
     """Whether a handler in hooks.json starts our hook."""
-    command = handler.get("command")
-    return isinstance(command, str) and is_our_command(command)
+    return is_ours(words_of(handler), CLIENT)
 
 
 def is_our_command(command: str) -> bool:
     """Whether a command of Codex starts our hook."""
+    return is_ours(words_of({"command": command}), CLIENT)
+
+
+def words_of(handler: dict[str, Any]) -> list[str]:
+    """What a handler starts, taken apart as a shell would."""
+    command = handler.get("command")
     try:
-        return is_ours(shlex.split(command), CLIENT)
-    except ValueError:  # no shell would run it
-        return False
+        return shlex.split(command) if isinstance(command, str) else []
+    except ValueError:  # an open quote: not written by us
+        return []
+
+
+def _installed(where: Where, present: list[tuple[str, dict[str, Any]]]) -> Installed:
+    """Whether these are what an installation with the same options would write."""
+    same = as_installed(where, [words_of(handler) for _, handler in present])
+    hooks = {one.event: one.handler for one in wanted(same)}
+    if any(hooks.get(event) != handler for event, handler in present):
+        return "outdated"
+    return "yes" if len(present) == len(hooks) else "partly"
+
+
+def _main_checkout(project: Path) -> Path | None:
+    """Of a linked worktree of git, whose .git is a file that says where its data are."""
+    try:
+        data = Path((project / ".git").read_text("utf-8").strip().removeprefix("gitdir: "))
+    except (OSError, UnicodeDecodeError):  # a repository of its own, or none
+        return None
+    is_linked = data.parent.name == "worktrees" and data.parents[1].name == ".git"
+    return data.parents[2] if is_linked else None
 
 
 def _subject(where: Where) -> Subject:

@@ -3,11 +3,9 @@
 Nothing but hooks/list is asked: it reads, and changes no setting of the user's.
 """
 
-import contextlib
 import json
 import os
 import selectors
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -16,23 +14,13 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from atlas_actors.errors import AtlasError
+from atlas_actors.clients.install.programs import ProgramError, needed, running, wait
 
 DEADLINE_S: Final = 20.0  # for all of a visit; on a quiet machine it takes half a second
-STOP_S: Final = 2.0
 LINE_BYTES_MAX: Final = 4 * 1_048_576
 ANSWER_BYTES_MAX: Final = 16 * 1_048_576  # of a visit
-# What a program needs to run; never keys, nor variables that steer Codex itself.
-PASSED_ON: Final = (
-    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR",
-)  # fmt: skip
-
 Trust = Literal["trusted", "untrusted", "modified", "managed", "unknown"]
 _TRUSTS: Final = ("trusted", "untrusted", "modified", "managed")
-
-
-class CodexError(AtlasError):
-    """Codex did not say what it knows of hooks."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,58 +48,29 @@ class HooksSeen:
 
 def hooks_seen(
     program: str,
-    codex_home: Path,
+    codex_home: Path | None,
     cwd: Path,
     environment: Mapping[str, str],
     deadline_s: float = DEADLINE_S,
 ) -> HooksSeen:
     """Start `program app-server`, ask it for the hooks of `cwd`, end it with all it started.
 
-    Raises CodexError when it does not start, does not answer in time or answers nonsense.
+    `codex_home` None: ~/.codex, which Codex makes where there is none; another it refuses.
+    Raises ProgramError when it does not start, does not answer in time or answers nonsense.
     """
-    passed_on = {name: environment[name] for name in PASSED_ON if name in environment}
-    with _running(program, {**passed_on, "CODEX_HOME": str(codex_home)}, cwd) as process:
+    passed_on = needed(environment)
+    if codex_home is not None:
+        passed_on["CODEX_HOME"] = str(codex_home)
+    about = {"name": "atlas", "title": "Atlas", "version": "1"}
+    with running([program, "app-server"], passed_on, cwd) as process:
         visit = _Visit(process, time.monotonic() + deadline_s)
-        about = {"name": "atlas", "title": "Atlas", "version": "1"}
-        welcome = visit.call("initialize", {"clientInfo": about})
-        visit.tell("initialized")
-        listed = visit.call("hooks/list", {"cwds": [str(cwd)]})
+        try:
+            welcome = visit.call("initialize", {"clientInfo": about})
+            visit.tell("initialized")
+            listed = visit.call("hooks/list", {"cwds": [str(cwd)]})
+        except TimeoutError:
+            raise ProgramError(f"Codex' app-server did not answer in {deadline_s:g} s") from None
     return HooksSeen(version=_version(welcome), hooks=_hooks(listed), problems=_problems(listed))
-
-
-@contextlib.contextmanager
-def _running(
-    program: str, environment: Mapping[str, str], cwd: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    try:
-        process = subprocess.Popen(  # noqa: S603 - the user's own Codex
-            [program, "app-server"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=cwd,
-            env=environment,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        raise CodexError(f"{program} does not start: {error}") from error
-    try:
-        yield process
-    finally:
-        end(process)
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Close its input, which ends it; after a while end its whole group, whatever it does."""
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):  # what was not sent does not matter any more
-                pipe.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_S)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 class _Visit:
@@ -136,10 +95,10 @@ class _Visit:
             if said.get("id") != self._number or "method" in said:
                 continue
             if said.get("error") is not None:
-                raise CodexError(f"Codex refuses {method}: {_short(said['error'])}")
+                raise ProgramError(f"Codex refuses {method}: {_short(said['error'])}")
             result = said.get("result")
             if not isinstance(result, dict):
-                raise CodexError(f"Codex answers {method} with no object")
+                raise ProgramError(f"Codex answers {method} with no object")
             return result
 
     def tell(self, method: str) -> None:
@@ -148,42 +107,35 @@ class _Visit:
     def _send(self, message: Mapping[str, Any]) -> None:
         data = json.dumps(message).encode() + b"\n"
         while data:
-            self._wait(self._to, selectors.EVENT_WRITE)
+            wait(self._to, selectors.EVENT_WRITE, self._until)
             try:
                 data = data[os.write(self._to, data) :]
             except BlockingIOError:
                 continue
             except OSError as error:
-                raise CodexError(f"Codex' app-server has ended: {error}") from error
+                raise ProgramError(f"Codex' app-server has ended: {error}") from error
 
     def _line(self) -> dict[str, Any]:
         while b"\n" not in self._buffer:
-            self._wait(self._from, selectors.EVENT_READ)
+            wait(self._from, selectors.EVENT_READ, self._until)
             try:
                 data = os.read(self._from, 65_536)
             except BlockingIOError:
                 continue
             if not data:
-                raise CodexError("Codex' app-server ended without an answer")
+                raise ProgramError("Codex' app-server ended without an answer")
             self._read += len(data)
             self._buffer += data
             if len(self._buffer) > LINE_BYTES_MAX or self._read > ANSWER_BYTES_MAX:
-                raise CodexError("Codex' app-server says more than anybody reads")
+                raise ProgramError("Codex' app-server says more than anybody reads")
         end = self._buffer.index(b"\n") + 1
         line = bytes(self._buffer[:end])
         del self._buffer[:end]
         try:
             said = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise CodexError("Codex' app-server does not speak JSON") from error
+            raise ProgramError("Codex' app-server does not speak JSON") from error
         return said if isinstance(said, dict) else {}
-
-    def _wait(self, file: int, direction: int) -> None:
-        left_s = self._until - time.monotonic()
-        with selectors.DefaultSelector() as selector:
-            selector.register(file, direction)
-            if left_s <= 0 or not selector.select(left_s):
-                raise CodexError("Codex' app-server did not answer in time")
 
 
 def _version(welcome: Mapping[str, Any]) -> str:

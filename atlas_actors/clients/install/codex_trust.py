@@ -12,13 +12,9 @@ from typing import Final
 import attrs
 
 from atlas_actors.clients.install import codex_config
-from atlas_actors.clients.install.codex_server import (
-    CodexError,
-    HookSeen,
-    HooksSeen,
-    hooks_seen,
-)
+from atlas_actors.clients.install.codex_server import HookSeen, HooksSeen, hooks_seen
 from atlas_actors.clients.install.originals import Edit, Originals, read
+from atlas_actors.clients.install.programs import ProgramError
 from atlas_actors.errors import UsageError
 
 _AGAIN: Final = "atlas hooks install --client codex"
@@ -78,7 +74,7 @@ def install(subject: Subject, moves: Mapping[str, str], *, trust_project: bool) 
         changed = () if read(subject.config) == before else (subject.config,)
     except UsageError as error:
         return Told(problems=(f"{subject.config}: {error}",))
-    except CodexError as error:
+    except ProgramError as error:
         return Told(problems=(f"whether Codex trusts the hooks is not known: {error}",))
     told = doubts(subject)
     return attrs.evolve(told, changed=changed)
@@ -110,7 +106,7 @@ def doubts(subject: Subject) -> Told:
         seen = _seen(subject)
     except UsageError as error:
         return Told(problems=(f"{subject.config}: {error}",))
-    except CodexError as error:
+    except ProgramError as error:
         return Told(problems=(f"whether Codex trusts the hooks is not known: {error}",))
     ours = _ours(subject, seen)
     problems = [f"Codex: {problem}" for problem in seen.problems]
@@ -165,8 +161,13 @@ def _moved(data: bytes | None, subject: Subject, moves: Mapping[str, str]) -> by
 
 def _seen(subject: Subject) -> HooksSeen:
     environment = {**os.environ, "HOME": str(subject.home), "PATH": subject.search_path}
-    cwd = subject.project or subject.codex_dir
-    return hooks_seen(subject.program, subject.codex_dir, cwd, environment)
+    cwd = Path(os.path.realpath(subject.project or subject.codex_dir))
+    codex_home: Path | None = subject.codex_dir
+    if not subject.codex_dir.is_dir():
+        if subject.codex_dir != subject.home / ".codex":
+            raise ProgramError(f"CODEX_HOME names {subject.codex_dir}, which is not there")
+        codex_home = None  # its own default, which it then makes
+    return hooks_seen(subject.program, codex_home, cwd, environment)
 
 
 def _ours(subject: Subject, seen: HooksSeen) -> list[HookSeen]:

@@ -52,7 +52,12 @@ CODEX = """
 import hashlib, re, tomllib
 from pathlib import Path
 
-home = Path(os.environ["CODEX_HOME"])
+if sys.argv[1:] == ["--version"]:
+    print("codex-cli 0.169.0")
+    sys.exit()
+home = Path(os.environ.get("CODEX_HOME") or os.environ["HOME"] + "/.codex")
+if "CODEX_HOME" not in os.environ:
+    home.mkdir(exist_ok=True)
 
 def settings():
     file = home / "config.toml"
@@ -84,9 +89,6 @@ def hooks(cwd):
                         "trustStatus": trust,
                     }
 
-if sys.argv[1:] == ["--version"]:
-    print("codex-cli 0.169.0")
-    sys.exit()
 assert sys.argv[1:] == ["app-server"]
 for line in sys.stdin:
     asked = json.loads(line)

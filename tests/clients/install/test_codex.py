@@ -8,6 +8,7 @@ import pytest
 
 from atlas_actors.clients.adapter import registered
 from atlas_actors.clients.install import codex
+from atlas_actors.errors import UsageError
 from tests.clients.install.codexes import CODEX, program, where_in
 
 CONFIG = b"# mine\r\nmodel='x'  # odd\r\n[features]\r\nhooks =true"
@@ -188,6 +189,31 @@ def test_a_project_must_be_trusted_and_only_is_when_it_is_asked_for(tmp_path):
     assert (where.codex_dir / "config.toml").read_bytes() == CONFIG
 
 
+def test_a_linked_worktree_is_refused_since_codex_reads_its_main_checkouts_hooks(tmp_path):
+    where = where_in(tmp_path, scope="project")
+    (where.project / ".git").write_text("gitdir: /the/checkout/.git/worktrees/project\n")
+    with pytest.raises(UsageError, match="--dir /the/checkout,"):
+        codex.install(where)
+    assert files(where) == {"project/.git": b"gitdir: /the/checkout/.git/worktrees/project\n"}
+
+
+@pytest.mark.slow
+def test_a_submodule_is_a_project_like_others(tmp_path):
+    program(tmp_path, CODEX)
+    where = where_in(tmp_path, scope="project", trust_project=True)
+    (where.project / ".git").write_text("gitdir: ../.git/modules/project\n")
+    assert codex.install(where).problems == ()
+
+
+@pytest.mark.slow
+def test_trust_stands_under_the_path_that_codex_will_see(tmp_path):
+    program(tmp_path, CODEX)
+    where = where_in(tmp_path, scope="project", trust_project=True)
+    (tmp_path / "link").symlink_to(where.project)
+    assert codex.install(attrs.evolve(where, project=tmp_path / "link")).problems == ()
+    assert all(key.startswith(f"{where.project}/.codex") for key in trusted(where))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", ["user", "project"])
 def test_each_scope_goes_alone(tmp_path, first):
@@ -203,6 +229,22 @@ def test_each_scope_goes_alone(tmp_path, first):
     assert (codex.status(two).installed, codex.status(two).problems) == ("yes", ())
     codex.uninstall(two)
     assert (user.codex_dir / "config.toml").read_bytes() == CONFIG
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "trusts", "problem"),
+    [(".codex", True, ""), ("own", True, ""), ("own", False, "CODEX_HOME names")],
+)
+def test_a_project_can_be_first_before_codex_has_a_directory(tmp_path, name, trusts, problem):
+    program(tmp_path, CODEX)
+    where = where_in(tmp_path, scope="project", trust_project=trusts)
+    (where.home / ".codex").rmdir()
+    where = attrs.evolve(where, codex_dir=where.home / name)
+    assert problem in "".join(codex.install(where).problems) or not problem
+    assert bool(codex.status(where).problems) is bool(problem)
+    codex.uninstall(where)
+    assert files(where) == {}
 
 
 @pytest.mark.slow

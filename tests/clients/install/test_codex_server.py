@@ -5,7 +5,8 @@ import select
 
 import pytest
 
-from atlas_actors.clients.install.codex_server import LINE_BYTES_MAX, CodexError, hooks_seen
+from atlas_actors.clients.install.codex_server import LINE_BYTES_MAX, hooks_seen
+from atlas_actors.clients.install.programs import ProgramError
 from tests.clients.install.codexes import CODEX, program
 from tests.support.trees import WAIT_S
 
@@ -61,7 +62,7 @@ def test_it_gets_nothing_of_the_environment_but_what_a_program_needs(tmp_path):
     ],
 )  # fmt: skip
 def test_nonsense_is_an_error_that_says_so(tmp_path, body, problem):
-    with pytest.raises(CodexError, match=problem):
+    with pytest.raises(ProgramError, match=problem):
         ask(tmp_path, body)
 
 
@@ -86,7 +87,7 @@ def test_one_that_never_answers_is_ended_with_its_children(tmp_path):
     sys.stdin.readline()
     signal.pause()
     """
-    with pytest.raises(CodexError, match="in time"):
+    with pytest.raises(ProgramError, match="did not answer in 1 s"):
         ask(tmp_path, body, deadline_s=1.0)
     said = b""
     while select.select([ends], [], [], WAIT_S)[0] and (data := os.read(ends, 9)):
@@ -97,5 +98,5 @@ def test_one_that_never_answers_is_ended_with_its_children(tmp_path):
 
 
 def test_what_is_no_program_is_an_error(tmp_path):
-    with pytest.raises(CodexError, match="does not start"):
+    with pytest.raises(ProgramError, match="does not start"):
         hooks_seen(str(tmp_path / "none"), tmp_path, tmp_path, {})
