@@ -1,7 +1,7 @@
 """The rare half of scripts/hook: what a hook does when Atlas gave it no valid answer.
 
 A use of a tool is denied where the user's rules say so; a daemon is started where the installation
-says so. scripts/hook runs this file's text, so that it need not compile it at each of its calls.
+says so.
 """
 
 import posix
@@ -12,32 +12,30 @@ CLOSED_BYTES_MAX = 1_048_576
 KEPT = b"PATH HOME USER LANG TZ TMPDIR XDG_RUNTIME_DIR ATLAS_HOME".split()
 
 
-def unanswered(call, folder, home, read_file):
+def end(call, home, closed, read_file):
     """The exit code: 2 where the use of a tool is denied; the reason is then on stderr."""
-    client = call.client.encode()
-    word = call.event.encode()
+    client, word = call.client.encode(), call.event.encode()
     events = {word} if word else named(call.payload, b"hook_event_name")
     # Without an event nobody knows what it is: it may be what a rule is about.
     if not events or (b"BeforeTool" if client == b"gemini" else b"PreToolUse") in events:
-        reason = refusal(client, call.payload, closed_lines(home, read_file))
+        try:
+            lines = read_file(closed, CLOSED_BYTES_MAX).split(b"\n")
+        except OSError:
+            lines = []  # there are no such rules
+        reason = refusal(client, call.payload, lines)
         if reason:
             posix.write(2, reason + b" (Atlas could not be asked)\n")
             return 2
     if call.autostart and call.refused and events == {b"SessionStart"}:
-        start_daemon(folder, home)
+        start_daemon(home)
     return 0
 
 
-def closed_lines(home, read_file):
-    """The user's rules that fail closed: client TAB tool,tool... or * TAB reason."""
-    try:
-        return read_file(home + b"/hooks-closed", CLOSED_BYTES_MAX).split(b"\n")
-    except OSError:
-        return []  # there are none
-
-
 def refusal(client, payload, lines):
-    """Why this use of a tool is denied unasked, b"" if it is not. A malformed line says nothing."""
+    """Why this use of a tool is denied unasked, b"" if it is not.
+
+    Lines: client TAB tool,tool... or * TAB reason. What is no such line says nothing.
+    """
     tools = named(payload, b"tool_name")
     unreadable = not tools or any(b"\\" in tool for tool in tools)
     for line in lines:
@@ -56,11 +54,11 @@ def named(payload, key):
     return {bytes(part.partition(b'"')[0]) for part in packed.split(b'"%b":"' % key)[1:]}
 
 
-def start_daemon(folder, home):
+def start_daemon(home):
     """Start `run.py serve` by itself, told nothing of the client, and wait for nothing."""
-    if not folder.startswith("/"):
-        folder = posix.getcwd() + "/" + folder
-    root = folder + "/.."
+    root = __file__.rpartition("/")[0] + "/.."
+    if not root.startswith("/"):
+        root = posix.getcwd() + "/" + root
     python = root + "/.venv/bin/python"
     if not posix.access(python, posix.X_OK):
         python = sys.executable

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -340,19 +341,30 @@ def test_wrong_words_harm_nobody(tmp_path, words):
     assert_silent(hook(tmp_path, *words))
 
 
-@pytest.mark.parametrize("name", ["hook", "hook_unanswered.py"])
+MODULES = ["hook", "hook_asking.py", "hook_unanswered.py"]
+
+
+@pytest.mark.parametrize("name", MODULES)
 def test_it_imports_what_every_interpreter_has_in_c(name):
     found = set()
     for node in ast.walk(ast.parse((HOOK.parent / name).read_text("utf-8"))):
         assert not isinstance(node, ast.ImportFrom)
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-    assert found <= {"_signal", "_socket", "posix", "sys", "time"}
+    ours = {Path(module).stem for module in MODULES}
+    assert found - ours <= {"_signal", "_socket", "posix", "sys", "time"}
+
+
+def test_half_an_atlas_is_not_spoken_of(tmp_path):
+    shutil.copy(HOOK, tmp_path / "hook")
+    assert_silent(hook(tmp_path, "claude", script=tmp_path / "hook"))
+    (tmp_path / "hook_asking.py").write_text("nonsense(")
+    assert_silent(hook(tmp_path, "claude", script=tmp_path / "hook"))
 
 
 def test_hook_and_gateway_agree_on_their_limits():
     values = {}
-    for node in ast.parse(HOOK.read_text("utf-8")).body:
+    for node in ast.parse((HOOK.parent / "hook_asking.py").read_text("utf-8")).body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.Tuple):
             values[node.targets[0].id] = ast.literal_eval(node.value)
     assert {name.decode() for name in values["FIELDS"]} == hook_line.FIELDS
@@ -362,7 +374,12 @@ def test_hook_and_gateway_agree_on_their_limits():
 
 
 def test_nothing_is_written_to_disk(tmp_path):
-    before = sorted(Path(HOOK.parent).rglob("*"))
-    hook(tmp_path, "claude", "PreToolUse")
-    assert list(tmp_path.iterdir()) == []
-    assert sorted(Path(HOOK.parent).rglob("*")) == before
+    scripts, home = tmp_path / "scripts", tmp_path / "home"
+    scripts.mkdir()
+    home.mkdir()
+    for name in MODULES:
+        shutil.copy(HOOK.parent / name, scripts)
+    (home / "hooks-closed").write_text("claude\t*\tno\n")
+    before = sorted(tmp_path.rglob("*"))
+    assert hook(home, "claude", "PreToolUse", script=scripts / "hook").returncode == 2
+    assert sorted(tmp_path.rglob("*")) == before

@@ -60,8 +60,8 @@ def checkout(tmp_path):
     """A checkout with our hook and a run.py that tells."""
     root = tmp_path / "check out"
     (root / "scripts").mkdir(parents=True)
-    for name in ("hook", "hook_unanswered.py"):
-        shutil.copy(HOOK.parent / name, root / "scripts")
+    for file in HOOK.parent.glob("hook*"):
+        shutil.copy(file, root / "scripts")
     (root / "run.py").write_text(RUN)
     os.mkfifo(root / "told")
     return root

@@ -89,6 +89,14 @@ def read_line(connection: socket.socket) -> bytes:
     return bytes(data[:-1])
 
 
+def read_all(connection: socket.socket) -> bytes:
+    """Until the other side closes."""
+    data = b""
+    while piece := connection.recv(1_048_576):
+        data += piece
+    return data
+
+
 def says(*pieces: bytes) -> Behaviour:
     """A door that sends these and closes."""
 
