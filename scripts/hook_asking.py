@@ -79,12 +79,12 @@ def read_words(words):
     for word in words:
         if word == "--autostart":
             Call.autostart = True
+        elif word == "--home":
+            Call.home = next(words, "").encode("utf-8", "surrogateescape")
         elif word == "--deadline":
             given_s = next(words, "")
             if given_s.replace(".", "", 1).isdecimal() and 0 < float(given_s) <= DEADLINE_S_MAX:
                 Call.deadline_s = float(given_s)
-        elif word == "--home":
-            Call.home = next(words, "").encode("utf-8", "surrogateescape")
         elif not Call.client:
             Call.client = word
         elif not Call.event:
@@ -92,7 +92,7 @@ def read_words(words):
 
 
 def home():
-    """What --home says, else $ATLAS_HOME or ~/.atlas, absolute, as bytes."""
+    """--home, $ATLAS_HOME or ~/.atlas, absolute, as bytes."""
     path = Call.home or posix.environ.get(b"ATLAS_HOME") or b"~/.atlas"
     if path == b"~" or path.startswith(b"~/"):
         own = posix.environ.get(b"HOME")

@@ -17,7 +17,7 @@ DEPTH_MAX: Final = 200
 BOM: Final = codecs.BOM_UTF8
 
 _SPACE: Final = re.compile(rb"[ \t\r\n]+")
-_COMMENT: Final = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_COMMENT: Final = re.compile(rb"//[^\r\n]*|/\*.*?\*/", re.DOTALL)
 _SCALAR: Final = re.compile(
     rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null'
 )
