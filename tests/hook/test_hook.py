@@ -322,8 +322,8 @@ def test_a_client_that_takes_no_answer_is_not_told_of_an_error(tmp_path):
     os.close(gone)
     with FakeDoor(tmp_path, says(framed(ANSWER))):
         process = subprocess.Popen(
-            command("claude", "PreToolUse"), env=environment(tmp_path), stdin=subprocess.DEVNULL, stdout=ours,
-            stderr=subprocess.PIPE,
+            command("claude", "PreToolUse"), env=environment(tmp_path), stdin=subprocess.DEVNULL,
+            stdout=ours, stderr=subprocess.PIPE,
         )  # fmt: skip
         os.close(ours)
         _, error = process.communicate(timeout=WAIT_S)
