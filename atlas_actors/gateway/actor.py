@@ -28,6 +28,7 @@ from atlas_actors.gateway.caller import Caller
 from atlas_actors.gateway.connection import Connection, Notify
 from atlas_actors.gateway.door import Door
 from atlas_actors.gateway.follow import Follower, Followers
+from atlas_actors.gateway.hook_cache import keep_compiled
 from atlas_actors.gateway.hook_closed import write_closed
 from atlas_actors.gateway.hook_desk import HookDesk
 from atlas_actors.gateway.listener import listen
@@ -137,6 +138,7 @@ class Gateway(AsyncActor):
             ),
         )
         write_closed(self._about.home.root, self._hooks.rules)
+        await anyio.to_thread.run_sync(keep_compiled)
         socket = self._about.home.socket()
         socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         listener = await anyio.create_unix_listener(socket, mode=0o600, backlog=512)

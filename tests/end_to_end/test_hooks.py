@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from atlas_actors.gateway.hook_cache import MODULES, SCRIPTS
 from tests.support.daemons import daemon_on
 from tests.support.fake_secrets import TOKENS
 from tests.support.hook_rooms import payload, read, shell
@@ -16,6 +17,7 @@ from tests.support.trees import WAIT_S
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
+COMPILED = SCRIPTS / "__pycache__"
 RULES = """
 [[hooks.rules]]
 id = "no-force"
@@ -156,6 +158,7 @@ def test_the_hook_itself_denies_while_there_is_a_daemon_and_when_there_is_none(d
     force = json.dumps(shell("git push --force", project)).encode()
     harmless = json.dumps(shell("git push", project)).encode()
     home = daemon.home.root
+    assert {file.name.partition(".")[0] for file in COMPILED.iterdir()} >= set(MODULES)
     asked = hook(home, "claude", "--deadline", "10", payload=force)
     assert asked.returncode == 0
     told = json.loads(asked.stdout)["hookSpecificOutput"]
