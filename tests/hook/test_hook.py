@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,24 @@ def test_a_stopped_daemon_is_left_by_the_deadline_even_with_much_to_send(tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else too")
+def test_somebody_elses_door_is_told_nothing():
+    hear = (
+        "import os, socket, sys; s = socket.socket(socket.AF_UNIX); os.setuid(65534);"
+        "s.bind(sys.argv[1]); s.listen(9); print('up', flush=True); c, _ = s.accept();"
+        "print(c.recv(9), flush=True)"
+    )
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        home = Path(name)
+        home.chmod(0o777)
+        listen = [sys.executable, "-c", hear, str(home / "atlas.sock")]
+        server = subprocess.Popen(listen, stdout=subprocess.PIPE)
+        assert server.stdout.readline() == b"up\n"
+        assert_silent(hook(home, "claude", "--deadline", "600"))
+        assert server.communicate(timeout=WAIT_S)[0] == b"b''\n"
+
+
+@pytest.mark.slow
 def test_a_stdin_that_is_never_closed_is_left_by_the_deadline(tmp_path):
     with FakeDoor(tmp_path, says(framed(ANSWER))) as door:
         process = subprocess.Popen(
@@ -298,12 +317,13 @@ def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path):
 
 
 def test_a_client_that_takes_no_answer_is_not_told_of_an_error(tmp_path):
+    (tmp_path / "hooks-closed").write_text("claude\t*\tno\n")  # who was asked has decided
     gone, ours = os.pipe()
     os.close(gone)
     with FakeDoor(tmp_path, says(framed(ANSWER))):
         process = subprocess.Popen(
-            command("claude"), env=environment(tmp_path), stdin=subprocess.DEVNULL, stdout=ours,
-            stderr=subprocess.PIPE,
+            command("claude", "PreToolUse"), env=environment(tmp_path), stdin=subprocess.DEVNULL,
+            stdout=ours, stderr=subprocess.PIPE,
         )  # fmt: skip
         os.close(ours)
         _, error = process.communicate(timeout=WAIT_S)

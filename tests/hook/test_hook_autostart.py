@@ -214,6 +214,7 @@ def test_a_daemon_that_answers_is_enough(checkout, home):
 
 
 def test_a_daemon_that_is_too_busy_is_not_begun_anew(checkout, home):
+    (home / "hooks-closed").write_text("claude\tBash\tno\n")
     with FakeDoor(home, waits()):
         assert left_behind(checkout, home, "--autostart", "--deadline", "0.1") == (0, 0)
 

@@ -181,5 +181,5 @@ def test_a_folder_in_its_place_denies_nothing(tmp_path):
 
 
 def test_a_malformed_line_does_not_hide_the_next(home):
-    (home / "hooks-closed").write_bytes(b"\xff\xff\nclaude\n" + CLOSED.encode())
+    (home / "hooks-closed").write_bytes(b"\xff\xff\nclaude\nclaude\tBash\t \n" + CLOSED.encode())
     assert_denied(hook(home, "claude", payload=payload()))
