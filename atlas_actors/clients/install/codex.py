@@ -113,7 +113,6 @@ def status(where: Where) -> State:
         state,
         installed=_installed(where, present),
         events=tuple(dict.fromkeys(event for event, _ in present)),
-        notes=doubts.notes,
         problems=doubts.problems,
     )
 

@@ -15,7 +15,7 @@ from atlas_actors.clients.install import codex_config
 from atlas_actors.clients.install.codex_server import HookSeen, HooksSeen, hooks_seen
 from atlas_actors.clients.install.originals import Edit, Originals, read
 from atlas_actors.clients.install.programs import ProgramError
-from atlas_actors.errors import UsageError
+from atlas_actors.errors import Conflict, UsageError
 
 _AGAIN: Final = "atlas hooks install --client codex"
 _NOT_TRUSTED: Final = {
@@ -72,7 +72,7 @@ def install(subject: Subject, moves: Mapping[str, str], *, trust_project: bool) 
             _write(subject, lambda data: codex_config.with_project(data, project))
         _trust(subject, moves)
         changed = () if read(subject.config) == before else (subject.config,)
-    except UsageError as error:
+    except (UsageError, Conflict) as error:
         return Told(problems=(f"{subject.config}: {error}",))
     except ProgramError as error:
         return Told(problems=(f"whether Codex trusts the hooks is not known: {error}",))
@@ -90,7 +90,7 @@ def uninstall(subject: Subject, moves: Mapping[str, str]) -> Told:
         else:
             originals.uninstall(originals.plan_uninstall(subject.config, edit))
         changed = () if read(subject.config) == before else (subject.config,)
-    except UsageError as error:
+    except (UsageError, Conflict) as error:
         return Told(problems=(f"{subject.config}: {error}",))
     return Told(changed=changed)
 

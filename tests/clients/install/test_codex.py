@@ -263,6 +263,20 @@ def test_a_config_that_cannot_be_read_is_left_alone_and_said(where):
 
 
 @pytest.mark.slow
+def test_who_writes_the_config_meanwhile_is_not_written_over(where, monkeypatch):
+    config = where.codex_dir / "config.toml"
+
+    def meanwhile(data, _):
+        config.write_bytes(b"a = 1\n")
+        return data or b"mine = 1\n"
+
+    monkeypatch.setattr(codex.codex_config, "with_hooks", meanwhile)
+    (problem,) = codex.install(where).problems
+    assert "changed by somebody else" in problem
+    assert config.read_bytes() == b"a = 1\n"
+
+
+@pytest.mark.slow
 def test_a_dry_run_changes_nothing_and_shows_what_it_would(where):
     codex.hooks_file(where).write_bytes(HOOKS)
     before = files(where)
