@@ -35,7 +35,7 @@ def edited(data: bytes | None, name: str, where: Where, *, status_line: bool) ->
     text, root = json_edit.read_object(data, name)
     member = root.member("statusLine")
     if member is None:
-        return json_edit.append(text, root, line, key="statusLine") if status_line else data
+        return json_edit.append(text, root, ("statusLine", line)) if status_line else data
     if not is_ours(member.node.value):
         return data
     if not status_line:

@@ -62,9 +62,8 @@ def merged(
     by_event = {one.event: one for one in wanted}
     while (step := _next_step(changed, name, by_event, is_ours)) is not None:
         changed = step
-    for one in wanted:
-        if not any(found.event == one.event for found in ours(changed, name, is_ours)):
-            changed = _appended(changed, name, one)
+    present = {found.event for found in ours(changed, name, is_ours)}
+    changed = _appended(changed, name, [one for one in wanted if one.event not in present])
     return data if changed == text else changed
 
 
@@ -117,20 +116,32 @@ def _next_step(data: bytes, name: str, wanted: dict[str, Wanted], is_ours: IsOur
     return None
 
 
-def _appended(data: bytes, name: str, one: Wanted) -> bytes:
-    """Behind the groups of the event; its array and the object of hooks are made if need be."""
+def _appended(data: bytes, name: str, missing: Sequence[Wanted]) -> bytes:
+    """Behind the groups of each event; lists and the object of hooks are made if need be."""
+    if not missing:
+        return data
     _, root = json_edit.read_object(data, name)
     hooks = root.member("hooks")
     if hooks is None:
-        return json_edit.append(data, root, {one.event: [one.group]}, key="hooks")
+        return json_edit.append(data, root, ("hooks", {one.event: [one.group] for one in missing}))
     if hooks.node.kind != "object":
         raise _misshapen(name, "hooks", "an object")
-    event = hooks.node.member(one.event)
-    if event is None:
-        return json_edit.append(data, hooks.node, [one.group], key=one.event)
-    if event.node.kind != "array":
+    named = [one for one in missing if hooks.node.member(one.event) is not None]
+    new = [one for one in missing if one not in named]
+    if new:
+        data = json_edit.append(data, hooks.node, *((one.event, [one.group]) for one in new))
+    for one in named:
+        data = _beside(data, name, one)
+    return data
+
+
+def _beside(data: bytes, name: str, one: Wanted) -> bytes:
+    """Behind the groups that the event has."""
+    hooks = json_edit.read_object(data, name)[1].member("hooks")
+    event = hooks and hooks.node.member(one.event)
+    if event is None or event.node.kind != "array":
         raise _misshapen(name, f"hooks.{one.event}", "a list")
-    return json_edit.append(data, event.node, one.group)
+    return json_edit.append(data, event.node, (None, one.group))
 
 
 def _without(data: bytes, name: str, found: Found) -> bytes:

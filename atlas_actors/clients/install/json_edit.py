@@ -1,6 +1,7 @@
 """Pure: puts values into JSON text, in its style, and takes them out; other bytes stay."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
@@ -8,6 +9,7 @@ import attrs
 from atlas_actors.clients.install.json_text import BOM, Child, Node, read_json
 from atlas_actors.errors import UsageError
 
+Item = tuple[str | None, Any]
 UNIT: Final = b"  "  # of indentation, where the file shows none
 
 
@@ -33,20 +35,20 @@ def read_object(data: bytes | None, name: str) -> tuple[bytes, Node]:
     return text, root
 
 
-def append(data: bytes, parent: Node, value: Any, key: str | None = None) -> bytes:
-    """The text with one more member (`key`) or element at the end of `parent`."""
+def append(data: bytes, parent: Node, *items: Item) -> bytes:
+    """The text with these members (name, value), or elements (None, value), behind the others."""
     style = style_of(data)
     if not parent.children:
-        return _fill(data, parent, value, key, style)
+        return _fill(data, parent, items, style)
     last = parent.children[-1]
     behind = b"" if last.comma is None else b","
     gap = data[last.before : last.start] + data[last.node.end : parent.tail]
     if b"\n" in gap or (b"\n" in data[parent.tail : parent.end] and b"//" in gap):
         indent = _indent(data, last.start)
-        text = style.eol + indent + _written(value, key, indent, style) + behind
+        text = style.eol + indent + _written(items, indent, style) + behind
     else:
         flat = attrs.evolve(style, is_flat=True)
-        text = (b"" if style.is_tight else b" ") + _written(value, key, b"", flat) + behind
+        text = (b"" if style.is_tight else b" ") + _written(items, b"", flat) + behind
     data = data[: parent.tail] + text + data[parent.tail :]
     return data if behind else data[: last.node.end] + b"," + data[last.node.end :]
 
@@ -58,7 +60,7 @@ def replace(data: bytes, child: Child, value: Any) -> bytes:
     own_line = b"\n" in data[child.before : child.start]
     if not own_line and b"\n" not in data[node.start : node.end]:
         style = attrs.evolve(style, is_flat=True)
-    text = _written(value, None, _indent(data, child.start), style)
+    text = _written([(None, value)], _indent(data, child.start), style)
     return data[: node.start] + text + data[node.end :]
 
 
@@ -104,29 +106,33 @@ def style_of(data: bytes) -> Style:
     )
 
 
-def _fill(data: bytes, parent: Node, value: Any, key: str | None, style: Style) -> bytes:
+def _fill(data: bytes, parent: Node, items: Sequence[Item], style: Style) -> bytes:
     """Into an empty object or array, behind the comments that it may hold."""
     outer = _indent(data, parent.start)
     at, close = parent.tail, parent.end - 1
     rest = data[at:close]
     if style.is_flat and b"\n" not in data[parent.start : parent.end]:
-        return data[:at] + _written(value, key, b"", style) + data[close:]
+        return data[:at] + _written(items, b"", style) + data[close:]
     indent = outer + style.unit
-    text = style.eol + indent + _written(value, key, indent, attrs.evolve(style, is_flat=False))
+    text = style.eol + indent + _written(items, indent, attrs.evolve(style, is_flat=False))
     return data[:at] + text + (rest if b"\n" in rest else style.eol + outer) + data[close:]
 
 
-def _written(value: Any, key: str | None, indent: bytes, style: Style) -> bytes:
-    """The value as text, its later lines indented; with its name before it."""
+def _written(items: Sequence[Item], indent: bytes, style: Style) -> bytes:
+    """The values as text, each with its name before it; later lines are indented."""
     colon = ":" if style.is_tight else ": "
-    if style.is_flat:
-        comma = "," if style.is_tight else ", "
-        text = json.dumps(value, ensure_ascii=False, separators=(comma, colon))
-    else:
-        unit = style.unit.decode()
-        text = json.dumps(value, ensure_ascii=False, indent=unit, separators=(",", colon))
-    name = "" if key is None else json.dumps(key, ensure_ascii=False) + colon
-    return (name + text).encode().replace(b"\n", style.eol + indent)
+    comma = "," if style.is_tight else ", "
+    texts = []
+    for key, value in items:
+        name = "" if key is None else json.dumps(key, ensure_ascii=False) + colon
+        if style.is_flat:
+            text = json.dumps(value, ensure_ascii=False, separators=(comma, colon))
+        else:
+            unit = style.unit.decode()
+            text = json.dumps(value, ensure_ascii=False, indent=unit, separators=(",", colon))
+        texts.append(name + text)
+    joined = (comma if style.is_flat else ",\n").join(texts)
+    return joined.encode().replace(b"\n", style.eol + indent)
 
 
 def _indent(data: bytes, at: int) -> bytes:

@@ -52,30 +52,49 @@ class Child:
     comma: int | None  # where the comma behind it is
 
 
-@functools.lru_cache(maxsize=4)  # an edit of many steps reads each text several times
 def read_json(data: bytes, name: str) -> Node | None:
     """The value of a file, None of an empty one; UsageError says what is wrong, and where."""
     try:
+        return _read(data)
+    except _Broken as error:
+        line = data.count(b"\n", 0, error.at) + 1
+        raise UsageError(
+            f"{name}, line {line}: no JSON that can be read: {error.why}",
+            cure="nothing was changed; correct the file, then do it again",
+        ) from error
+
+
+@functools.lru_cache(maxsize=4)  # an edit of many steps reads each text several times
+def _read(data: bytes) -> Node | None:
+    try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _broken(data, error.start, name, "it is not UTF-8") from error
-    reader = _Reader(data, name)
+        raise _Broken(error.start, "it is not UTF-8") from error
+    reader = _Reader(data)
     reader.skip()
     if reader.at == len(data):
         return None
     node = reader.read(0)
     reader.skip()
     if reader.at != len(data):
-        raise _broken(data, reader.at, name, "nothing may follow the value")
+        raise _Broken(reader.at, "nothing may follow the value")
     return node
+
+
+class _Broken(Exception):
+    """The text is no JSON from this byte on."""
+
+    def __init__(self, at: int, why: str) -> None:
+        super().__init__(why)
+        self.at = at
+        self.why = why
 
 
 class _Reader:
     """Goes through the bytes once."""
 
-    def __init__(self, data: bytes, name: str) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
-        self._name = name
         self.at = len(BOM) if data.startswith(BOM) else 0
 
     def skip(self) -> int:
@@ -104,7 +123,7 @@ class _Reader:
         if found is None:
             raise self._error(f"{wanted} should be here")
         try:
-            value = json.loads(found[0])
+            value = json.loads(found[0].decode())
         except ValueError as error:
             raise self._error(f"{wanted} should be here: {error}") from error
         self.at = found.end()
@@ -162,13 +181,5 @@ class _Reader:
         self.at = end if comma is None else comma + 1
         return Child(key=key, before=before, lead=lead, start=start, node=node, comma=comma)
 
-    def _error(self, why: str) -> UsageError:
-        return _broken(self._data, self.at, self._name, why)
-
-
-def _broken(data: bytes, at: int, name: str, why: str) -> UsageError:
-    line = data.count(b"\n", 0, at) + 1
-    return UsageError(
-        f"{name}, line {line}: no JSON that can be read: {why}",
-        cure="nothing was changed; correct the file, then do it again",
-    )
+    def _error(self, why: str) -> _Broken:
+        return _Broken(self.at, why)
