@@ -108,8 +108,8 @@ class Connection:
         await self._send(answer)
 
     async def _begin(self, group: anyio.abc.TaskGroup, line: bytes) -> None:
-        if not line.strip():
-            return
+        if self._scope.cancel_called or not line.strip():
+            return  # to a client that is gone nothing is answered, however much it has sent
         try:
             call = read_call(line)
         except RpcError as error:
