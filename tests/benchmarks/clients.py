@@ -55,6 +55,12 @@ test "$1" = --offline && exit 0
 echo "no such host: fixtures.example" >&2
 exit 3
 """
+SECRETS = {
+    "a prompt": "github-classic",
+    "a command": "gitlab",
+    "an output": "slack-bot",
+    "a tool of ours": "stripe-live",
+}
 FAILS, WORKS = "./check.sh", "./check.sh --offline"
 
 
@@ -77,10 +83,8 @@ class Trial:
         self.client = client
         self.report = report
         self.secrets = {
-            where: TOKENS[kind](random.Random(where))
-            for where, kind in (("prompt", "github-classic"), ("command", "gitlab"),
-                                ("output", "slack-bot"))
-        }  # fmt: skip
+            where: TOKENS[kind](random.Random(where)) for where, kind in SECRETS.items()
+        }
         self.daemon = Daemon(
             folder / "atlas",
             as_typed=True,
@@ -117,16 +121,16 @@ class Trial:
         (project / "build").mkdir()
         (project / "check.sh").write_text(CHECK, "utf-8")
         (project / "check.sh").chmod(0o755)
-        (project / "keys.txt").write_text(self.secrets["output"], "utf-8")
+        (project / "keys.txt").write_text(self.secrets["an output"], "utf-8")
         run = self.client.run(
-            f"Fix the flaky login test. My token is {self.secrets['prompt']}",
+            f"Fix the flaky login test. My token is {self.secrets['a prompt']}",
             [
                 self.client.shell(command)
                 for command in (
                     "mv build gone",
                     FAILS,
                     WORKS,
-                    f"echo {self.secrets['command']}",
+                    f"echo {self.secrets['a command']}",
                     "cat keys.txt",
                 )
             ],
@@ -153,8 +157,12 @@ class Trial:
         self.client.with_mcp(command, {"ATLAS_HOME": str(self.daemon.home.root)})
         # Codex does not wait for its MCP servers before it asks the model.
         client = self.client
-        steps = [client.shell("sleep 4"), client.mcp_tool("recall", query="login test"),
-                 client.mcp_tool("remember", text="Sessions live in the attic")]  # fmt: skip
+        key = f"The attic key is {self.secrets['a tool of ours']}"
+        steps = [
+            client.shell("sleep 4"),
+            client.mcp_tool("recall", query="login test"),
+            client.mcp_tool("remember", text=key),
+        ]
         run = client.run("What is known?", steps)
         self.say("an MCP tool is called to its end", run.well, run)
         told = [one for one in run.requests[2:] if LEARNED in one.replace('\\\\"', "")]
@@ -168,7 +176,7 @@ class Trial:
         steps = [self.client.shell(one) for one in (command, f"touch {mark.name}", "true")]
         run = self.client.run(f"Carry on, {what}", steps)
         well = run.well and mark.exists() and run.seconds < self.plain_s + SLACK_S
-        self.say(f"a daemon that is {what} in the middle costs nothing", well, run)
+        self.say(f"a daemon that is {what} in the middle does no harm", well, run)
         mend()
 
     def all_hurts(self) -> None:
@@ -204,7 +212,7 @@ class Trial:
         stored = _files(self.daemon.home.root)
         for where, secret in self.secrets.items():
             found = [file.name for file, data in stored.items() if secret.encode() in data]
-            what = f"a secret in a {where} is in no stored byte"
+            what = f"a secret in {where} is in no stored byte"
             self.report.say(self.client.name, what, not found, ", ".join(found))
 
     def uninstall(self, before: dict[Path, bytes]) -> None:
@@ -295,7 +303,8 @@ def main(words: list[str]) -> int:
     report = Report()
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        model = stack.enter_context(scripted_model(options.api))
+        folder.mkdir(parents=True, exist_ok=True)
+        model = stack.enter_context(scripted_model(options.api, folder / "requests.jsonl"))
         for name in names:
             program = program_of(name)
             assert program is not None

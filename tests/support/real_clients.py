@@ -43,17 +43,20 @@ class Run:
         return self.code == 0 and "FAKE-DONE" in self.stdout
 
 
+PATHS = ("/v1/messages", "/v1/responses")
+
+
 class ScriptedModel:
     """fake_api.py on a thread."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, log: Path | None) -> None:
         spec = importlib.util.spec_from_file_location("fake_api", file)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules["fake_api"] = module
         spec.loader.exec_module(module)
-        self.server, self.state = module.serve()
+        self.server, self.state = module.serve(0, None if log is None else str(log))
         self.port = self.server.server_address[1]
 
     def requests(self) -> list[str]:
@@ -65,13 +68,10 @@ class ScriptedModel:
         ]
 
 
-PATHS = ("/v1/messages", "/v1/responses")
-
-
 @contextmanager
-def scripted_model(file: Path = API) -> Iterator[ScriptedModel]:
-    """A running one."""
-    model = ScriptedModel(file)
+def scripted_model(file: Path = API, log: Path | None = None) -> Iterator[ScriptedModel]:
+    """A running one; each request becomes a line of `log`."""
+    model = ScriptedModel(file, log)
     thread = threading.Thread(target=model.server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
