@@ -43,7 +43,10 @@ FLOODERS = 8
 PATIENCE_S = 30.0  # for a daemon that was flooded, on a machine that others use
 SETTINGS = ("settings.json", "settings.local.json", "config.toml", "hooks.json", ".claude.json")
 LEARNED = "The login test needs the clock of the fake server"
-RULE = """
+CONFIG = """
+[context]
+saver = true
+
 [[hooks.rules]]
 id = "keep-build"
 tools = ["shell"]
@@ -92,7 +95,7 @@ class Trial:
             PATH=f"{Path(client.program).parent}:{os.environ.get('PATH', '')}",
             CODEX_HOME=str(client.home / ".codex"),
         )
-        (self.daemon.home.root / "config.toml").write_text(RULE, "utf-8")
+        (self.daemon.home.root / "config.toml").write_text(CONFIG, "utf-8")
         self.plain_s = 0.0
 
     def say(self, what: str, held: bool, run: Run | None = None) -> None:
@@ -150,6 +153,19 @@ class Trial:
         said = [one for one in run.requests if "failed in this project" in one]
         self.say("a command that failed before is known to have", bool(said), run)
         self.say("and what worked instead", any(WORKS in one for one in said))
+
+    def outlined(self) -> None:
+        """A large file that nobody has worked with: first its outline, then the whole."""
+        file = self.client.project / "large.py"
+        body = "".join(f"    total += {n}  # BODY\n" for n in range(3_000))
+        file.write_text(
+            f"def signature_of_it(total: int) -> int:\n{body}    return total\n", "utf-8"
+        )
+        run = self.client.run("Explain the totals", [self.client.read(file)] * 2)
+        self.say("a large file is read twice", run.well, run)
+        first, second = run.requests[1:3] if len(run.requests) > 2 else ("", "")
+        self.say("first its outline", "signature_of_it" in first and "# BODY" not in first)
+        self.say("then the whole", "# BODY" in second)
 
     def mcp(self) -> None:
         """A tool of atlas mcp serve, called by the model."""
@@ -326,6 +342,7 @@ def tried(trial: Trial) -> None:
     before = trial.install()
     trial.told()
     trial.failed_before()
+    trial.outlined()
     trial.all_hurts()
     trial.uninstall(before)
     trial.mcp()

@@ -94,6 +94,9 @@ class Client(Protocol):
     def shell(self, command: str) -> dict[str, Any]:
         """The step in which the model runs a command."""
 
+    def read(self, file: Path) -> dict[str, Any]:
+        """The step in which the model reads a whole file, as it does that with this client."""
+
     def mcp_tool(self, name: str, **given: Any) -> dict[str, Any]:
         """The step in which the model calls a tool of the MCP server atlas."""
 
@@ -110,7 +113,8 @@ class _Program:
         self.home = folder / "home"
         self.project = folder / "project"
         self.model = model
-        (self.project / ".git").mkdir(parents=True)
+        self.project.mkdir()
+        subprocess.run(["git", "init", "--quiet", str(self.project)], check=True)
         self.home.mkdir()
         self.environment = {
             "PATH": f"{Path(program).parent}:{PLACES}",
@@ -167,6 +171,9 @@ class Claude(_Program):
     def shell(self, command: str) -> dict[str, Any]:
         return {"tool": "Bash", "input": {"command": command, "description": "d"}}
 
+    def read(self, file: Path) -> dict[str, Any]:
+        return {"tool": "Read", "input": {"file_path": str(file)}}
+
     def mcp_tool(self, name: str, **given: Any) -> dict[str, Any]:
         return {"tool": f"mcp__atlas__{name}", "input": given}
 
@@ -213,6 +220,9 @@ class Codex(_Program):
 
     def shell(self, command: str) -> dict[str, Any]:
         return {"tool": "exec_command", "input": {"cmd": command}}
+
+    def read(self, file: Path) -> dict[str, Any]:
+        return self.shell(f"cat {file.name}")
 
     def mcp_tool(self, name: str, **given: Any) -> dict[str, Any]:
         return {"tool": name, "namespace": "mcp__atlas", "input": given}
