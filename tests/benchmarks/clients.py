@@ -308,7 +308,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--api", type=Path, default=API, metavar="FILE")
     options = parser.parse_args(words)
     names = options.client or list(CLIENTS)
-    missing = [f"the program {name}: set {VARIABLES[name]}" for name in names
+    missing = [f"program {name}: set {VARIABLES[name]}" for name in names
                if program_of(name) is None]  # fmt: skip
     if not options.api.exists():
         missing.append(f"{options.api}: give it as --api")
