@@ -195,6 +195,43 @@ def test_what_is_only_kept_is_answered_with_nothing(rooms, project, event):
     assert happened.event.unknown == {"zebra": {"a": 1}}
 
 
+@pytest.fixture
+def codex_ran(tmp_path):
+    """A command that failed in Codex, whose record alone says so."""
+    folder = tmp_path / ".codex" / "sessions"
+    folder.mkdir(parents=True)
+    record = folder / "rollout-1.jsonl"
+    said = {
+        **shell("make password=Tr0ub4dor-9931", event="PostToolUse"),
+        "tool_response": "",
+        "transcript_path": str(record),
+    }
+    item = {"type": "CommandExecution", "id": said["tool_use_id"], "exit_code": 2}
+    record.write_text(json.dumps({"payload": {"item": item}}) + "\n")
+    return said
+
+
+def test_the_exit_code_of_a_command_of_codex_comes_from_its_record(rooms, codex_ran):
+    assert rooms.prints(codex_ran, client="codex") == b""
+    (happened,) = rooms.told(HookHappened)
+    tool = happened.event.tool
+    assert (tool.exit_code, tool.failed) == (2, True)
+    assert "Tr0ub4dor" not in tool.command
+
+
+def test_a_record_on_a_disk_that_hangs_is_not_waited_for(rooms, codex_ran, monkeypatch):
+    released = threading.Event()
+    monkeypatch.setattr(hook_road, "RECORD_S", 0.01)
+    monkeypatch.setattr(hook_road, "with_exit_code", lambda event: released.wait(WAIT_S) and event)
+    try:
+        rooms.prints(codex_ran, client="codex")
+        assert not released.is_set()
+    finally:
+        released.set()
+    (happened,) = rooms.told(HookHappened)
+    assert happened.event.tool.exit_code is None
+
+
 def test_what_is_only_kept_does_not_wait_for_a_room_that_hangs(rooms, monkeypatch):
     monkeypatch.setattr(hook_road, "KEPT_S", 0.0)
     rooms.silent.add(HookHappened)
