@@ -28,7 +28,7 @@ def end(call, home, closed, read_file):
         if reason:
             posix.write(2, reason + b" (Atlas could not be asked)\n")
             return 2
-    if call.autostart and call.refused and events == {b"SessionStart"}:
+    if call.autostart and call.refused and events == {b"SessionStart"} and not is_held(home):
         start_daemon(home)
     return 0
 
@@ -70,6 +70,23 @@ def named(payload, key):
     """All texts under that key, wherever they are: one too many denies too much, not too little."""
     packed = payload.translate(None, BLANKS)
     return {bytes(part.partition(b'"')[0]) for part in packed.split(b'"%b":"' % key)[1:]}
+
+
+def is_held(home):
+    """Whether a daemon is there without a door: it is starting, or stopping as it was told to."""
+    import fcntl
+
+    try:
+        lock = posix.open(home + b"/atlas.lock", posix.O_RDONLY | posix.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        posix.close(lock)
+    return False
 
 
 def start_daemon(home):
