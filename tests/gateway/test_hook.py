@@ -121,7 +121,7 @@ def test_a_prompt_that_is_private_as_a_whole_is_told_nobody(rooms, project):
 
 def test_what_has_not_come_in_time_is_left_out_and_named(rooms, project):
     rooms.silent.add(Recall)
-    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.05)
+    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.15)
     assert "intent bug_fix" in rooms.says(prompt(cwd=project))["additionalContext"]
     (answered,) = rooms.door.hooks.afterwards.take()
     assert answered.late == ("memory",)
@@ -158,7 +158,7 @@ def test_a_denied_tool_is_denied_though_redaction_takes_too_long(rooms, monkeypa
         return await pieces(*given)
 
     monkeypatch.setattr(hook_road, "_piece", slow_at_last)
-    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.05)
+    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.15)
     assert rooms.says(shell("git push --force"))["permissionDecision"] == "deny"
     assert rooms.asked == []
     (answered,) = rooms.door.hooks.afterwards.take()
@@ -167,7 +167,7 @@ def test_a_denied_tool_is_denied_though_redaction_takes_too_long(rooms, monkeypa
 
 def test_rules_that_cannot_be_looked_at_in_time_are_no_answer(rooms, monkeypatch):
     rooms.with_rules(FORCE)
-    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.05)
+    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.15)
     goes_on = threading.Event()
     monkeypatch.setattr(rooms.door.hooks.rules, "denies", lambda *_: goes_on.wait(WAIT_S))
     with pytest.raises(DeadlinePassed):
