@@ -102,7 +102,7 @@ class HookRule:
     match: str = ""  # RE2, looked for in the command, else in the tool's whole input as JSON
     paths: tuple[str, ...] = ()  # globs; ** crosses directories; relative ones are the project's
     clients: tuple[str, ...] = ()
-    when_unreachable: WhenUnreachable = "allow"  # then the hook denies all of `tools`
+    when_unreachable: WhenUnreachable = "allow"  # "deny": as in defaults.toml
 
 
 @attrs.frozen(kw_only=True)

@@ -6,6 +6,7 @@ of JSON each step, has that before the hook is called (measured with 0.169.0).
 
 import json
 import os
+import re
 import stat
 from typing import Any, Final
 
@@ -17,14 +18,15 @@ from atlas_actors.messages.client import ClientEvent
 END_BYTES: Final = 524_288  # that are looked at
 LINES_MAX: Final = 400
 
+# $CODEX_HOME/sessions/YEAR/MONTH/DAY/rollout-TIME-SESSION.jsonl
+_RECORD: Final = re.compile(r"/(?:[^\0]*/)?sessions/(?:[^\0]*/)?rollout-[^/\0]*\.jsonl")
+
 
 def with_exit_code(event: ClientEvent) -> ClientEvent:
     """The event with the exit code that its client has recorded; the same event where that is not
     known. It must be the event as it was told, with its real path. Reads the end of one file."""
     tool = event.tool
-    if event.client != "codex" or event.kind != "post_tool" or tool is None:
-        return event
-    if tool.kind != "shell" or not tool.id or tool.exit_code is not None:
+    if tool is None or not lacks_exit_code(event):
         return event
     code = exit_code_in(_end_of(event.transcript_path), tool.id)
     if code is None:
@@ -32,6 +34,14 @@ def with_exit_code(event: ClientEvent) -> ClientEvent:
     decides = not tool.test or code != 0 or read_command(tool.command, "").decides
     failed = code != 0 if decides else tool.failed
     return attrs.evolve(event, tool=attrs.evolve(tool, exit_code=code, failed=failed))
+
+
+def lacks_exit_code(event: ClientEvent) -> bool:
+    """Whether with_exit_code() has anything to look for."""
+    tool = event.tool
+    if event.client != "codex" or event.kind != "post_tool" or tool is None:
+        return False
+    return tool.kind == "shell" and bool(tool.id) and tool.exit_code is None
 
 
 def exit_code_in(record: bytes, tool_id: str) -> int | None:
@@ -63,7 +73,7 @@ def _code(value: Any) -> int | None:
 
 def _end_of(path: str) -> bytes:
     """The end of a record; b"" where there is none: the path is the word of a client."""
-    if not path.endswith(".jsonl") or not path.startswith("/") or "\0" in path:
+    if not _RECORD.fullmatch(path) or "/../" in path:
         return b""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)

@@ -3,6 +3,7 @@
 import fnmatch
 import json
 import os.path
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,6 +21,10 @@ from atlas_actors.settings import HookRule
 FILES_MAX: Final = 2_000
 REASON_CHARS_MAX: Final = 1_000
 
+# The kinds that tools are of whatever they are called; "mcp__*" means those of MCP servers.
+_ANY_NAME: Final = {"mcp": "mcp__*", "other": "*"}
+_OF_FILES: Final = ("read", "edit", "search", "shell", "mcp")
+_NO_STAR: Final = re.compile(r"\[!?\]?[^\]]*\]|[?\[,\s]")
 # What of a file's fates a rule for such tools is about, when a shell's command does it.
 _FATES: Final = {
     "read": frozenset({"read", "search", "test"}),
@@ -57,7 +62,7 @@ class RuleBook:
 
 def closed_lines(rules: Sequence[HookRule]) -> bytes:
     """What scripts/hook needs to know to deny while the daemon cannot be asked: for each rule that
-    wants that, and each client, `client TAB Tool,Tool or * TAB reason`."""
+    wants that, and each client, `client TAB Tool,Tool TAB reason`; `*` in a name is any letters."""
     lines: list[str] = []
     for rule in rules:
         if rule.when_unreachable != "deny":
@@ -71,18 +76,24 @@ def closed_lines(rules: Sequence[HookRule]) -> bytes:
 
 
 def _names(rule: HookRule, table: ClientTable) -> list[str]:
-    """The names of a rule's tools at one client; a rule for all tools has "*"."""
-    if not rule.tools:
+    """The names of a rule's tools at one client; a rule for all tools has "*", one for files alone
+    the tools that have to do with files."""
+    if not rule.tools and not rule.paths:
         return ["*"]
     found: dict[str, None] = {}
-    for name in rule.tools:
+    for name in rule.tools or _OF_FILES:
         if name not in TOOL_KINDS:
-            found[name] = None
-        elif name == "mcp":
-            found["mcp__*"] = None
+            found[_widened(name)] = None
+        elif name in _ANY_NAME:
+            found[_ANY_NAME[name]] = None
         else:
             found.update((tool, None) for tool, row in table.tools.items() if row.kind == name)
-    return [name for name in found if not {",", "\t", "\n", "\r"}.intersection(name)]
+    return list(found)
+
+
+def _widened(glob: str) -> str:
+    """With `*` as its only wildcard; what else there is in it is any letters."""
+    return _NO_STAR.sub("*", glob)
 
 
 class _Asked:

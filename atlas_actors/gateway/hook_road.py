@@ -10,6 +10,7 @@ from loguru import logger
 from atlas_actors.clients.adapter import event_of
 from atlas_actors.clients.answer import Answer, encode
 from atlas_actors.clients.fingerprint import fingerprint
+from atlas_actors.clients.rollout import lacks_exit_code, with_exit_code
 from atlas_actors.errors import AtlasError, DeadlinePassed
 from atlas_actors.gateway import hook_parts
 from atlas_actors.gateway.door import Door
@@ -25,6 +26,7 @@ from atlas_actors.settings import HookRule
 GUARDED: Final = frozenset[EventKind]({"pre_tool", "permission"})
 # Nobody waits for what is only kept, or worked on later, for longer than that.
 KEPT_S: Final = 0.2
+RECORD_S: Final = 0.1  # a look at the end of Codex' record of a session takes a millisecond
 ANSWERED: Final = frozenset[EventKind]({"session_start", "prompt", "pre_tool", "status"})
 LEARNED: Final = frozenset[EventKind]({"stop", "pre_compact", "session_end"})
 T = TypeVar("T")
@@ -93,6 +95,8 @@ async def travelled(door: Door, call: HookCall, before: Ruled, until_s: float) -
         return attrs.evolve(denied(before), late=("redaction",))
     if _is_private(raw, event):
         return Road(event=event, answer=b"")
+    if lacks_exit_code(raw):
+        event = await _with_exit_code(door, raw, event, until_s)
     happened = _happened(event, before.where)
     if before.denied is not None:
         door.tell(paths.SESSIONS, happened)
@@ -108,6 +112,22 @@ async def travelled(door: Door, call: HookCall, before: Ruled, until_s: float) -
     answer = hook_parts.answer_of(door, asked, found)
     _afterwards(door, asked, found.get("sessions"))
     return Road(event=event, answer=encode(event.client, raw.event, answer), late=late)
+
+
+async def _with_exit_code(
+    door: Door, raw: ClientEvent, event: ClientEvent, until_s: float
+) -> ClientEvent:
+    """How Codex' command ended, as its record says; where that is not known in time, as it was."""
+    read = event
+    with anyio.CancelScope(deadline=min(until_s, anyio.current_time() + RECORD_S)):
+        try:
+            read = await door.on_client_files(lambda: with_exit_code(raw))
+        except AtlasError as error:
+            logger.debug("hook.record_not_read", error=error.message)
+    if read.tool is None or event.tool is None or read.tool.exit_code is None:
+        return event
+    ended = attrs.evolve(event.tool, exit_code=read.tool.exit_code, failed=read.tool.failed)
+    return attrs.evolve(event, tool=ended)
 
 
 def denied(before: Ruled) -> Road:

@@ -1,14 +1,29 @@
 """What the user's rules deny, and what a hook knows of them by itself."""
 
+import fnmatch
+import importlib.util
 import json
 
 import attrs
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from atlas_actors.clients.adapter import CLIENTS, event_of
 from atlas_actors.clients.rules import RuleBook, closed_lines
+from atlas_actors.clients.table import TOOL_KINDS, table_of
 from atlas_actors.settings import HookRule
 from tests.clients.payloads import CWD, payload, shell, tool
+from tests.support.hooks import HOOK
+
+
+def refusal(client, told, lines):
+    """What scripts/hook says to this while nobody can be asked."""
+    file = HOOK.with_name("hook_unanswered.py")
+    spec = importlib.util.spec_from_file_location("hook_unanswered", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.refusal(client.encode(), json.dumps(told, indent=1).encode(), lines.split(b"\n"))
 
 
 def rule(**given):
@@ -149,8 +164,8 @@ def test_input_of_any_form_is_matched():
         {"command": ["rm", 3]},
         {"a": "\ud800"},
     ]
-    for given in hostile:
-        denied(tool("claude", "Bash", given), rule(match="rm", paths=("a",)))
+    for inside in hostile:
+        denied(tool("claude", "Bash", inside), rule(match="rm", paths=("a",)))
     assert denied(tool("claude", "Bash", {"command": ["rm", 3]}), rule(match="rm")) == "r"
 
 
@@ -164,6 +179,9 @@ def test_the_hook_knows_which_tools_are_denied_while_nobody_can_be_asked():
             when_unreachable="deny",
         ),
         rule(id="b", tools=("mcp__github__*", "a,b"), clients=("codex",), when_unreachable="deny"),
+        rule(id="m", tools=("mcp",), match="x", clients=("gemini",), when_unreachable="deny"),
+        rule(id="n", tools=("agent",), clients=("codex",), when_unreachable="deny"),
+        rule(id="o", match="x", clients=("codex",), when_unreachable="deny"),
         rule(id="c", paths=(".env",), clients=("gemini",), when_unreachable="deny"),
         rule(id="d", tools=("search",), clients=("codex",), when_unreachable="deny"),
         rule(id="e", tools=("shell",)),
@@ -172,8 +190,61 @@ def test_the_hook_knows_which_tools_are_denied_while_nobody_can_be_asked():
         "claude\tBash,PowerShell\task first please",
         "codex\tBash,shell,local_shell,exec_command\task first please",
         "gemini\trun_shell_command\task first please",
-        "codex\tmcp__github__*\tfor people",
-        "gemini\t*\tfor people",
+        "codex\tmcp__github__*,a*b\tfor people",
+        "gemini\tmcp__*\tfor people",
+        "codex\tspawn_agent,send_input,resume_agent\tfor people",
+        "codex\t*\tfor people",
+        "gemini\tread_file,read_many_files,write_file,replace,list_directory,glob,grep_search,"
+        "search_file_content,run_shell_command,mcp__*\tfor people",
         "codex\tgrep_files,list_dir\tfor people",
     ]
     assert closed_lines([]) == b""
+
+
+@given(
+    st.text("ab_*?[]!-,", min_size=1, max_size=8),
+    st.text("ab_*?[]!-", min_size=1, max_size=8),
+)
+@example("mcp__*__[ab,]*", "mcp__x__b,")
+def test_the_hook_denies_each_tool_that_a_name_in_a_rule_means(glob, name):
+    if not fnmatch.fnmatchcase(name, glob):
+        return
+    one = rule(tools=(glob,), when_unreachable="deny", clients=("claude",))
+    assert refusal("claude", tool("claude", name, {}), closed_lines([one])) == b"for people"
+
+
+@pytest.mark.parametrize(
+    ("glob", "name", "is_denied"),
+    [
+        ("mcp__*", "mcp__a__b", True),
+        ("mcp__*", "mcp_", False),
+        ("mcp__a__*", "mcp__b__c", False),
+        ("*Edit", "NotebookEdit", True),
+        ("*Edit", "Edits", False),
+        ("mcp__*__get*", "mcp__a__get_b", True),
+        ("mcp__*__get*", "mcp__get", False),
+        ("aba*aba", "aba", False),
+        ("B?sh", "Bash", True),
+        ("B[!b]sh", "Bash", True),
+        ("bash", "Bash", False),
+    ],
+)
+def test_a_name_with_wildcards_denies_what_it_means(glob, name, is_denied):
+    one = rule(tools=(glob,), when_unreachable="deny", clients=("claude",))
+    assert bool(refusal("claude", tool("claude", name, {}), closed_lines([one]))) == is_denied
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("kind", [*sorted(TOOL_KINDS), None])
+def test_what_a_rule_about_a_kind_of_tool_denies_is_denied_while_nobody_can_be_asked(client, kind):
+    one = rule(tools=(kind,) if kind else (), paths=() if kind else ("**",),
+               when_unreachable="deny")  # fmt: skip
+    names = [*table_of(client).tools, "mcp__a__b"]
+    lines = closed_lines([one])
+    for name in names:
+        told = tool(client, name, {"file_path": "/x", "command": "cat /x"})
+        if denied(told, one, client=client):
+            assert refusal(client, told, lines), name
+    odd = {**tool(client, "odd", {"path": "/x"}), "mcp_context": {"server_name": "files"}}
+    if denied(odd, one, client=client):
+        assert refusal(client, odd, lines)

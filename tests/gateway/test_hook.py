@@ -121,7 +121,7 @@ def test_a_prompt_that_is_private_as_a_whole_is_told_nobody(rooms, project):
 
 def test_what_has_not_come_in_time_is_left_out_and_named(rooms, project):
     rooms.silent.add(Recall)
-    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.05)
+    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.15)
     assert "intent bug_fix" in rooms.says(prompt(cwd=project))["additionalContext"]
     (answered,) = rooms.door.hooks.afterwards.take()
     assert answered.late == ("memory",)
@@ -158,7 +158,7 @@ def test_a_denied_tool_is_denied_though_redaction_takes_too_long(rooms, monkeypa
         return await pieces(*given)
 
     monkeypatch.setattr(hook_road, "_piece", slow_at_last)
-    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.05)
+    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.15)
     assert rooms.says(shell("git push --force"))["permissionDecision"] == "deny"
     assert rooms.asked == []
     (answered,) = rooms.door.hooks.afterwards.take()
@@ -167,7 +167,7 @@ def test_a_denied_tool_is_denied_though_redaction_takes_too_long(rooms, monkeypa
 
 def test_rules_that_cannot_be_looked_at_in_time_are_no_answer(rooms, monkeypatch):
     rooms.with_rules(FORCE)
-    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.05)
+    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.15)
     goes_on = threading.Event()
     monkeypatch.setattr(rooms.door.hooks.rules, "denies", lambda *_: goes_on.wait(WAIT_S))
     with pytest.raises(DeadlinePassed):
@@ -193,6 +193,43 @@ def test_what_is_only_kept_is_answered_with_nothing(rooms, project, event):
     (happened,) = rooms.told(HookHappened)
     assert happened.event.event == event
     assert happened.event.unknown == {"zebra": {"a": 1}}
+
+
+@pytest.fixture
+def codex_ran(tmp_path):
+    """A command that failed in Codex, whose record alone says so."""
+    folder = tmp_path / ".codex" / "sessions"
+    folder.mkdir(parents=True)
+    record = folder / "rollout-1.jsonl"
+    said = {
+        **shell("make password=Tr0ub4dor-9931", event="PostToolUse"),
+        "tool_response": "",
+        "transcript_path": str(record),
+    }
+    item = {"type": "CommandExecution", "id": said["tool_use_id"], "exit_code": 2}
+    record.write_text(json.dumps({"payload": {"item": item}}) + "\n")
+    return said
+
+
+def test_the_exit_code_of_a_command_of_codex_comes_from_its_record(rooms, codex_ran):
+    assert rooms.prints(codex_ran, client="codex") == b""
+    (happened,) = rooms.told(HookHappened)
+    tool = happened.event.tool
+    assert (tool.exit_code, tool.failed) == (2, True)
+    assert "Tr0ub4dor" not in tool.command
+
+
+def test_a_record_on_a_disk_that_hangs_is_not_waited_for(rooms, codex_ran, monkeypatch):
+    released = threading.Event()
+    monkeypatch.setattr(hook_road, "RECORD_S", 0.01)
+    monkeypatch.setattr(hook_road, "with_exit_code", lambda event: released.wait(WAIT_S) and event)
+    try:
+        rooms.prints(codex_ran, client="codex")
+        assert not released.is_set()
+    finally:
+        released.set()
+    (happened,) = rooms.told(HookHappened)
+    assert happened.event.tool.exit_code is None
 
 
 def test_what_is_only_kept_does_not_wait_for_a_room_that_hangs(rooms, monkeypatch):

@@ -1,5 +1,6 @@
 """--autostart: a session's start begins a daemon that knows nothing of the client."""
 
+import fcntl
 import json
 import os
 import select
@@ -211,6 +212,18 @@ def test_nothing_else_begins_one(checkout, home, words, payload):
 def test_a_daemon_that_answers_is_enough(checkout, home):
     with FakeDoor(home, says(framed(b""))):
         assert left_behind(checkout, home, "--autostart") == (0, 0)
+
+
+def test_a_daemon_that_starts_or_stops_is_not_begun_anew(checkout, home):
+    with (home / "atlas.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert left_behind(checkout, home, "--autostart") == (0, 0)
+
+
+def test_a_lock_that_nobody_holds_keeps_none_from_beginning(checkout, told, home):
+    (home / "atlas.lock").write_text("4711")
+    start(checkout, home, "--autostart")
+    assert told.wait()["words"] == ["serve"]
 
 
 def test_a_daemon_that_is_too_busy_is_not_begun_anew(checkout, home):

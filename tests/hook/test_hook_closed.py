@@ -92,6 +92,20 @@ def test_a_star_is_every_tool_of_that_client(home):
     assert_open(hook(home, "codex", payload=payload("shell")))
 
 
+def test_a_star_in_a_name_is_any_letters(home):
+    (home / "hooks-closed").write_text("claude\tRead,mcp__github__*\tremote\n")
+    said = b"remote (Atlas could not be asked)\n"
+    assert_denied(hook(home, "claude", payload=payload("mcp__github__push")), said)
+    assert_open(hook(home, "claude", payload=payload("mcp__git__push")))
+
+
+def test_a_tool_of_an_mcp_server_is_one_whatever_its_name(home):
+    (home / "hooks-closed").write_text("gemini\tmcp__*\tremote\n")
+    said = payload("push", "BeforeTool", mcp_context={"server_name": "github"})
+    assert_denied(hook(home, "gemini", payload=said), b"remote (Atlas could not be asked)\n")
+    assert_open(hook(home, "gemini", payload=payload("push", "BeforeTool")))
+
+
 def test_a_later_line_counts_too(home):
     (home / "hooks-closed").write_text("claude\tRead\tone\nclaude\tBash\ttwo\n")
     assert_denied(hook(home, "claude", payload=payload()), b"two (Atlas could not be asked)\n")

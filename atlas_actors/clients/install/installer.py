@@ -38,7 +38,7 @@ class Where:
 
     @property
     def originals(self) -> Path:
-        """Where the bytes are kept that a file had before our first change of it."""
+        """Where it is noted what a file was before our first change of it."""
         return self.atlas_home / "hooks"
 
 

@@ -1,4 +1,8 @@
-"""Changes files of other programs so that the bytes that they had can be had again."""
+"""Changes files of other programs so that the bytes that they had can be had again.
+
+Such a file may hold keys, so nothing of it is kept: only where our bytes stand among its own, and
+hashes by which what is left without them is known to be what was there before.
+"""
 
 import contextlib
 import difflib
@@ -7,7 +11,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -17,17 +21,21 @@ from atlas_actors.errors import Conflict, UsageError
 from atlas_actors.home import hash_of
 
 BYTES_MAX: Final = 16 * 1_048_576
+PIECES_MAX: Final = 1_000
+SAME_BYTES: Final = 65_536  # that are compared at once
 
 # From a file's bytes (None: there is none) to those that it should have (None: no file).
 Edit = Callable[[bytes | None], bytes | None]
+Piece = tuple[int, int]  # of a file: its first byte, and how many
 
 
 @attrs.frozen(kw_only=True)
 class Original:
-    """What a file was before our first change of it."""
+    """What a file was before our first change of it, in other words than its own."""
 
-    before: bytes | None  # None: there was none
+    before: str  # the hash of its bytes; "": there was no file
     after: str  # the hash of the bytes that we left
+    added: tuple[Piece, ...]  # of those, what goes to have the former
     made: tuple[str, ...]  # directories that we made for it, the outermost first
 
 
@@ -57,7 +65,7 @@ class Change:
 
 
 class Originals:
-    """The kept originals of a home; $ATLAS_HOME/hooks."""
+    """What a home knows of files before they were changed; $ATLAS_HOME/hooks."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -65,38 +73,30 @@ class Originals:
     def plan_install(self, file: Path, edit: Edit, clean: Edit) -> Change:
         """Ours into the file; `clean` takes out what is ours and leaves other bytes alone."""
         now, kept = read(file), self.of(file)
-        if kept is not None and kept.after == _hash(now):
-            before = kept.before
-        elif kept is not None and kept.before is None and _is_blank(clean(now)):
-            before = None
-        else:
-            before = clean(now)
         made = kept.made if kept else ()
+        before = _before(now, kept, clean)
         return Change(file=file, now=now, wanted=edit(now), before=before, made=made)
 
     def plan_uninstall(self, file: Path, clean: Edit) -> Change:
         """The very bytes from before, when nobody has changed the file since; else without ours."""
         now, kept = read(file), self.of(file)
-        if now is None:
-            wanted = None
-        elif kept is not None and kept.after == _hash(now):
-            wanted = kept.before
-        else:
-            wanted = clean(now)
-            if kept is not None and kept.before is None and _is_blank(wanted):
-                wanted = None
         made = kept.made if kept else ()
+        wanted = _before(now, kept, clean)
         return Change(file=file, now=now, wanted=wanted, before=wanted, made=made)
 
     def install(self, change: Change) -> None:
-        """Keep what was before, then write; Conflict when somebody else was quicker."""
+        """Note what was before, then write; Conflict when somebody else was quicker."""
         if change.is_none:
             return
         made = change.made + _missing_folders(change.file)
         # First the note: when we are cut off now, the next installation finds the file unchanged.
-        self._keep(
-            change.file, Original(before=change.before, after=_hash(change.wanted), made=made)
+        original = Original(
+            before=_hash(change.before),
+            after=_hash(change.wanted),
+            added=added(change.before or b"", change.wanted or b""),
+            made=made,
         )
+        self._keep(change.file, original)
         replace(change.file, change.now, change.wanted)
 
     def uninstall(self, change: Change) -> None:
@@ -108,7 +108,6 @@ class Originals:
                 with contextlib.suppress(OSError):  # others have put something there
                     Path(folder).rmdir()
         self._note(change.file).unlink(missing_ok=True)
-        self._bytes(change.file).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # originals of other files
             self._folder.rmdir()
 
@@ -116,29 +115,44 @@ class Originals:
         """What is known of this file; None: we never changed it, or the note cannot be read."""
         try:
             note = json.loads(self._note(file).read_bytes())
-            before = self._bytes(file).read_bytes() if note["existed"] else None
-            return Original(before=before, after=note["after"], made=tuple(note["made"]))
+            return Original(
+                before=str(note["before"]),
+                after=str(note["after"]),
+                added=tuple((int(start), int(size)) for start, size in note["added"]),
+                made=tuple(map(str, note["made"])),
+            )
         except (OSError, ValueError, KeyError, TypeError):
             # Then what is ours is taken out of the file as it stands.
             return None
 
     def _keep(self, file: Path, original: Original) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        note = {
-            "file": str(file),
-            "existed": original.before is not None,
-            "after": original.after,
-            "made": list(original.made),
-        }
-        if original.before is not None:
-            _write(self._bytes(file), original.before, mode=0o600)
-        _write(self._note(file), json.dumps(note, indent=1).encode(), mode=0o600)
+        note = {"file": str(file), **attrs.asdict(original)}
+        _write(self._note(file), json.dumps(note).encode(), mode=0o600)
 
     def _note(self, file: Path) -> Path:
         return self._folder / f"{_name(file)}.json"
 
-    def _bytes(self, file: Path) -> Path:
-        return self._folder / f"{_name(file)}.before"
+
+def added(before: bytes, after: bytes) -> tuple[Piece, ...]:
+    """Pure: the pieces of `after` without which it is `before`, in order; none, where there are
+    none or where it takes more than that."""
+    if not before:
+        return ((0, len(after)),) if after else ()
+    for window in (256, 32, 1):  # long ones first: fewer pieces
+        pieces = _pieces(before, after, window)
+        if pieces is not None:
+            return pieces if len(pieces) <= PIECES_MAX else ()
+    return ()
+
+
+def without(data: bytes, pieces: Iterable[Piece]) -> bytes:
+    """Pure: the bytes that are left."""
+    left, end = [], 0
+    for start, size in pieces:
+        left.append(data[end:start])
+        end = start + size
+    return b"".join((*left, data[end:]))
 
 
 def read(file: Path) -> bytes | None:
@@ -202,6 +216,47 @@ def _missing_folders(file: Path) -> tuple[str, ...]:
         missing.insert(0, str(folder))
         folder = folder.parent
     return tuple(missing)
+
+
+def _before(now: bytes | None, kept: Original | None, clean: Edit) -> bytes | None:
+    """The bytes from before our first change; of a file changed since then, what is not ours."""
+    if now is None:
+        return None
+    if kept is not None and kept.after == _hash(now):
+        if not kept.before:
+            return None
+        found = without(now, kept.added)
+        if _hash(found) == kept.before:
+            return found
+    left = clean(now)
+    return None if kept is not None and not kept.before and _is_blank(left) else left
+
+
+def _pieces(before: bytes, after: bytes, window: int) -> tuple[Piece, ...] | None:
+    """What stands between the bytes of before, each next to be looked for by so many of them."""
+    pieces: list[Piece] = []
+    at, end = 0, 0  # of before, of after
+    while at < len(before):
+        found = after.find(before[at : at + window], end)
+        if found < 0:
+            return None
+        if found > end:
+            pieces.append((end, found - end))
+        same = _same(before, after, at, found)
+        at, end = at + same, found + same
+    return (*pieces, (end, len(after) - end)) if end < len(after) else tuple(pieces)
+
+
+def _same(one: bytes, other: bytes, at: int, there: int) -> int:
+    """How many bytes are the same from these places on."""
+    same, step = 0, SAME_BYTES
+    while step:
+        piece = one[at + same : at + same + step]
+        if len(piece) == step and other.startswith(piece, there + same):
+            same += step
+        else:
+            step //= 2
+    return same
 
 
 def _is_blank(data: bytes | None) -> bool:

@@ -4,9 +4,11 @@ import os
 import stat
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from atlas_actors.clients.install import originals as module
-from atlas_actors.clients.install.originals import Originals, read, replace
+from atlas_actors.clients.install.originals import Originals, added, read, replace, without
 from atlas_actors.errors import Conflict, UsageError
 from tests.clients.install.places import tree
 
@@ -39,7 +41,7 @@ def uninstall(kept, file):
 def test_the_very_bytes_come_back_though_taking_out_would_give_others(tmp_path, kept):
     file = tmp_path / "a"
     file.write_bytes(b"x")
-    install(kept, file, lambda _: b"rewritten")
+    install(kept, file, lambda _: b"so x is between")
     uninstall(kept, file)
     assert tree(tmp_path) == {"a": b"x"}
 
@@ -71,7 +73,7 @@ def test_a_change_between_two_installations_is_kept_and_comes_back(tmp_path, kep
     file.write_bytes(b"x\n")
     install(kept, file)
     file.write_bytes(b"y\nours\n")
-    install(kept, file, lambda _: b"second")
+    install(kept, file, lambda data: b"second " + data)
     uninstall(kept, file)
     assert file.read_bytes() == b"y\n"
 
@@ -80,7 +82,7 @@ def test_an_installation_over_our_own_keeps_the_first_original(tmp_path, kept):
     file = tmp_path / "a"
     file.write_bytes(b"x\n")
     install(kept, file)
-    install(kept, file, lambda _: b"newer ours\n")
+    install(kept, file, lambda data: b"newer " + data)
     uninstall(kept, file)
     assert file.read_bytes() == b"x\n"
 
@@ -150,13 +152,43 @@ def test_a_link_to_nothing_gets_its_file_and_stays_a_link(tmp_path, kept):
     assert not (tmp_path / "there").exists()
 
 
-def test_what_was_there_before_is_readable_by_its_owner_only(tmp_path, kept):
+def test_nothing_of_a_file_is_kept(tmp_path, kept):
     file = tmp_path / "a"
-    file.write_bytes(b"key = secret")
+    file.write_bytes(b"key = secret\n")
     install(kept, file)
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "kept").iterdir()}
-    assert modes == {0o600}
+    file.write_bytes(file.read_bytes() + b"other = key\n")
+    install(kept, file, lambda data: data.replace(b"ours", b"newer ours"))
+    notes = list((tmp_path / "kept").iterdir())
+    assert [note.suffix for note in notes] == [".json"]
+    assert not any(word in notes[0].read_bytes() for word in (b"secret", b"key", b"ours"))
+    assert stat.S_IMODE(notes[0].stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "kept").stat().st_mode) == 0o700
+
+
+def test_of_a_file_of_which_we_took_something_ours_is_taken_out(tmp_path, kept):
+    file = tmp_path / "a"
+    file.write_bytes(b"x\ny\n")
+    install(kept, file, lambda _: b"ours\ny\n")
+    uninstall(kept, file)
+    assert file.read_bytes() == b"y\n"
+
+
+@given(
+    st.lists(st.tuples(st.binary(max_size=300), st.binary(max_size=300)), max_size=6),
+    st.binary(max_size=300),
+)
+@example([(b"", b"a"), (b"a" * 300, b"b"), (b"b" + b"a" * 40, b"")], b"ab")
+def test_what_was_added_anywhere_can_be_taken_away(parts, end):
+    before = b"".join(theirs for _, theirs in parts)
+    after = b"".join(ours + theirs for ours, theirs in parts) + end
+    pieces = added(before, after)
+    assert without(after, pieces) == before
+    assert sum(size for _, size in pieces) == len(after) - len(before)
+
+
+def test_what_takes_more_than_taking_away_is_not_tried():
+    assert added(b"ab", b"ba") == ()
+    assert added(b"a" * 3_000, b"ab" * 3_000) == ()  # too many pieces to note
 
 
 def test_a_new_file_is_as_open_as_the_user_has_it(tmp_path):
