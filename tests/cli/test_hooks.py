@@ -78,6 +78,18 @@ def test_options_reach_the_settings(hooks, settings):
     assert "statusLine" not in text
 
 
+@pytest.mark.parametrize("client", ["claude", "codex"])
+def test_autostart_stays_until_it_is_taken_back(hooks, settings, tmp_path, client):
+    file = settings if client == "claude" else tmp_path / ".codex" / "hooks.json"
+    hooks("install", "--client", client)
+    assert "--autostart" not in file.read_text()
+    hooks("install", "--client", client, "--autostart")
+    hooks("install", "--client", client)
+    assert file.read_text().count("--autostart") == 1
+    hooks("install", "--client", client, "--no-autostart")
+    assert "--autostart" not in file.read_text()
+
+
 def test_a_project_is_where_you_are_or_the_one_named(hooks, tmp_path):
     (tmp_path / "other").mkdir()
     hooks("install", "--client", "claude", "--scope", "project")

@@ -55,6 +55,8 @@ def install(where: Where, *, dry_run: bool = False) -> Report:
             cure=f"--dir {checkout}, or --scope user",
         )
     file = hooks_file(where)
+    if where.autostart is None:
+        where = as_installed(where, [words_of(handler) for _, handler in ours_in(file)])
     originals, name, hooks = Originals(where.originals), str(file), wanted(where)
     change = originals.plan_install(
         file,
