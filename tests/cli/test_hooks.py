@@ -71,6 +71,11 @@ def test_uninstalling_takes_all_out(hooks, settings):
     assert not settings.exists()
 
 
+def test_uninstalling_what_is_not_there_says_so_of_each_client(hooks, settings):
+    code, out, _ = hooks("uninstall")
+    assert (code, out.count("nothing of Atlas was in it")) == (0, 2)
+
+
 def test_options_reach_the_settings(hooks, settings):
     hooks("install", "--autostart", "--no-status-line")
     text = settings.read_text()

@@ -95,8 +95,10 @@ def uninstall(where: Where, *, dry_run: bool = False) -> Report:
     moves = _moves(change.now, change.wanted, name)
     originals.uninstall(change)
     trust = codex_trust.uninstall(_subject(where), moves)
+    changed += trust.changed
+    nothing = () if changed or trust.problems else ("nothing of Atlas was in it",)
     return Report(
-        client=CLIENT, changed=changed + trust.changed, notes=trust.notes, problems=trust.problems
+        client=CLIENT, changed=changed, notes=trust.notes + nothing, problems=trust.problems
     )
 
 
