@@ -17,6 +17,7 @@ QUIET: Final = frozenset({"chat", "continue"})
 # this share of the best it adds nothing.
 SCORE_LEAST: Final = 0.002
 SHARE_LEAST: Final = 0.25
+UNTOLD: Final = "edited"  # "Edited src/cart.py": that somebody did says nothing of how to do it
 SHORT_CHARACTERS: Final = 160
 QUESTIONS: Final = 4
 WORDS_LEAST: Final = 3
@@ -85,8 +86,9 @@ def speaks(route: Route) -> bool:
 
 def relevant(items: Sequence[RecalledItem]) -> list[RecalledItem]:
     """Those that are likely about what was asked."""
-    best = max((item.score for item in items), default=0.0)
-    return [item for item in items if item.score >= max(SCORE_LEAST, SHARE_LEAST * best)]
+    telling = [item for item in items if UNTOLD not in item.tags]
+    best = max((item.score for item in telling), default=0.0)
+    return [item for item in telling if item.score >= max(SCORE_LEAST, SHARE_LEAST * best)]
 
 
 def failed_before(found: Sequence[FailedCommand]) -> str:

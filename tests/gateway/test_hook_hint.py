@@ -132,6 +132,11 @@ def test_what_is_likely_about_something_else_is_left_out(scores, kept):
     assert [item.score for item in relevant(items)] == kept
 
 
+def test_that_a_file_was_edited_is_not_told():
+    items = [remembered(score=0.9, tags=("edited",)), remembered(score=0.1)]
+    assert [item.score for item in relevant(items)] == [0.1]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

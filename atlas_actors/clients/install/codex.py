@@ -95,11 +95,9 @@ def uninstall(where: Where, *, dry_run: bool = False) -> Report:
     moves = _moves(change.now, change.wanted, name)
     originals.uninstall(change)
     trust = codex_trust.uninstall(_subject(where), moves)
-    changed += trust.changed
-    nothing = () if changed or trust.problems else ("nothing of Atlas was in it",)
-    return Report(
-        client=CLIENT, changed=changed, notes=trust.notes + nothing, problems=trust.problems
-    )
+    done = changed + trust.changed
+    nothing = () if done or trust.problems else ("nothing of Atlas was in it",)
+    return Report(client=CLIENT, changed=done, notes=trust.notes + nothing, problems=trust.problems)
 
 
 def status(where: Where) -> State:
