@@ -19,6 +19,7 @@ import time
 ROWS = 20
 WIDTH = 48
 SOCKET_S = 3.0
+EPOCH_MS_LEAST = 10**12  # 2001; a span of so many milliseconds would be of thirty years
 CONTROL = dict.fromkeys((*range(32), 127), "·")  # nothing from a database drives a terminal
 
 
@@ -285,7 +286,7 @@ def cell(value, name):
     """A value of a view for people."""
     if value is None:
         return "-"
-    if name.endswith(("at_ms", "_at", "until_ms", "from_ms")) and isinstance(value, int):
+    if name.endswith(("_ms", "_at")) and isinstance(value, int) and value > EPOCH_MS_LEAST:
         return clock(value)
     text = " ".join(str(value).split())
     return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"

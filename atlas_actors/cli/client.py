@@ -49,15 +49,17 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def call(self, method: str, timeout_s: float | None = None, **params: Any) -> Any:
-        """Ask and wait. Raises the daemon's error as the AtlasError that it is."""
+    def call(self, method: str, timeout_s: float | None = None, /, **params: Any) -> Any:
+        """Ask and wait; a `timeout_s` among the params is the method's own.
+
+        Raises the daemon's error as the AtlasError that it is."""
         for kind, value in self.stream(method, timeout_s, **params):
             if kind == "result":
                 return value
         raise AssertionError("a stream ends with its result")
 
     def stream(
-        self, method: str, timeout_s: float | None = None, **params: Any
+        self, method: str, timeout_s: float | None = None, /, **params: Any
     ) -> Iterator[tuple[str, Any]]:
         """(notification's method, its params) as they come, then ("result", the answer)."""
         self._next_id += 1

@@ -169,9 +169,7 @@ def run_extract(options: argparse.Namespace, home: Home) -> int:
     with Client(home) as client:
         asked = client.call("graph.extract", **params)
         id = asked["task_id"]
-        task = client.call(
-            "task.wait", timeout_s=limit_s + 10, id=id, timeout_ms=round(limit_s * 1000)
-        )
+        task = client.call("task.wait", limit_s + 10, id=id, timeout_ms=round(limit_s * 1000))
         if task["state"] in ("pending", "in_progress"):
             raise DeadlinePassed(f"task {id} has not ended yet", cure=f"atlas tasks show {id}")
         answer = client.call("graph.apply", task_id=id)

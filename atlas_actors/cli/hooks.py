@@ -35,7 +35,9 @@ def add_to(groups: Any) -> None:
     install = verbs.add_parser("install", help="put Atlas' hooks beside yours")
     _changes(install)
     install.add_argument(
-        "--autostart", action="store_true", help="the start of a session starts the daemon"
+        "--autostart",
+        action=argparse.BooleanOptionalAction,
+        help="the start of a session starts the daemon; neither: as it is installed",
     )
     install.add_argument(
         "--no-status-line", action="store_true", help="claude: without Atlas' status line"

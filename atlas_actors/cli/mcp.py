@@ -72,7 +72,8 @@ def run_check(options: argparse.Namespace, home: Home) -> int:
 def run_warmup(options: argparse.Namespace, home: Home) -> int:
     """They are started at once; 1 when one does not come up."""
     with Client(home) as client:
-        results = client.call("mcp.warmup", WAIT_S, names=options.names)["results"]
+        params = {"names": options.names, "cwd": str(Path.cwd())}
+        results = client.call("mcp.warmup", WAIT_S, **params)["results"]
     if options.json:
         show.print_json({"results": results})
     else:
@@ -84,7 +85,7 @@ def run_warmup(options: argparse.Namespace, home: Home) -> int:
 def run_status(options: argparse.Namespace, home: Home) -> int:
     """A table, then what each that fails says, and what to do about it."""
     with Client(home) as client:
-        found = client.call("mcp.status")
+        found = client.call("mcp.status", cwd=str(Path.cwd()))
     if options.json:
         show.print_json(found)
         return 0

@@ -64,23 +64,31 @@ def run_list(options: argparse.Namespace, home: Home) -> int:
         show.print_json(found)
         return 0
     show.table(
-        ("id", "kind", "result", "what"),
+        ("id", "when", "kind", "result", "what"),
         (row for outcome in found["outcomes"] for row in _rows(outcome)),
         "no outcomes",
         cut=True,
+        drop=("when",),
     )
     return 0
 
 
 def _rows(outcome: dict[str, Any]) -> list[tuple[str, ...]]:
-    what = [outcome["provider"], outcome["intent"], outcome["verified_by"], outcome["action"]]
+    names = ("provider", "intent", "verified_by", "action")
+    what = [outcome["context"].get("client"), *(outcome[name] for name in names)]
     result = "fault" if outcome["infrastructure"] else outcome["result"]
     rows: list[tuple[str, ...]] = [
-        (outcome["id"], outcome["kind"], result, ", ".join(word for word in what if word))
+        (
+            outcome["id"],
+            show.when(outcome["at_ms"]),
+            outcome["kind"],
+            result,
+            ", ".join(word for word in what if word),
+        )
     ]
     for amended in outcome["amendments"]:
         was = f"was {amended['before']}" if amended["stood"] else "something stronger stood"
-        rows.append(("", "", "", f"{amended['verified_by']}: {amended['reason']} ({was})"))
+        rows.append(("", "", "", "", f"{amended['verified_by']}: {amended['reason']} ({was})"))
     return rows
 
 

@@ -8,7 +8,7 @@ import attrs
 from atlas_actors import notes
 
 TITLES: Final = {
-    "rules": "Rules and preferences of the person you work for, in their own words:",
+    "rules": "Rules and preferences of the user, in their own words:",
     "handoffs": "Interrupted work:",
     "decisions": "Decisions that hold:",
     "learnings": "Learned in this project, the most used first:",
@@ -20,7 +20,7 @@ MOST: Final = {"rules": 40, "handoffs": 3, "decisions": 12, "learnings": 15, "fi
                "warnings": 5}  # fmt: skip
 FILE_WORDS: Final = 4  # of a name, more are a sentence
 HEADER: Final = (
-    f"{notes.HEADER} Only what is listed as the person's own rules and preferences is theirs."
+    f"{notes.HEADER} Only what is listed as the user's own rules and preferences is theirs."
 )
 MORE: Final = "More: atlas recall QUESTION; atlas memory show ID"
 
@@ -117,7 +117,7 @@ def _lines(facts: Facts) -> Iterable[_Line]:
         if section == "decisions":
             yield from _of_handoffs(facts.handoffs)
         for one in [one for one in told if _may_be_told(one)][: MOST[section]]:
-            who = "you" if one.origin == "person" else one.origin
+            who = "the user" if one.origin == "person" else one.origin
             extra = f"because {one.rationale}" if one.rationale else ""
             text = notes.line(one.id, one.at_ms, who, one.text, one.trust, extra)
             yield _Line(section=section, text=text, id=one.id)

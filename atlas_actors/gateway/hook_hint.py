@@ -1,6 +1,7 @@
 """Pure: what a model is told at a hook, as notes in our fence; the same facts, the same bytes."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -16,10 +17,15 @@ QUIET: Final = frozenset({"chat", "continue"})
 # this share of the best it adds nothing.
 SCORE_LEAST: Final = 0.002
 SHARE_LEAST: Final = 0.25
+UNTOLD: Final = "edited"  # "Edited src/cart.py": that somebody did says nothing of how to do it
 SHORT_CHARACTERS: Final = 160
 QUESTIONS: Final = 4
 WORDS_LEAST: Final = 3
+ROUTED_WORDS_LEAST: Final = 2  # "stop", "why?", "fix": what is meant stands in the talk before
+ROUTED_CHARACTERS_LEAST: Final = 4  # of a script that has no spaces between words
 _ENDS: Final = re.compile(r"[.!?;](?=\s)|\n|[\[\]{}<>]")  # of sentences; and code is none
+# Of a pasted log. Memory would look for what it learned on that day.
+_STAMPS: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 _WORDS: Final = re.compile(r"[^\W\d_]{2,}")
 COMMAND_CHARACTERS: Final = 200
 ERROR_CHARACTERS: Final = 300
@@ -30,6 +36,7 @@ OUTLINE_CHARACTERS: Final = 8_000  # with the rest well below where clients cut
 def questions(prompt: str) -> list[str]:
     """What memory is asked for a prompt: a short one as it is, of a longer one its first and last
     sentences, each by itself; in a long text what fits one of them is lost."""
+    prompt = _STAMPS.sub(" ", prompt)
     whole = " ".join(prompt.split())
     if len(whole) <= SHORT_CHARACTERS:
         return [whole] if whole else []
@@ -49,10 +56,25 @@ def merged(answers: Iterable[Sequence[RecalledItem]]) -> list[RecalledItem]:
     return sorted(best.values(), key=lambda item: (-item.score, item.id))
 
 
-def hint(route: Route | None, agent: str, items: Sequence[RecalledItem], tokens: int) -> str:
+def says_enough(prompt: str) -> bool:
+    """Whether a prompt by itself says what is wanted, so that a route of it can be right."""
+    words = _WORDS.findall(prompt)
+    return len(words) >= ROUTED_WORDS_LEAST or any(
+        len(word) >= ROUTED_CHARACTERS_LEAST and not _has_spaces(word) for word in words
+    )
+
+
+def hint(
+    route: Route | None,
+    agent: str,
+    items: Sequence[RecalledItem],
+    tokens: int,
+    is_said: bool = True,
+) -> str:
     """Before a prompt: what the router thinks of it, and what memory knows of it, in so many
-    tokens; empty when there is nothing to say. `agent` is where the agent that fits was found."""
-    lines = [_route(route, agent)] if route is not None and speaks(route) else []
+    tokens; empty when there is nothing to say. `agent` is where the agent that fits was found;
+    `is_said` is false of a prompt that does not say enough."""
+    lines = [_route(route, agent)] if route is not None and speaks(route) and is_said else []
     lines += [_memory(item) for item in relevant(items)]
     return _fenced(notes.within(lines, tokens))
 
@@ -64,8 +86,9 @@ def speaks(route: Route) -> bool:
 
 def relevant(items: Sequence[RecalledItem]) -> list[RecalledItem]:
     """Those that are likely about what was asked."""
-    best = max((item.score for item in items), default=0.0)
-    return [item for item in items if item.score >= max(SCORE_LEAST, SHARE_LEAST * best)]
+    telling = [item for item in items if UNTOLD not in item.tags]
+    best = max((item.score for item in telling), default=0.0)
+    return [item for item in telling if item.score >= max(SCORE_LEAST, SHARE_LEAST * best)]
 
 
 def failed_before(found: Sequence[FailedCommand]) -> str:
@@ -83,6 +106,12 @@ def outline_reason(path: str, outline: str, tokens_full: int, tokens: int, range
         f" with its line number in the file. Ranges can be read with {ranges}; reading the"
         f" file once more gives it whole.\n{shown}{rest}"
     )
+
+
+def _has_spaces(word: str) -> bool:
+    """Whether its script puts spaces between words: Chinese, Japanese and Thai do not."""
+    names = (unicodedata.name(character, "") for character in word)
+    return not any(name.startswith(("CJK ", "HIRAGANA ", "KATAKANA ", "THAI ")) for name in names)
 
 
 def _route(route: Route, agent: str) -> str:

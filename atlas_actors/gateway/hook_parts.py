@@ -71,7 +71,7 @@ def answer_of(door: Door, asked: Asked, found: dict[str, Any]) -> Answer:
         case "session_start":
             return Answer(context=found["brief"]["text"] if "brief" in found else "")
         case "prompt":
-            return Answer(context=_hint(door, found))
+            return Answer(context=_hint(door, asked.event.prompt, found))
         case "pre_tool":
             if found.get("saver"):
                 return Answer(deny=found["saver"])
@@ -82,7 +82,7 @@ def answer_of(door: Door, asked: Asked, found: dict[str, Any]) -> Answer:
     return Answer()
 
 
-def _hint(door: Door, found: dict[str, Any]) -> str:
+def _hint(door: Door, prompt: str, found: dict[str, Any]) -> str:
     routed: Routed | None = found.get("route")
     route = routed.route if routed is not None else None
     if route is not None and route.intent in hook_hint.QUIET and not route.abstained:
@@ -92,6 +92,7 @@ def _hint(door: Door, found: dict[str, Any]) -> str:
         routed.agent if routed is not None else "",
         found.get("memory", ()),
         door.hooks.settings.hint_tokens,
+        hook_hint.says_enough(prompt),
     )
 
 

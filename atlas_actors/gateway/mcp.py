@@ -48,13 +48,14 @@ METHODS: Final = (
     method(
         "mcp.warmup",
         "Keep these servers started until the daemon ends, or have those of [mcp] warm up now;"
-        " a person's to call → {results}.",
-        object_schema({"names": _NAMES}),
+        " cwd: whose own servers are meant too; a person's to call → {results}.",
+        object_schema({"names": _NAMES, "cwd": PATH}),
     ),
     method(
         "mcp.status",
-        "Every configured server and how it was when last looked at → {servers, problems}.",
-        object_schema({}),
+        "Every configured server and how it was when last looked at; cwd: whose own are listed"
+        " too → {servers, problems}.",
+        object_schema({"cwd": PATH}),
     ),
     method(
         "mcp.history",
@@ -74,11 +75,13 @@ async def answer(door: Door, name: str, params: dict[str, Any], caller: Caller) 
             return attrs.asdict(await door.ask(paths.MCP, order, FOLLOW_S))
         case "mcp.warmup":
             await only_people(door, caller, name)
-            wanted = WarmServers(names=tuple(params.get("names", ())))
+            wanted = WarmServers(names=tuple(params.get("names", ())), projects=_around(params))
             checked = await door.ask(paths.MCP, wanted, WARM_S)
             return {"results": attrs.asdict(checked)["results"]}
         case "mcp.status":
-            known = attrs.asdict(await door.call(paths.MCP, ServersWanted()))
+            known = attrs.asdict(
+                await door.call(paths.MCP, ServersWanted(projects=_around(params)))
+            )
             rows = await door.read(mcp_views.servers)
             return {
                 "servers": mcp_views.joined(known["servers"], rows),
@@ -90,6 +93,11 @@ async def answer(door: Door, name: str, params: dict[str, Any], caller: Caller) 
     raise AssertionError(f"{name} is described but not answered")
 
 
+def _around(params: dict[str, Any]) -> tuple[str, ...]:
+    """The directory that the caller is in, when it was told."""
+    return (params["cwd"],) if "cwd" in params else ()
+
+
 async def _check(door: Door, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
     projects, note = tuple(params.get("projects", ())), ""
     if projects:
@@ -97,7 +105,7 @@ async def _check(door: Door, params: dict[str, Any], caller: Caller) -> dict[str
     elif "cwd" in params:
         inside = await door.on_thread(lambda: caller.inside)
         if origin_of(inside, own_words=True) == "person":
-            projects = (params["cwd"],)
+            projects = _around(params)
         else:
             note = "the project's own servers are left out: they are run for a person only"
     order = CheckServers(

@@ -34,9 +34,7 @@ def line(shown: Shown) -> str:
     if shown.today_usd is not None:
         most = f" of ${shown.budget_usd:.2f}" if shown.budget_usd else ""
         parts.append(f"Atlas ${shown.today_usd:.2f}{most}")
-    parts += [_word(part) for part in shown.degraded[:PARTS_MOST]]
-    if len(shown.degraded) > PARTS_MOST:
-        parts.append(f"{len(shown.degraded) - PARTS_MOST} parts more")
+    parts += _degraded(shown.degraded)
     said = " · ".join(part for part in parts if part)
     return said if len(said) <= LINE_CHARACTERS else f"{said[: LINE_CHARACTERS - 1]}…"
 
@@ -54,6 +52,20 @@ def _context(shown: Shown) -> str:
         return model
     of = f" of {_short(shown.window_tokens)}" if shown.window_tokens else ""
     return f"{model} {shown.used_percent:.0f} %{of}".strip()
+
+
+def _degraded(parts: Sequence[str]) -> list[str]:
+    """One word for all that are in the same state: localai, codex, haiku +1 parked."""
+    names: dict[str, list[str]] = {}
+    for part in parts:
+        name, _, state = _word(part).rpartition(" ")
+        names.setdefault(state, []).append(name.removeprefix("executor."))
+    return [f"{_first(found)} {state}".strip() for state, found in names.items()]
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" +{len(names) - PARTS_MOST}" if len(names) > PARTS_MOST else ""
+    return f"{', '.join(names[:PARTS_MOST])}{more}"
 
 
 def _short(tokens: int) -> str:

@@ -4,6 +4,7 @@ Server programs run below a host process of their own (host.py); this actor deci
 at, keeps what came of it, and tells who waits.
 """
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -81,6 +82,7 @@ class Mcp(AsyncActor):
         self._person_home = self._environment.get("HOME") or str(Path.home())
         self._checks: dict[str, Check] = {}
         self._warming: list[tuple[Check, set[str]]] = []
+        self._warm_of: dict[str, tuple[str, ...]] = {}  # whose servers a person has kept, by name
         self._keeper = Keeper(
             self,
             looker=lambda timeout_s: self._looker("warm", timeout_s),
@@ -127,7 +129,7 @@ class Mcp(AsyncActor):
                 return self._on_warm(message)
             case ServersWanted():
                 assert self.reply_to is not None
-                self.spawn(self._answer_known, self.reply_to)
+                self.spawn(self._answer_known, message.projects, self.reply_to)
                 return LATER
             case CheckDue():
                 self._on_check_due()
@@ -231,7 +233,14 @@ class Mcp(AsyncActor):
 
     async def _spec_of(self, name: str) -> Server:
         """How a server that is kept warm is configured now. Raises AtlasError."""
-        return chosen((await self._find()).servers, (name,))[0]
+        found = await self._find(self._warm_of.get(name, ()))
+        return chosen(found.servers, (name,))[0]
+
+    @property
+    def _warm_projects(self) -> tuple[str, ...]:
+        """Of what is kept started now."""
+        kept = [self._warm_of.get(name, ()) for name in self._keeper.warm]
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(kept)))
 
     def _looker(self, why: Why, timeout_s: float) -> Looker:
         now_ms = self.place.clock.now_ms()
@@ -260,13 +269,13 @@ class Mcp(AsyncActor):
         check = Check(id="", names=names)
         if self.reply_to is not None:
             check.wait_for_end(self.reply_to)
-        self.spawn(self._warm, check)
+        self.spawn(self._warm, check, order.projects if order.names else ())
         return LATER
 
-    async def _warm(self, check: Check) -> None:
+    async def _warm(self, check: Check, projects: tuple[str, ...]) -> None:
         """Have them started, once it is known that there are such servers."""
         try:
-            chosen((await self._find()).servers, check.names)
+            chosen((await self._find(projects)).servers, check.names)
         except AtlasError as error:
             check.end(error)
             return
@@ -282,6 +291,7 @@ class Mcp(AsyncActor):
             return
         self._warming.append((check, ahead))
         for name in ahead:
+            self._warm_of[name] = projects
             self._keeper.want(name, stays=False)
 
     def _on_warmth(self, one: Warmth, health: ServerHealth) -> None:
@@ -296,9 +306,9 @@ class Mcp(AsyncActor):
                 self._warming.remove((check, ahead))
                 check.end()
 
-    async def _answer_known(self, reply: Reply) -> None:
+    async def _answer_known(self, projects: tuple[str, ...], reply: Reply) -> None:
         try:
-            found = await self._find()
+            found = await self._find((*projects, *self._warm_projects))
         except AtlasError as error:
             reply.set_exception(error)
             return

@@ -78,6 +78,6 @@ def _cure_of_kind(server: Server, failure: Failure, timeout_s: float) -> str:
         case "late":
             if server.target in FETCHERS and failure.stage in ("start", "initialize"):
                 return f"it may be fetched still: atlas mcp warmup {server.name}"
-            return f"give it more than {timeout_s:g} s: [mcp] timeout_s"
+            return f"give it more than {timeout_s:g} s: --timeout 60 once, [mcp] timeout_s for good"
         case _:
             return ""

@@ -115,11 +115,14 @@ class WarmServers:
     """
 
     names: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()  # whose own servers are meant too, by a person
 
 
 @attrs.frozen(kw_only=True)
 class ServersWanted:
     """Ask mcp: which servers are configured? The answer is a ServersKnown."""
+
+    projects: tuple[str, ...] = ()  # whose own are listed too; none of them is run
 
 
 @attrs.frozen(kw_only=True)

@@ -71,11 +71,28 @@ def test_uninstalling_takes_all_out(hooks, settings):
     assert not settings.exists()
 
 
+def test_uninstalling_what_is_not_there_says_so_of_each_client(hooks, settings):
+    code, out, _ = hooks("uninstall")
+    assert (code, out.count("nothing of Atlas was in it")) == (0, 2)
+
+
 def test_options_reach_the_settings(hooks, settings):
     hooks("install", "--autostart", "--no-status-line")
     text = settings.read_text()
     assert text.count("--autostart") == 1
     assert "statusLine" not in text
+
+
+@pytest.mark.parametrize("client", ["claude", "codex"])
+def test_autostart_stays_until_it_is_taken_back(hooks, settings, tmp_path, client):
+    file = settings if client == "claude" else tmp_path / ".codex" / "hooks.json"
+    hooks("install", "--client", client)
+    assert "--autostart" not in file.read_text()
+    hooks("install", "--client", client, "--autostart")
+    hooks("install", "--client", client)
+    assert file.read_text().count("--autostart") == 1
+    hooks("install", "--client", client, "--no-autostart")
+    assert "--autostart" not in file.read_text()
 
 
 def test_a_project_is_where_you_are_or_the_one_named(hooks, tmp_path):

@@ -47,6 +47,14 @@ def test_servers_are_checked_warmed_and_shown_and_no_secret_is_kept(tmp_path):
     assert SECRET not in said
 
 
+def test_a_check_takes_no_longer_than_it_is_told(tmp_path):
+    home = tmp_path / "home"
+    with daemon_on(home) as daemon:
+        configure(home, plain("sys.stdin.read()", name="mute"))
+        checked = daemon.run("mcp", "check", "--timeout", "0.5", cwd=tmp_path)
+        assert "it did not answer in 0.5 s" in checked.stdout, checked.stderr
+
+
 def test_without_the_daemon_a_check_says_how_to_start_it(tmp_path):
     from tests.support.daemons import Daemon
 

@@ -105,6 +105,8 @@ def outcome(**fields):
         "verified_by": "person",
         "action": "t/1",
         "infrastructure": False,
+        "at_ms": 1_750_000_000_000,
+        "context": {},
         "amendments": [],
     }
     return {**plain, **fields}
@@ -118,6 +120,13 @@ def test_a_list_shows_what_amended_an_outcome(said):
     assert lines[1].startswith(f"{ID}  attempt  failure  claude, ")
     assert "person: no" in lines[2]
     assert "fault" in lines[3]
+
+
+def test_an_outcome_of_a_hook_says_of_which_client(said):
+    one = outcome(
+        kind="hook", provider=None, verified_by=None, action="Stop", context={"client": "codex"}
+    )  # fmt: skip
+    assert said({"outcomes": [one]})[1] == f"{ID}  hook  failure  codex, code_edit, Stop"
 
 
 @pytest.mark.parametrize("words", [[], ["list"]])

@@ -97,7 +97,7 @@ def test_without_facts_or_room_there_is_no_text():
 
 def test_it_names_days_and_no_ages():
     text = compose(Facts(rules=[told("1")]), 1_000).text
-    assert "2025-06-15 you: x" in text
+    assert "2025-06-15 the user: x" in text
     assert "ago" not in text
 
 

@@ -15,6 +15,7 @@ from atlas_actors.gateway.hook_hint import (
     outline_reason,
     questions,
     relevant,
+    says_enough,
 )
 from atlas_actors.messages.client import FailedCommand
 from tests.support.hook_rooms import AT_MS, remembered, route
@@ -60,6 +61,8 @@ def test_a_failed_command_is_one_line_in_the_fence(command, error, instead):
             ["fix the parser"],
         ),
         ("x" * 500, ["x" * 160]),
+        ("2026-11-22 12:00:01,250 ERROR no redis", ["ERROR no redis"]),
+        ("what was done on 2026-11-22?", ["what was done on 2026-11-22?"]),
     ],
 )
 def test_a_long_prompt_is_asked_about_by_its_sentences(prompt, asked):
@@ -86,6 +89,31 @@ def test_nothing_known_is_nothing_said():
     assert failed_before([]) == ""
 
 
+@pytest.mark.parametrize(
+    ("prompt", "enough"),
+    [
+        ("fix the parser", True),
+        ("run tests", True),
+        ("カートのテストを直して", True),
+        ("修复测试", True),
+        ("stop", False),
+        ("why?", False),
+        ("?", False),
+        ("1", False),
+        ("prices", False),
+        ("直して", False),
+    ],
+)
+def test_a_prompt_of_one_word_does_not_say_what_is_wanted(prompt, enough):
+    assert says_enough(prompt) is enough
+
+
+def test_of_a_prompt_that_says_too_little_only_memories_are_told():
+    assert hint(route(), "", [], 400, is_said=False) == ""
+    said = hint(route(), "", [remembered()], 400, is_said=False)
+    assert ("intent" in said, remembered().text in said) == (False, True)
+
+
 def test_an_agent_that_was_not_found_is_not_named():
     assert "ghost" not in hint(route(agent="ghost"), "", [], 400)
 
@@ -102,6 +130,11 @@ def test_an_agent_that_was_not_found_is_not_named():
 def test_what_is_likely_about_something_else_is_left_out(scores, kept):
     items = [remembered(score=score) for score in scores]
     assert [item.score for item in relevant(items)] == kept
+
+
+def test_that_a_file_was_edited_is_not_told():
+    items = [remembered(score=0.9, tags=("edited",)), remembered(score=0.1)]
+    assert [item.score for item in relevant(items)] == [0.1]
 
 
 @pytest.mark.parametrize(

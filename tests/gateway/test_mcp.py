@@ -68,8 +68,8 @@ def test_an_agent_keeps_no_server_started(tmp_path, inside):
 
 
 def test_a_person_keeps_servers_started(tmp_path):
-    answer, asked = call(tmp_path, "mcp.warmup", names=["a"])
-    assert asked == [(paths.MCP, WarmServers(names=("a",)))]
+    answer, asked = call(tmp_path, "mcp.warmup", names=["a"], cwd="/p")
+    assert asked == [(paths.MCP, WarmServers(names=("a",), projects=("/p",)))]
     assert answer == {"results": ()}
 
 

@@ -210,6 +210,20 @@ def test_warming_by_name_keeps_what_comes_up_and_forgets_what_does_not(tmp_path)
         assert mcp.tree.ref("mcp").cell.reason == ""
 
 
+def test_a_server_of_the_project_that_a_person_is_in_is_warmed_and_listed(tmp_path):
+    project = tmp_path / "project"
+    (project / ".git").mkdir(parents=True)
+    (project / ".mcp.json").write_text(json.dumps({"mcpServers": {"own": {"command": "up"}}}))
+    with room_on(tmp_path) as mcp:
+        with pytest.raises(NotFound):
+            mcp.ask(WarmServers(names=("own",)))
+        assert mcp.ask(ServersWanted()).servers == ()
+        (one,) = mcp.ask(ServersWanted(projects=(str(project),))).servers
+        assert (one.name, one.warm) == ("own", None)
+        (warmed,) = mcp.ask(WarmServers(names=("own",), projects=(str(project),))).results
+        assert (warmed.ok, mcp.warm("own")) == (True, "up")  # wherever one looks from
+
+
 def test_a_marked_server_that_nobody_configured_is_degraded_and_says_so(tmp_path):
     with room_on(tmp_path, does("up"), warm=("gone",)) as mcp:
         cell = mcp.tree.ref("mcp").cell

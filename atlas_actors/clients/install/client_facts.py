@@ -113,8 +113,8 @@ def _advice(state: State) -> list[str]:
         return []
     scope = f" --scope {state.scope}" if state.scope == "project" else ""
     return [
-        f"{state.file} has other hooks of Atlas than this checkout installs"
-        f" (atlas hooks install --client {state.client}{scope})"
+        f"the hooks in {state.file} are not what this Atlas installs: they are older, edited, or"
+        f" another checkout's (atlas hooks install --client {state.client}{scope})"
     ]
 
 

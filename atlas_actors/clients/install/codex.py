@@ -55,6 +55,8 @@ def install(where: Where, *, dry_run: bool = False) -> Report:
             cure=f"--dir {checkout}, or --scope user",
         )
     file = hooks_file(where)
+    if where.autostart is None:
+        where = as_installed(where, [words_of(handler) for _, handler in ours_in(file)])
     originals, name, hooks = Originals(where.originals), str(file), wanted(where)
     change = originals.plan_install(
         file,
@@ -93,9 +95,9 @@ def uninstall(where: Where, *, dry_run: bool = False) -> Report:
     moves = _moves(change.now, change.wanted, name)
     originals.uninstall(change)
     trust = codex_trust.uninstall(_subject(where), moves)
-    return Report(
-        client=CLIENT, changed=changed + trust.changed, notes=trust.notes, problems=trust.problems
-    )
+    done = changed + trust.changed
+    nothing = () if done or trust.problems else ("nothing of Atlas was in it",)
+    return Report(client=CLIENT, changed=done, notes=trust.notes + nothing, problems=trust.problems)
 
 
 def status(where: Where) -> State:

@@ -19,8 +19,8 @@ from atlas_actors.errors import Conflict, UsageError
 
 _AGAIN: Final = "atlas hooks install --client codex"
 _NOT_TRUSTED: Final = {
-    "untrusted": "Codex skips it, since it does not trust it",
-    "modified": "it is not what Codex was told to trust, and so Codex skips it",
+    "untrusted": "Codex skips what it does not trust",
+    "modified": "Codex skips what is not as it was told to trust it",
 }
 
 
@@ -112,10 +112,10 @@ def doubts(subject: Subject) -> Told:
     problems = [f"Codex: {problem}" for problem in seen.problems]
     if not ours and not problems:
         problems.append(_unseen(subject, seen))
-    problems += [doubt for hook in ours if (doubt := _doubt(subject, hook))]
-    return Told(
-        notes=(f"Codex {seen.version} sees {len(ours)} of our hooks",), problems=tuple(problems)
-    )
+    problems += _doubted(subject, ours)
+    if problems:
+        return Told(problems=tuple(problems))
+    return Told(notes=(f"Codex {seen.version} trusts each of Atlas' {len(ours)} hooks",))
 
 
 def _trust(subject: Subject, moves: Mapping[str, str]) -> None:
@@ -178,14 +178,22 @@ def _ours(subject: Subject, seen: HooksSeen) -> list[HookSeen]:
     ]
 
 
+def _doubted(subject: Subject, ours: list[HookSeen]) -> list[str]:
+    """One line for all hooks that have the same trouble."""
+    events: dict[str, list[str]] = {}
+    for hook in ours:
+        if doubt := _doubt(subject, hook):
+            events.setdefault(doubt, []).append(hook.event)
+    return [f"{', '.join(names)}: {doubt}" for doubt, names in events.items()]
+
+
 def _doubt(subject: Subject, hook: HookSeen) -> str:
     if hook.trust in ("untrusted", "modified"):
         return (
-            f"{hook.event}: {_NOT_TRUSTED[hook.trust]} ({subject.again} trusts it,"
-            " as does /hooks in Codex)"
+            f"{_NOT_TRUSTED[hook.trust]} ({subject.again} has it trusted, as does /hooks in Codex)"
         )
     if not hook.enabled:
-        return f"{hook.event}: it is switched off in Codex (/hooks switches it on)"
+        return "switched off in Codex (/hooks switches it on)"
     return ""
 
 

@@ -85,7 +85,7 @@ def examined(
     facts = tuple(facts_of(client, where, environment, seen.get(client)) for client in clients)
     problems = [] if unknown is None else [unknown]
     installed = [one for one in facts if one.is_installed]
-    if not installed:
+    if not installed and not any(one.problems for one in facts):  # else: why it is not known
         problems.append("no hooks are installed: atlas hooks install")
     if silence and not any(one.starts_daemon for one in installed):
         problems.append(f"no hook is answered: {silence}")

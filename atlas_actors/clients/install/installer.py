@@ -31,7 +31,7 @@ class Where:
     python: str
     hook: Path
     search_path: str = ""  # where programs are looked for
-    autostart: bool = False
+    autostart: bool | None = False  # None: as it is installed
     status_line: bool = True
     trust_project: bool = False
     deadline_s: float = DEADLINE_S
