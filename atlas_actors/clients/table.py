@@ -88,7 +88,7 @@ def table_of(client: str) -> ClientTable:
 
 
 def parsed(client: str, text: str) -> ClientTable:
-    """A table from its TOML. Raises SettingsError that says which line of thought is wrong."""
+    """A table from its TOML. Raises SettingsError that says what in it is wrong."""
     rows = tomllib.loads(text)
     try:
         common = frozenset(rows["common"])
