@@ -36,7 +36,7 @@ def line(shown: Shown) -> str:
         parts.append(f"Atlas ${shown.today_usd:.2f}{most}")
     parts += [_word(part) for part in shown.degraded[:PARTS_MOST]]
     if len(shown.degraded) > PARTS_MOST:
-        parts.append(f"{len(shown.degraded) - PARTS_MOST} parts more")
+        parts.append(f"{len(shown.degraded) - PARTS_MOST} more")
     said = " · ".join(part for part in parts if part)
     return said if len(said) <= LINE_CHARACTERS else f"{said[: LINE_CHARACTERS - 1]}…"
 

@@ -22,7 +22,8 @@ from atlas_actors.gateway.statusline import LINE_CHARACTERS, Shown, line
         ),
         (Shown(model="m", used_percent=0, window_tokens=200_000), "atlas · m 0 % of 200k"),
         (Shown(today_usd=0.0), "atlas · Atlas $0.00"),
-        (Shown(degraded="abcde"), "atlas · a · b · c · 2 parts more"),
+        (Shown(degraded="abc"), "atlas · a · b · c"),
+        (Shown(degraded="abcd"), "atlas · a · b · c · 1 more"),
     ],
 )  # fmt: skip
 def test_the_line_shows_what_is_known(shown, expected):
