@@ -12,7 +12,6 @@ from typing import Any, Final
 import attrs
 
 from atlas_actors.errors import UsageError
-from atlas_actors.gateway.rpc import encodes
 
 PREFIX: Final = b"hook\x1f"
 # Not a length: the hook takes it for no answer, so that rules which fail closed do.
@@ -100,7 +99,7 @@ def _payload(data: bytes) -> Any:
         value = json.loads(text, parse_constant=_nothing, parse_float=_finite)
         if "\\u" in text:
             whole = json.dumps(value, ensure_ascii=False)
-            if not encodes(whole):
+            if not _encodes(whole):
                 value = json.loads(whole.encode("utf-8", "replace"))
     except RecursionError as error:
         raise UsageError("a hook's payload is nested too deeply") from error
@@ -116,3 +115,11 @@ def _nothing(_: str) -> None:
 def _finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
