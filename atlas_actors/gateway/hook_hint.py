@@ -73,14 +73,14 @@ def failed_before(found: Sequence[FailedCommand]) -> str:
     return _fenced([_failed(one) for one in found[:FAILED_MOST]])
 
 
-def outline_reason(path: str, outline: str, tokens_full: int, tokens: int) -> str:
-    """Why a file is not read whole, and how to read of it what is wanted."""
+def outline_reason(path: str, outline: str, tokens_full: int, tokens: int, ranges: str) -> str:
+    """Why a file is not read whole, and by what (`ranges`) what is wanted of it can be read."""
     shown, more = _cut(outline)
     rest = f"\n({more} more lines of the outline are left out)" if more else ""
     name = notes.clean(path, 1, 300)
     return (
         f"Atlas shows the outline of {name} ({tokens} tokens instead of {tokens_full}), each line"
-        " with its line number in the file. Ranges can be read with offset and limit; reading the"
+        f" with its line number in the file. Ranges can be read with {ranges}; reading the"
         f" file once more gives it whole.\n{shown}{rest}"
     )
 

@@ -25,13 +25,22 @@ from atlas_actors.sources.measure import Look, look_at
 from atlas_actors.sources.planning import FILES
 from atlas_actors.sources.project import name_in, size_and_time
 
+# How a part of a file is read.
+TOOL_RANGES: Final = "offset and limit"
+SHELL_RANGES: Final = "sed -n 'FIRST,LASTp'"
 SHARE_MAX: Final = 0.5  # of the file: a longer outline saves too little to be worth a refusal
 
 
 def may_save(event: ClientEvent) -> bool:
-    """Whether it is a whole read of one file."""
+    """Whether it is a whole read of one file, by a tool for that or by `cat`."""
     tool = event.tool
-    return tool is not None and tool.kind == "read" and tool.whole and len(tool.files) == 1
+    return (
+        tool is not None
+        and tool.kind in ("read", "shell")
+        and tool.whole
+        and len(tool.files) == 1
+        and tool.files[0].kind == "read"
+    )
 
 
 async def outline(door: Door, asked: Asked) -> str:
@@ -56,7 +65,8 @@ async def outline(door: Door, asked: Asked) -> str:
     claim = ClaimOutline(client=event.client, session=event.session, path=path)
     if not await door.ask(paths.SESSIONS, claim, door.answer_s):
         return ""
-    return _given(door, asked.where.root, event.session, look)
+    ranges = SHELL_RANGES if asked.raw.tool.kind == "shell" else TOOL_RANGES
+    return _given(door, asked.where.root, event.session, look, ranges)
 
 
 def _large(root: Path, path: str, tokens: int) -> str:
@@ -88,12 +98,12 @@ async def _is_hot(door: Door, root: str, session: str, measure: FileMeasure) -> 
     return any(file.path == measure.path and file.tier == "HOT" for file in planned.files)
 
 
-def _given(door: Door, root: str, session: str, look: Look) -> str:
+def _given(door: Door, root: str, session: str, look: Look, ranges: str) -> str:
     """The refusal; it is kept what was given in place of what."""
     measure = look.measure
     text = door.redactor.text(look.outline or "")
     tokens = measure.tokens_outline or 0
-    reason = hook_hint.outline_reason(measure.path, text, measure.tokens_full, tokens)
+    reason = hook_hint.outline_reason(measure.path, text, measure.tokens_full, tokens, ranges)
     delivery = Delivery(
         path=measure.path,
         tier="WARM",

@@ -43,7 +43,10 @@ FLOODERS = 8
 PATIENCE_S = 30.0  # for a daemon that was flooded, on a machine that others use
 SETTINGS = ("settings.json", "settings.local.json", "config.toml", "hooks.json", ".claude.json")
 LEARNED = "The login test needs the clock of the fake server"
-RULE = """
+CONFIG = """
+[context]
+saver = true
+
 [[hooks.rules]]
 id = "keep-build"
 tools = ["shell"]
@@ -55,6 +58,12 @@ test "$1" = --offline && exit 0
 echo "no such host: fixtures.example" >&2
 exit 3
 """
+SECRETS = {
+    "a prompt": "github-classic",
+    "a command": "gitlab",
+    "an output": "slack-bot",
+    "a tool of ours": "stripe-live",
+}
 FAILS, WORKS = "./check.sh", "./check.sh --offline"
 
 
@@ -77,10 +86,8 @@ class Trial:
         self.client = client
         self.report = report
         self.secrets = {
-            where: TOKENS[kind](random.Random(where))
-            for where, kind in (("prompt", "github-classic"), ("command", "gitlab"),
-                                ("output", "slack-bot"))
-        }  # fmt: skip
+            where: TOKENS[kind](random.Random(where)) for where, kind in SECRETS.items()
+        }
         self.daemon = Daemon(
             folder / "atlas",
             as_typed=True,
@@ -88,7 +95,7 @@ class Trial:
             PATH=f"{Path(client.program).parent}:{os.environ.get('PATH', '')}",
             CODEX_HOME=str(client.home / ".codex"),
         )
-        (self.daemon.home.root / "config.toml").write_text(RULE, "utf-8")
+        (self.daemon.home.root / "config.toml").write_text(CONFIG, "utf-8")
         self.plain_s = 0.0
 
     def say(self, what: str, held: bool, run: Run | None = None) -> None:
@@ -117,16 +124,16 @@ class Trial:
         (project / "build").mkdir()
         (project / "check.sh").write_text(CHECK, "utf-8")
         (project / "check.sh").chmod(0o755)
-        (project / "keys.txt").write_text(self.secrets["output"], "utf-8")
+        (project / "keys.txt").write_text(self.secrets["an output"], "utf-8")
         run = self.client.run(
-            f"Fix the flaky login test. My token is {self.secrets['prompt']}",
+            f"Fix the flaky login test. My token is {self.secrets['a prompt']}",
             [
                 self.client.shell(command)
                 for command in (
                     "mv build gone",
                     FAILS,
                     WORKS,
-                    f"echo {self.secrets['command']}",
+                    f"echo {self.secrets['a command']}",
                     "cat keys.txt",
                 )
             ],
@@ -147,14 +154,31 @@ class Trial:
         self.say("a command that failed before is known to have", bool(said), run)
         self.say("and what worked instead", any(WORKS in one for one in said))
 
+    def outlined(self) -> None:
+        """A large file that nobody has worked with: first its outline, then the whole."""
+        file = self.client.project / "large.py"
+        body = "".join(f"    total += {n}  # BODY\n" for n in range(3_000))
+        file.write_text(
+            f"def signature_of_it(total: int) -> int:\n{body}    return total\n", "utf-8"
+        )
+        run = self.client.run("Explain the totals", [self.client.read(file)] * 2)
+        self.say("a large file is read twice", run.well, run)
+        first, second = run.requests[1:3] if len(run.requests) > 2 else ("", "")
+        self.say("first its outline", "signature_of_it" in first and "# BODY" not in first)
+        self.say("then the whole", "# BODY" in second)
+
     def mcp(self) -> None:
         """A tool of atlas mcp serve, called by the model."""
         command = [sys.executable, str(ROOT / "run.py"), "mcp", "serve"]
         self.client.with_mcp(command, {"ATLAS_HOME": str(self.daemon.home.root)})
         # Codex does not wait for its MCP servers before it asks the model.
         client = self.client
-        steps = [client.shell("sleep 4"), client.mcp_tool("recall", query="login test"),
-                 client.mcp_tool("remember", text="Sessions live in the attic")]  # fmt: skip
+        key = f"The attic key is {self.secrets['a tool of ours']}"
+        steps = [
+            client.shell("sleep 4"),
+            client.mcp_tool("recall", query="login test"),
+            client.mcp_tool("remember", text=key),
+        ]
         run = client.run("What is known?", steps)
         self.say("an MCP tool is called to its end", run.well, run)
         told = [one for one in run.requests[2:] if LEARNED in one.replace('\\\\"', "")]
@@ -168,7 +192,7 @@ class Trial:
         steps = [self.client.shell(one) for one in (command, f"touch {mark.name}", "true")]
         run = self.client.run(f"Carry on, {what}", steps)
         well = run.well and mark.exists() and run.seconds < self.plain_s + SLACK_S
-        self.say(f"a daemon that is {what} in the middle costs nothing", well, run)
+        self.say(f"a daemon that is {what} in the middle does no harm", well, run)
         mend()
 
     def all_hurts(self) -> None:
@@ -204,7 +228,7 @@ class Trial:
         stored = _files(self.daemon.home.root)
         for where, secret in self.secrets.items():
             found = [file.name for file, data in stored.items() if secret.encode() in data]
-            what = f"a secret in a {where} is in no stored byte"
+            what = f"a secret in {where} is in no stored byte"
             self.report.say(self.client.name, what, not found, ", ".join(found))
 
     def uninstall(self, before: dict[Path, bytes]) -> None:
@@ -284,7 +308,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--api", type=Path, default=API, metavar="FILE")
     options = parser.parse_args(words)
     names = options.client or list(CLIENTS)
-    missing = [f"the program {name}: set {VARIABLES[name]}" for name in names
+    missing = [f"program {name}: set {VARIABLES[name]}" for name in names
                if program_of(name) is None]  # fmt: skip
     if not options.api.exists():
         missing.append(f"{options.api}: give it as --api")
@@ -295,7 +319,8 @@ def main(words: list[str]) -> int:
     report = Report()
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        model = stack.enter_context(scripted_model(options.api))
+        folder.mkdir(parents=True, exist_ok=True)
+        model = stack.enter_context(scripted_model(options.api, folder / "requests.jsonl"))
         for name in names:
             program = program_of(name)
             assert program is not None
@@ -317,6 +342,7 @@ def tried(trial: Trial) -> None:
     before = trial.install()
     trial.told()
     trial.failed_before()
+    trial.outlined()
     trial.all_hurts()
     trial.uninstall(before)
     trial.mcp()

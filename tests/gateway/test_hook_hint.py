@@ -119,7 +119,7 @@ def test_a_failed_command_says_how_often_and_what_worked(changes, words):
 
 def test_a_long_outline_is_cut_at_a_line_and_says_so():
     outline = "".join(f"{number} def function_{number}()\n" for number in range(2_000))
-    said = outline_reason("a.py", outline, 90_000, 12_000)
+    said = outline_reason("a.py", outline, 90_000, 12_000, "offset and limit")
     assert len(said) < OUTLINE_CHARACTERS + 500
     assert "12000 tokens instead of 90000" in said
     shown = [line for line in said.split("\n") if "def function_" in line]

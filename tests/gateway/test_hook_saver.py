@@ -13,7 +13,7 @@ from atlas_actors.messages.context import (
     TieredFile,
     TiersPlanned,
 )
-from tests.support.hook_rooms import Rooms, read
+from tests.support.hook_rooms import Rooms, read, shell
 from tests.support.trees import WAIT_S
 
 BODY = "".join(
@@ -74,6 +74,21 @@ def test_a_secret_in_an_outline_is_not_given(rooms, project):
     reason = rooms.says(read(project / "large.md", project))["permissionDecisionReason"]
     assert "1 Deploy with " in reason
     assert secret not in reason
+
+
+@pytest.mark.slow
+def test_a_shell_that_prints_the_whole_file_gets_it_too_with_its_own_way_to_read_ranges(
+    rooms, project
+):
+    said = rooms.says(shell("cat large.py", project))
+    assert "1 def function_0(value)" in said["permissionDecisionReason"]
+    assert "sed -n" in said["permissionDecisionReason"]
+
+
+@pytest.mark.parametrize("command", ["head large.py", "cat large.py | wc -l", "pytest large.py"])
+def test_other_commands_run_as_asked(rooms, project, command):
+    assert rooms.prints(shell(command, project)) == b""
+    assert rooms.told(ClaimOutline) == []
 
 
 @pytest.mark.slow

@@ -43,17 +43,20 @@ class Run:
         return self.code == 0 and "FAKE-DONE" in self.stdout
 
 
+PATHS = ("/v1/messages", "/v1/responses")
+
+
 class ScriptedModel:
     """fake_api.py on a thread."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, log: Path | None) -> None:
         spec = importlib.util.spec_from_file_location("fake_api", file)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules["fake_api"] = module
         spec.loader.exec_module(module)
-        self.server, self.state = module.serve()
+        self.server, self.state = module.serve(0, None if log is None else str(log))
         self.port = self.server.server_address[1]
 
     def requests(self) -> list[str]:
@@ -65,13 +68,10 @@ class ScriptedModel:
         ]
 
 
-PATHS = ("/v1/messages", "/v1/responses")
-
-
 @contextmanager
-def scripted_model(file: Path = API) -> Iterator[ScriptedModel]:
-    """A running one."""
-    model = ScriptedModel(file)
+def scripted_model(file: Path = API, log: Path | None = None) -> Iterator[ScriptedModel]:
+    """A running one; each request becomes a line of `log`."""
+    model = ScriptedModel(file, log)
     thread = threading.Thread(target=model.server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -94,6 +94,9 @@ class Client(Protocol):
     def shell(self, command: str) -> dict[str, Any]:
         """The step in which the model runs a command."""
 
+    def read(self, file: Path) -> dict[str, Any]:
+        """The step in which the model reads a whole file, as it does that with this client."""
+
     def mcp_tool(self, name: str, **given: Any) -> dict[str, Any]:
         """The step in which the model calls a tool of the MCP server atlas."""
 
@@ -110,7 +113,8 @@ class _Program:
         self.home = folder / "home"
         self.project = folder / "project"
         self.model = model
-        (self.project / ".git").mkdir(parents=True)
+        self.project.mkdir()
+        subprocess.run(["git", "init", "--quiet", str(self.project)], check=True)
         self.home.mkdir()
         self.environment = {
             "PATH": f"{Path(program).parent}:{PLACES}",
@@ -167,6 +171,9 @@ class Claude(_Program):
     def shell(self, command: str) -> dict[str, Any]:
         return {"tool": "Bash", "input": {"command": command, "description": "d"}}
 
+    def read(self, file: Path) -> dict[str, Any]:
+        return {"tool": "Read", "input": {"file_path": str(file)}}
+
     def mcp_tool(self, name: str, **given: Any) -> dict[str, Any]:
         return {"tool": f"mcp__atlas__{name}", "input": given}
 
@@ -213,6 +220,9 @@ class Codex(_Program):
 
     def shell(self, command: str) -> dict[str, Any]:
         return {"tool": "exec_command", "input": {"cmd": command}}
+
+    def read(self, file: Path) -> dict[str, Any]:
+        return self.shell(f"cat {file.name}")
 
     def mcp_tool(self, name: str, **given: Any) -> dict[str, Any]:
         return {"tool": name, "namespace": "mcp__atlas", "input": given}
