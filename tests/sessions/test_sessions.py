@@ -388,6 +388,14 @@ def test_what_a_person_cut_off_has_neither_failed_nor_worked(stage, talk):
     assert only(stage, "commands")["failures"] == 1
 
 
+def test_what_worked_first_instead_is_what_is_said(talk):
+    talk.ran("make check", 2)
+    talk.ran("make check -j1")
+    talk.ran("make check -k")
+    (failed,) = talk.about_to("make check").failed_before
+    assert failed.instead == "make check -j1"
+
+
 def test_what_failed_is_kept_but_not_said_where_that_is_switched_off(tmp_path):
     stage = room_on(tmp_path, ATLAS_HOOKS_FAILURES="false")
     stage.start()
