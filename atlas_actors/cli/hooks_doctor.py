@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from atlas_actors.cli import show
 from atlas_actors.cli.client import Client
@@ -15,8 +15,8 @@ from atlas_actors.clients.install.installer import where_from
 from atlas_actors.errors import UsageError
 from atlas_actors.home import Home
 
-ANSWER_S = 5.0  # of the daemon
-PROBLEM = 1  # exit code
+ANSWER_S: Final = 5.0  # of the daemon
+PROBLEM: Final = 1  # exit code
 
 
 def add_to(verbs: Any) -> None:

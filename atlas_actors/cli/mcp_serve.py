@@ -27,6 +27,7 @@ from atlas_actors.errors import AtlasError, Busy, DeadlinePassed, Unavailable, U
 from atlas_actors.gateway.caller import under_executor
 from atlas_actors.home import Home
 from atlas_actors.projects import project_of
+from atlas_actors.providers.cli import MARKER
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -76,7 +77,7 @@ class Tools:
         self._started_in = started_in
         # Claude Code tells the session's id to what it starts
         self._session = environment.get("CLAUDE_CODE_SESSION_ID") or f"mcp-{uuid.uuid4()}"
-        self._in_executor = "ATLAS_EXECUTOR" in environment or under_executor(os.getppid())
+        self._in_executor = MARKER in environment or under_executor(os.getppid())
         self._places: tuple[Path, ...] | None = None
 
     def server(self) -> "Server[Any]":

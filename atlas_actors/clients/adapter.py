@@ -66,7 +66,6 @@ def event_of(client: str, event: str, payload: Any) -> ClientEvent:
         event=name,
         kind=row.kind,
         session=words.pop("session", ""),
-        stop_active=words.pop("stop_active", "") == "true",
         **words,
         tool=tool if row.kind in _TOOL_KINDS else None,
         use=ContextUse(**numbers) if numbers else None,
@@ -98,10 +97,7 @@ def _taken(
             if number is not None:
                 numbers[ours] = number
                 continue
-        elif ours == "stop_active" and isinstance(value, bool):
-            words[ours] = "true" if value else ""
-            continue
-        elif ours != "stop_active" and isinstance(value, str):
+        elif isinstance(value, str):
             words[ours] = text(value, _CHARS_MAX.get(ours, WORD_CHARS_MAX))
             continue
         wrong[".".join(steps)] = value

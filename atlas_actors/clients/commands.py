@@ -6,6 +6,7 @@ from typing import Final
 
 import attrs
 
+from atlas_actors.clients.prefixes import bare
 from atlas_actors.clients.programs import Touched, touched_by
 from atlas_actors.clients.shell import Stage, Word, stages_of
 from atlas_actors.clients.tests_run import runs_tests
@@ -17,11 +18,6 @@ PATH_CHARS_MAX: Final = 4_096
 FILES_MAX: Final = 50
 NESTING_MAX: Final = 3
 
-_ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*\+?=")
-_DURATION: Final = re.compile(r"[0-9.]+[smhd]?")
-_KEYWORDS: Final = frozenset(
-    ["if", "then", "elif", "else", "while", "until", "do", "!", "{", "}", "time"]
-)
 _LOOPS: Final = frozenset(
     [
         "if",
@@ -41,37 +37,8 @@ _LOOPS: Final = frozenset(
     ]
 )
 _TEST_FILE: Final = re.compile(r"[^\s]+\.(?:py|js|jsx|ts|tsx|mjs|cjs|rb|php|bats|go|ex|exs)")
-# What may stand before a command, and its options that take the next word.
-_PREFIXES: Final[dict[str, frozenset[str]]] = {
-    "env": frozenset({"-u", "--unset", "-C", "-S"}),
-    "timeout": frozenset({"-k", "-s", "--kill-after", "--signal"}),
-    "nice": frozenset({"-n"}),
-    "ionice": frozenset({"-c", "-n"}),
-    "stdbuf": frozenset({"-o", "-e", "-i"}),
-    "xvfb-run": frozenset({"-n", "-s", "-e"}),
-    "sudo": frozenset({"-u", "-g"}),
-    "nohup": frozenset(),
-    "command": frozenset(),
-    "builtin": frozenset(),
-    "exec": frozenset(),
-    "time": frozenset({"-f", "-o"}),
-    "npx": frozenset({"-p", "--package"}),
-    "bunx": frozenset(),
-}
-# The same, after these words: `uv run`, `pnpm exec`.
-_RUNS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
-    "uv": (frozenset({"run"}), frozenset({"--with", "-p", "--python", "--extra", "--group"})),
-    "uvx": (frozenset(), frozenset({"--with", "-p", "--python", "--from"})),
-    "poetry": (frozenset({"run"}), frozenset()),
-    "pipenv": (frozenset({"run"}), frozenset()),
-    "pdm": (frozenset({"run"}), frozenset()),
-    "rye": (frozenset({"run"}), frozenset()),
-    "hatch": (frozenset({"run"}), frozenset()),
-    "pnpm": (frozenset({"exec", "dlx"}), frozenset()),
-    "yarn": (frozenset({"exec", "dlx"}), frozenset()),
-    "bundle": (frozenset({"exec"}), frozenset()),
-}
 _SHELLS: Final = frozenset({"sh", "bash", "zsh", "dash"})
+_TEST: Final[AccessKind] = "test"
 _WRITES: Final = frozenset({">", ">>", ">|", "&>", "&>>", "<>"})
 
 
@@ -138,7 +105,7 @@ class _Walk:
             place = next(places[up] for up in _upwards(stage.scope) if up in places)
             if decides is not None and stage.before not in ("&&", ")"):
                 decides = False
-            words = _bare(stage.words)
+            words = bare(stage.words)
             if words and words[0].text in ("cd", "pushd", "popd"):
                 places[stage.scope] = _moved(words, place)
                 continue
@@ -211,9 +178,6 @@ class _Walk:
             self._touch(Touched(Word(path), _TEST))
 
 
-_TEST: Final[AccessKind] = "test"
-
-
 def _upwards(scope: tuple[int, ...]) -> list[tuple[int, ...]]:
     return [scope[:length] for length in range(len(scope), -1, -1)]
 
@@ -232,46 +196,6 @@ def _moved(words: tuple[Word, ...], place: str) -> str:
     if len(given) != 1 or not given[0].certain or given[0].text == "-" or words[0].text == "popd":
         return ""
     return absolute(given[0].text, place)
-
-
-def _bare(words: tuple[Word, ...]) -> tuple[Word, ...]:
-    """The words without assignments, keywords and programs that only run another one."""
-    while words:
-        shorter = _without_prefix(words)
-        if len(shorter) == len(words):
-            break
-        words = shorter
-    return words
-
-
-def _without_prefix(words: tuple[Word, ...]) -> tuple[Word, ...]:
-    name = words[0].text
-    if name in _KEYWORDS or _ASSIGNMENT.match(name):
-        return words[1:]
-    if not words[0].certain:
-        return words
-    name = name.rpartition("/")[2]
-    if name in _PREFIXES:
-        rest = _without_options(words[1:], _PREFIXES[name])
-        if name == "timeout" and rest and _DURATION.fullmatch(rest[0].text):
-            rest = rest[1:]
-        return rest
-    verbs, valued = _RUNS.get(name, (None, frozenset[str]()))
-    if verbs is None:
-        return words
-    rest = _without_options(words[1:], valued)
-    if verbs:
-        if not rest or rest[0].text not in verbs:
-            return words
-        rest = _without_options(rest[1:], valued)
-    return rest
-
-
-def _without_options(words: tuple[Word, ...], valued: frozenset[str]) -> tuple[Word, ...]:
-    at = 0
-    while at < len(words) and words[at].text.startswith("-"):
-        at += 2 if words[at].text in valued else 1
-    return words[at:]
 
 
 def _script_of(name: str, words: tuple[Word, ...]) -> str | None:

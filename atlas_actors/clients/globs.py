@@ -1,4 +1,4 @@
-"""Pure: globs of files as patterns of RE2, so that matching takes linear time."""
+"""Globs of files as patterns of RE2, so that matching takes linear time; links are followed."""
 
 import itertools
 import os.path

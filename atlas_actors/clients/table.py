@@ -32,8 +32,6 @@ _TAKEN: Final = (
     frozenset(field.name for field in attrs.fields(ClientEvent))
     - {"client", "event", "kind", "tool", "use", "unknown"}
 ) | frozenset(field.name for field in attrs.fields(ContextUse))
-# Fields that are read as a tool's, without a word in `take`.
-TOOL_FIELDS: Final = frozenset({"tool_name", "tool_input", "tool_use_id", "tool_response"})
 
 
 @attrs.frozen(kw_only=True)
@@ -90,7 +88,7 @@ def table_of(client: str) -> ClientTable:
 
 
 def parsed(client: str, text: str) -> ClientTable:
-    """A table from its TOML. Raises SettingsError that says which line of thought is wrong."""
+    """A table from its TOML. Raises SettingsError that says what in it is wrong."""
     rows = tomllib.loads(text)
     try:
         common = frozenset(rows["common"])

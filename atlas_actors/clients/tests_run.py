@@ -57,7 +57,6 @@ _VERBS: Final[dict[str, frozenset[str]]] = {
     "playwright": frozenset({"test"}),
     "cypress": frozenset({"run"}),
     "hatch": frozenset({"test"}),
-    "node": frozenset(),
 }
 _PACKAGE_MANAGERS: Final = frozenset({"npm", "pnpm", "yarn", "bun"})
 _BUILDERS: Final = frozenset({"make", "gmake", "just", "task", "rake", "mage", "ninja", "invoke"})

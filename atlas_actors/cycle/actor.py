@@ -53,7 +53,9 @@ class Cycle(AsyncActor):
 
     async def on_start_async(self) -> None:
         """End what an older life has left running; the first cycle comes soon."""
-        await anyio.to_thread.run_sync(end_orphans, self._detectors.scratch)
+        ended = await anyio.to_thread.run_sync(end_orphans, self._detectors.scratch)
+        if ended:
+            logger.warning("cycle.orphans_ended", count=ended)
         self.after(self._first_s, CycleDue())
 
     def on_receive(self, message: Inbox) -> Any:

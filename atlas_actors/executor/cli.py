@@ -68,7 +68,8 @@ class CliBackend:
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
         scratch = home.root / "clients" / f"{settings.name}.scratch"
         scratch.mkdir(mode=0o700, exist_ok=True)
-        end_orphans(scratch)
+        if ended := end_orphans(scratch):
+            logger.warning("client.orphans_ended", count=ended)
         where = Path(settings.client_home).expanduser() if settings.client_home else own
         if not key and not any((where / file).is_file() for file in client.LOGIN_FILES):
             raise Unavailable(

@@ -12,11 +12,12 @@ from typing import Final
 import attrs
 
 from atlas_actors.messages.memory import Origin
+from atlas_actors.providers.cli import MARKER
 
 # What agents put into the environment of what they start (measured with Claude Code 2.1, Codex
 # 0.169), and what our executors do.
-_MARKERS: Final = (
-    b"ATLAS_EXECUTOR",
+_MARKERS: Final = {
+    os.fsencode(MARKER),
     b"CLAUDECODE",
     b"CLAUDE_CODE_CHILD_SESSION",
     b"CODEX_SANDBOX",
@@ -25,7 +26,7 @@ _MARKERS: Final = (
     b"GEMINI_CLI",
     b"CURSOR_AGENT",
     b"OPENCODE",
-)
+}
 _AGENTS: Final = frozenset(
     {"claude", "codex", "gemini", "opencode", "aider", "cursor-agent", "copilot"}
 )
@@ -69,7 +70,7 @@ def runs_inside(pid: int, daemon_pid: int, proc: Path = PROC) -> bool | None:
     seen = 0
     while pid > 1 and seen < _ANCESTORS_MAX:
         folder = proc / str(pid)
-        if pid == daemon_pid or _is_agent(folder) or _marked(_environment(folder) or b""):
+        if pid == daemon_pid or _is_agent(folder) or _names(_environment(folder) or b"") & _MARKERS:
             return True
         parent = _parent(folder)
         if parent is None:  # it has ended meanwhile, or is another user's
@@ -82,8 +83,7 @@ def under_executor(pid: int, proc: Path = PROC) -> bool:
     """Whether a process or one that it came from is a run of Atlas' own. A client may start what
     it starts without its own variables, so those above it are looked at too."""
     for _ in range(_ANCESTORS_MAX):
-        environment = _environment(proc / str(pid)) or b""
-        if any(entry.startswith(b"ATLAS_EXECUTOR=") for entry in environment.split(b"\0")):
+        if os.fsencode(MARKER) in _names(_environment(proc / str(pid)) or b""):
             return True
         parent = _parent(proc / str(pid))
         if parent is None or parent <= 1:
@@ -92,9 +92,8 @@ def under_executor(pid: int, proc: Path = PROC) -> bool:
     return False
 
 
-def _marked(environment: bytes) -> bool:
-    names = {entry.partition(b"=")[0] for entry in environment.split(b"\0")}
-    return not names.isdisjoint(_MARKERS)
+def _names(environment: bytes) -> set[bytes]:
+    return {entry.partition(b"=")[0] for entry in environment.split(b"\0")}
 
 
 def _is_agent(folder: Path) -> bool:

@@ -20,7 +20,7 @@ from atlas_actors.clock import DAY_MS
 from atlas_actors.errors import AtlasError, Busy, DeadlinePassed, NotFound, Unavailable, UsageError
 from atlas_actors.home import Home
 from atlas_actors.mailbox import Reply
-from atlas_actors.mcp import hosts, places, strays
+from atlas_actors.mcp import hosts, places
 from atlas_actors.mcp.checks import KEPT_MAX, Check
 from atlas_actors.mcp.choose import chosen
 from atlas_actors.mcp.health import Looker
@@ -43,7 +43,7 @@ from atlas_actors.messages.mcp import (
     WarmServers,
     Why,
 )
-from atlas_actors.providers.cli import MARKER
+from atlas_actors.orphans import end_marked
 from atlas_actors.redaction import Redactor
 from atlas_actors.settings import McpSettings
 
@@ -108,7 +108,7 @@ class Mcp(AsyncActor):
 
     async def on_start_async(self) -> None:
         """End what an older life has left running; warm what is to be warm."""
-        ended = await anyio.to_thread.run_sync(strays.end_marked, f"{MARKER}={self._scratch}")
+        ended = await anyio.to_thread.run_sync(end_marked, self._scratch)
         if ended:
             logger.warning("mcp.orphans_ended", count=ended)
         self._show()

@@ -25,7 +25,8 @@ class Failure:
     """How a look at a server failed, as the host tells it."""
 
     stage: Stage
-    kind: str = ""  # not_found, denied, no_folder, ended, garbage, flood, refused, late, protocol
+    # not_found, denied, no_folder, ended, garbage, flood, refused, late, protocol, status
+    kind: str = ""
     status: int | None = None  # of HTTP
 
 

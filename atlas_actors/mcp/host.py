@@ -22,7 +22,7 @@ import anyio
 
 from atlas_actors.mcp import strays
 from atlas_actors.mcp.visit import Visit
-from atlas_actors.providers.cli import MARKER
+from atlas_actors.orphans import end_marked
 
 END_S: Final = 10.0  # for servers that will not end
 
@@ -73,7 +73,7 @@ def _say(value: dict[str, Any]) -> None:
 
 def _give_up(mark: str) -> None:
     """What has not ended by itself is ended, we with it."""
-    strays.end_marked(f"{MARKER}={mark}")
+    end_marked(mark)
     strays.end_descendants()
     os._exit(1)
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 import anyio
 from anyio.abc import ByteReceiveStream, Process
 
-from atlas_actors.mcp import strays
 from atlas_actors.mcp.servers import Server
+from atlas_actors.orphans import end_marked
 from atlas_actors.process import finish
 from atlas_actors.providers.cli import MARKER, PASSED_ON
 
@@ -131,4 +131,4 @@ async def _end(process: Process, mark: str) -> None:
     with anyio.move_on_after(END_S):
         await process.wait()
     await finish(process)
-    await anyio.to_thread.run_sync(strays.end_marked, f"{MARKER}={mark}")
+    await anyio.to_thread.run_sync(end_marked, mark)

@@ -19,7 +19,7 @@ from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 
-from atlas_actors.mcp import strays
+from atlas_actors.orphans import end_marked
 from atlas_actors.providers.cli import MARKER
 
 LINE_BYTES_MAX: Final = 4 * 1_048_576
@@ -175,7 +175,7 @@ class Pipe:
             _signal(process.pid, signal.SIGTERM)
             await _ends(process, TERM_S)
         _signal(process.pid, signal.SIGKILL)
-        await anyio.to_thread.run_sync(strays.end_marked, f"{MARKER}={self._mark}")
+        await anyio.to_thread.run_sync(end_marked, self._mark)
         await _ends(process, TERM_S)
         with anyio.move_on_after(CLOSE_S):  # somebody who hides from us may hold a pipe
             await process.aclose()

@@ -1,17 +1,16 @@
-"""Ends processes that a server has left behind, also those that left its process group.
+"""Ends the processes that servers have left behind in their host, whatever group they are in.
 
 Only Linux shows them; elsewhere the process group is what is ended.
 """
 
 import ctypes
 import os
-import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
-PROC: Final = Path("/proc")
+from atlas_actors.orphans import PROC, kill
+
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
@@ -21,25 +20,9 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def end_marked(variable: str) -> int:
-    """Kill every process but ours with this `NAME=value` in its environment, or with a value
-    that goes on with a slash after it; how many."""
-    mark, below = os.fsencode(variable), os.fsencode(f"{variable}/")
-    ended = 0
-    for folder in PROC.glob("[0-9]*"):
-        try:
-            variables = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue  # it has gone, or is not ours to look at
-        is_marked = any(one == mark or one.startswith(below) for one in variables)
-        if is_marked and int(folder.name) != os.getpid():
-            ended += _kill(int(folder.name))
-    return ended
-
-
 def end_descendants() -> int:
     """Kill all that came from this process; how many."""
-    return sum(_kill(pid) for pid in list(_descendants(os.getpid())))
+    return sum(kill(pid) for pid in list(_descendants(os.getpid())))
 
 
 def _descendants(pid: int) -> Iterator[int]:
@@ -56,11 +39,3 @@ def _descendants(pid: int) -> Iterator[int]:
         found = children.get(ahead.pop(), [])
         yield from found
         ahead += found
-
-
-def _kill(pid: int) -> int:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return 0
-    return 1

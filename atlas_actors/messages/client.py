@@ -90,9 +90,7 @@ class ClientEvent:
     message: str = ""  # the last words of the assistant, or the text of a notification
     error: str = ""  # of stop_failed: the client's word for it
     reason: str = ""  # of a session's end, a notification's type, a compaction's trigger
-    stop_active: bool = False  # a Stop hook has already made it go on
-    from_model: str = ""
-    to_model: str = ""
+    to_model: str = ""  # of a switch
     use: ContextUse | None = None
     version: str = ""  # of the client
     unknown: dict[str, Any] = attrs.field(factory=dict)  # fields that the adapter does not know
@@ -108,7 +106,6 @@ class HookHappened:
     event: ClientEvent
     project: str | None = None
     request: str = ""  # a prompt's fingerprint: the same text has the same
-    key: str = ""  # told twice with the same key it counts once; "": it is told once
 
 
 @attrs.frozen(kw_only=True)
@@ -141,7 +138,6 @@ class HookNoted:
 
     turn: int  # of the session, from 1; 0 before the first prompt
     failed_before: tuple[FailedCommand, ...] = ()  # of pre_tool with a command
-    learn: LearningDue | None = None
 
 
 @attrs.frozen(kw_only=True)

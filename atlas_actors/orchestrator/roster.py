@@ -78,12 +78,11 @@ class Roster:
         elif ended.end is End.ANSWERED:
             new = breaker.after_answer(known.breaker)
         else:
-            settings = self.settings[ended.provider]
             new = breaker.after_fault(
                 known.breaker,
                 ended.fault,
                 ended.error,
-                Policy(failures=settings.breaker_failures, open_s=settings.breaker_s),
+                self._policy(ended.provider),
                 retry_after_ms=ended.retry_after_ms,
                 now_s=now_s,
                 jitter=jitter,
@@ -101,7 +100,7 @@ class Roster:
                 known.breaker,
                 told.fault,
                 told.reason,
-                Policy(failures=settings.breaker_failures, open_s=settings.breaker_s),
+                self._policy(name),
                 retry_after_ms=told.retry_after_ms,
                 now_s=now_s,
                 jitter=jitter,
@@ -202,6 +201,10 @@ class Roster:
     def _heed_knobs(self, name: str) -> None:
         retries = self.knobs.retries(name)
         self.providers[name] = attrs.evolve(self.providers[name], retries=retries)
+
+    def _policy(self, name: str) -> Policy:
+        settings = self.settings[name]
+        return Policy(failures=settings.breaker_failures, open_s=settings.breaker_s)
 
     def _set(self, known: Provider, new: Breaker) -> bool:
         self.providers[known.name] = attrs.evolve(known, breaker=new)

@@ -5,12 +5,12 @@ program and what it was given, soon after it, with no edit in between that may h
 """
 
 import re
-import shlex
-from itertools import chain
 from typing import Final
 
 import attrs
 
+from atlas_actors.clients.prefixes import bare
+from atlas_actors.clients.shell import stages_of
 from atlas_actors.sessions.texts import plain
 
 COMMAND_CHARACTERS: Final = 1_000
@@ -18,16 +18,8 @@ ERROR_CHARACTERS: Final = 600
 SOON: Final = 5  # commands
 NOT_FOUND: Final = frozenset({126, 127})
 
-_AND: Final = frozenset({"&&", "||", ";", "|", "&", "|&", "\n"})
-_ASSIGNMENT: Final = re.compile(r"^[A-Za-z_]\w*=")
 _VERSION: Final = re.compile(r"(?<=[a-z])[-.]?\d[\d.]*$")
-# A program that runs the one after it: how many words it has of its own, options apart.
-_LEADS: Final[dict[str, int]] = {
-    "sudo": 0, "env": 0, "time": 0, "nice": 0, "nohup": 0, "command": 0, "exec": 0, "timeout": 1,
-    "npx": 0, "bunx": 0, "uvx": 0, "pipx run": 0, "uv run": 0, "poetry run": 0, "pdm run": 0,
-    "hatch run": 0, "pipenv run": 0, "rye run": 0, "pnpm exec": 0, "yarn exec": 0, "npm exec": 0,
-    "bundle exec": 0, "corepack": 0,
-}  # fmt: skip
+_ON_THE_WAY: Final = frozenset({"cd", "export", "source", ".", "set"})
 _PACKAGES: Final = frozenset({"npm", "pnpm", "yarn", "bun"})
 # Their first word says what they do.
 _WITH_VERBS: Final = frozenset(
@@ -113,11 +105,6 @@ def cured(failures: list[Failure], worked: str, position: int) -> str | None:
 def shape_of(command: str) -> Shape | None:
     """The first thing that a command line really does; None: it cannot be told."""
     words = _first_step(command)
-    while words:
-        led = _led(words)
-        if led is None:
-            break
-        words = led
     if not words:
         return None
     path, rest = words[0], words[1:]
@@ -168,53 +155,11 @@ def _runs(shape: Shape) -> bool:
 
 def _first_step(command: str) -> list[str]:
     """The words of the first step of a command line that is not on the way to it only."""
-    lexer = shlex.shlex(command[:COMMAND_CHARACTERS], posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    step: list[str] = []
-    try:
-        for word in chain(lexer, ";"):
-            if word not in _AND:
-                step.append(word)
-                continue
-            step = _without_redirections(step)
-            if step and step[0] not in ("cd", "export", "source", ".", "set"):
-                return step
-            step = []
-    except ValueError:  # quotes that do not end
-        return []
+    for stage in stages_of(command[:COMMAND_CHARACTERS]):
+        words = [word.text for word in bare(stage.words)]
+        if words and words[0] not in _ON_THE_WAY:
+            return words
     return []
-
-
-def _without_redirections(step: list[str]) -> list[str]:
-    """The words that a program gets; of redirections it hears nothing."""
-    kept: list[str] = []
-    skips = False
-    for word in step:
-        if skips:
-            skips = False
-        elif word.startswith(("<", ">")):
-            skips = True
-            if kept and kept[-1].isdigit():
-                kept.pop()
-        elif not kept and _ASSIGNMENT.match(word):
-            continue
-        else:
-            kept.append(word)
-    return kept
-
-
-def _led(words: list[str]) -> list[str] | None:
-    """What a program runs that runs another; None: it does not."""
-    for lead in (" ".join(words[:2]), words[0]):
-        own = _LEADS.get(lead)
-        if own is None:
-            continue
-        rest = words[len(lead.split()) :]
-        while rest and (rest[0].startswith("-") or _ASSIGNMENT.match(rest[0])):
-            rest = rest[1:]
-        return rest[own:]
-    return None
 
 
 def _name(path: str) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 import attrs
 
 from atlas_actors.messages.client import (
+    ClientEvent,
     ClientMet,
     FailedCommand,
     HookHappened,
@@ -38,11 +39,10 @@ class Heard:
 
 def hear(store: Store, happened: HookHappened, settings: HookSettings, now_ms: int) -> Heard:
     """Keep an event, and what it changes."""
-    event, key = happened.event, _key_of(happened)
-    again = records.seen(store, key)
+    event, key = happened.event, _key_of(happened.event)
+    again = records.turn_of_key(store, key)
     if again is not None:
-        due = records.due_of(store, again["seq"])
-        return Heard(noted=HookNoted(turn=again["turn"], learn=due))
+        return Heard(noted=HookNoted(turn=again))
     records.meet(store, event, now_ms)
     if not event.session:
         records.add_event(store, event, 0, key, now_ms, settings.events_max)
@@ -89,9 +89,9 @@ class _Hearing:
         for outcome in told.outcomes_of(happened):
             owed.add_outcome(store, outcome)
         self._leave(before, turn)
-        due = self._learning(seq)
+        self._learn(seq)
         records.put_session(store, self._session)
-        noted = HookNoted(turn=number, failed_before=failed_before, learn=due)
+        noted = HookNoted(turn=number, failed_before=failed_before)
         return Heard(noted=noted, met=told.met(event))
 
     def _known(self) -> Session:
@@ -195,10 +195,11 @@ class _Hearing:
             case "drop":
                 owed.drop(self._store, self._session)
 
-    def _learning(self, seq: int) -> LearningDue | None:
+    def _learn(self, seq: int) -> None:
+        """Its transcript holds more than memory has read."""
         event, known = self._event, self._session
         if event.kind not in _LEARNED_FROM or event.agent_id or not known.transcript_path:
-            return None
+            return
         due = LearningDue(
             client=known.client,
             session=known.session,
@@ -208,7 +209,6 @@ class _Hearing:
             seq=seq,
         )
         records.learn(self._store, due)
-        return due
 
 
 def interrupt(store: Store, known: Session, open_turn: Turn, now_ms: int) -> None:
@@ -219,15 +219,15 @@ def interrupt(store: Store, known: Session, open_turn: Turn, now_ms: int) -> Non
         owed.save(store, known, checkpoint)
 
 
-def _key_of(happened: HookHappened) -> str:
+def _key_of(event: ClientEvent) -> str:
     """What an event that is told twice has twice; "": nothing."""
-    event, tool = happened.event, happened.event.tool
+    tool = event.tool
     said: tuple[object, ...] = ()
     if event.kind in _ONCE and tool is not None and tool.id:
         said = (tool.id, tool.name, tool.command, tool.files, tool.failed, tool.exit_code)
     elif event.kind == "subagent_stop" and event.agent_id:
         said = (event.agent_id,)
     if not said:
-        return plain(happened.key, session.PATH_CHARACTERS)
+        return ""
     text = repr((event.client, event.session, event.turn_id, event.kind, *said))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

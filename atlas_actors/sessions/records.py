@@ -29,11 +29,10 @@ _SESSION: Final = tuple(field.name for field in attrs.fields(Session))
 _TURN: Final = tuple(field.name for field in attrs.fields(Turn))
 
 
-def seen(store: Store, key: str) -> Row | None:
-    """The event that was told with this key: seq, client, session, turn."""
-    if not key:
-        return None
-    return store.row("select seq, client, session, turn from events where key = ?", (key,))
+def turn_of_key(store: Store, key: str) -> int | None:
+    """The turn of the event that was told with this key."""
+    row = store.row("select turn from events where key = ?", (key,)) if key else None
+    return None if row is None else int(row["turn"])
 
 
 def add_event(
@@ -177,12 +176,6 @@ def learnings(store: Store) -> tuple[LearningDue, ...]:
     """What there is to learn from still, oldest first."""
     rows = store.rows("select * from learnings order by seq")
     return tuple(LearningDue(**row) for row in rows)
-
-
-def due_of(store: Store, seq: int) -> LearningDue | None:
-    """What came with this event, if it has not been learned from."""
-    row = store.row("select * from learnings where seq = ?", (seq,))
-    return None if row is None else LearningDue(**row)
 
 
 def learned(store: Store, client: str, session: str, seq: int) -> None:

@@ -58,11 +58,6 @@ def is_prompt(event: ClientEvent) -> bool:
     return event.kind == "prompt" and not event.agent_id
 
 
-def is_stop(event: ClientEvent) -> bool:
-    """Whether the client says that a turn is over."""
-    return event.kind == "stop" and not event.agent_id
-
-
 def turn_of(
     event: ClientEvent, last: int, newest: Turn | None, named: Turn | None, at_ms: int
 ) -> tuple[Turn | None, bool]:

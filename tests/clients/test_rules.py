@@ -134,6 +134,13 @@ def test_a_symlink_is_seen_through(tmp_path):
     assert denied(told, absolute) == "r"
 
 
+def test_a_project_that_is_a_symlink_is_meant_by_its_real_name_too(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    told = tool("claude", "Read", {"file_path": f"{tmp_path}/real/.env"})
+    assert denied(told, rule(paths=(".env",)), project=f"{tmp_path}/link") == "r"
+
+
 def test_without_a_project_relative_globs_are_of_the_directory():
     told = tool("claude", "Read", {"file_path": ".env"})
     assert denied(told, rule(paths=(".env",)), project=None) == "r"

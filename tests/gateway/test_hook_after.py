@@ -60,9 +60,10 @@ def test_many_touches_of_a_turn_are_one_message_and_its_end_comes_after(tmp_path
 def test_accesses_are_dropped_first_and_counted():
     afterwards = Afterwards(most=2)
     over = TurnOver(root="/p", session="s")
-    for item in (touched(), touched(), touched(), over):
+    first, second, third = (touched("/p", "s", turn) for turn in (1, 2, 3))
+    for item in (first, second, third, over):
         afterwards.add(item)
-    assert afterwards.take() == [touched(), over]
+    assert afterwards.take() == [second, over]
     assert afterwards.dropped == 2
     assert afterwards.take() == []
 

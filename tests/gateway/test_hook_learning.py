@@ -74,6 +74,13 @@ def test_what_cannot_be_read_stays_due_and_is_not_tried_for_ever(tmp_path, memor
     assert tries["claude", "s", 1] == TRIES_MAX
 
 
+def test_tries_are_forgotten_with_what_is_due_no_more(tmp_path, memory):
+    door, _ = door_with(tmp_path, memory, ())
+    tries = {("claude", "s", 1): 1}
+    anyio.run(work_off, door, tries)
+    assert tries == {}
+
+
 def test_a_room_that_is_parked_is_asked_again_at_the_next_wish(tmp_path, memory):
     seen = []
 

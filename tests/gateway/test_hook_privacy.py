@@ -5,7 +5,13 @@ import attrs
 import pytest
 
 from atlas_actors.clients.adapter import event_of
-from atlas_actors.gateway.hook_privacy import HEAD_CHARACTERS, clean_event, is_long, with_fields
+from atlas_actors.gateway.hook_privacy import (
+    HEAD_CHARACTERS,
+    TAIL_CHARACTERS,
+    clean_event,
+    is_long,
+    with_fields,
+)
 from atlas_actors.gateway.privacy import redacted
 from atlas_actors.gateway.rpc import Call
 from atlas_actors.messages.client import HookHappened
@@ -60,6 +66,21 @@ def test_no_half_of_a_secret_is_left_where_a_text_is_cut(before):
         shown = repr(clean(said))
         assert half not in shown
         assert half[::-1] not in shown
+
+
+def test_of_a_text_of_megabytes_only_the_ends_are_worked_on():
+    worked_on = []
+
+    class Counting(Redactor):
+        def value(self, value):
+            worked_on.append(len(value["prompt"]))
+            return super().value(value)
+
+    text = f"begin {'x ' * 1_000_000}end"
+    said = payload("Stop", last_assistant_message=text, prompt=text)
+    event = clean_event(Counting(), event_of("claude", "", said), "", said, {})
+    assert worked_on == [HEAD_CHARACTERS + TAIL_CHARACTERS]
+    assert event.message.startswith("begin")
 
 
 def test_a_payload_too_deep_to_be_redacted_keeps_only_its_names():

@@ -67,6 +67,16 @@ def test_a_large_file_s_outline_is_given_in_its_place(rooms, project):
 
 
 @pytest.mark.slow
+def test_a_secret_in_an_outline_is_not_given(rooms, project):
+    secret = "ghp_" + "a1B2c3D4e5" * 3 + "f6G7h8"
+    text = f"# Deploy with {secret}\n\n" + ("some words of it " * 20 + "\n") * 100
+    (project / "large.md").write_text(text)
+    reason = rooms.says(read(project / "large.md", project))["permissionDecisionReason"]
+    assert "1 Deploy with " in reason
+    assert secret not in reason
+
+
+@pytest.mark.slow
 def test_a_shell_that_prints_the_whole_file_gets_it_too_with_its_own_way_to_read_ranges(
     rooms, project
 ):

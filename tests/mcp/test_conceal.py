@@ -50,3 +50,8 @@ def test_a_long_text_of_several_lines_becomes_one_short_line():
     assert said.startswith("a [31mb c")
     assert said.isprintable()
     assert len(said) == 300
+
+
+def test_a_setting_that_begins_another_does_not_leave_the_rest_of_it():
+    one = server(env={"SHORT": "alpine", "LONG": "alpine-meadow"})
+    assert "meadow" not in Concealer(one, Redactor()).text("it said alpine-meadow")

@@ -11,9 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import anyio
 import pytest
 
-from atlas_actors.mcp import hosts, strays
+from atlas_actors.mcp import hosts
 from atlas_actors.mcp.health import Looker
 from atlas_actors.mcp.looking import look
+from atlas_actors.orphans import end_marked
 from atlas_actors.providers.cli import MARKER
 from atlas_actors.redaction import Redactor
 from tests.support.clients import Life
@@ -50,7 +51,7 @@ def looked_at(scratch, *servers, timeout_s=8.0):
 
     anyio.run(run)
     assert sorted(one.name for one in found) == sorted(one.name for one in servers)
-    left = strays.end_marked(f"{MARKER}={scratch}")
+    left = end_marked(str(scratch))
     return {one.name: one for one in found}, left
 
 
@@ -249,7 +250,7 @@ def test_servers_that_stay_are_pinged_until_they_fail_and_end_with_the_daemon(tm
         host.kill()
         host.wait()
         host.stdout.close()
-        strays.end_marked(f"{MARKER}={tmp_path}")
+        end_marked(str(tmp_path))
         life.close()
 
 
@@ -262,8 +263,8 @@ def test_a_later_daemon_ends_what_an_earlier_one_has_left(tmp_path):
     )  # fmt: skip
     try:
         life.wait()
-        assert strays.end_marked(f"{MARKER}={tmp_path}/host-11") == 0
-        assert strays.end_marked(f"{MARKER}={tmp_path}") == 2
+        assert end_marked(f"{tmp_path}/host-11") == 0
+        assert end_marked(str(tmp_path)) == 2
         assert life.is_over()
     finally:
         left.kill()

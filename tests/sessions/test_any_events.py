@@ -64,8 +64,7 @@ EVENTS = st.builds(
 STEPS = st.lists(
     st.one_of(
         st.builds(
-            HookHappened, event=EVENTS, project=st.sampled_from([None, "/p"]), request=NAMES,
-            key=st.sampled_from(["", "", "k"]),
+            HookHappened, event=EVENTS, project=st.sampled_from([None, "/p"]), request=NAMES
         ),
         st.just(IdleDue()),
         st.sampled_from(THERE),

@@ -36,6 +36,8 @@ def failure(command, code=1, *, error="", tests=False, edited=False, position=1)
         ("./deploy.sh staging", "bash deploy.sh staging"),
         ("node tool.ts", "tsx tool.ts"),
         ("cargo build", "sudo cargo build"),
+        ("make check", "nice -n 5 make check"),
+        ("make check", "(cd sub; make check)"),
     ],
 )
 def test_these_do_the_same_another_way(failed, worked):

@@ -153,11 +153,11 @@ def test_a_turn_is_told_with_its_route_its_request_and_what_its_tests_said(room)
 def test_a_stop_said_again_is_none_and_one_after_more_work_is(room):
     room.talk.prompt()
     room.talk.stop()
-    room.talk.stop(stop_active=True)
+    room.talk.stop()
     assert len(room.outcomes(action="Stop")) == 1
     room.talk.about_to("pytest -q")
     room.talk.tested()
-    room.talk.stop(stop_active=True)
+    room.talk.stop()
     assert [one.verified_by for one in room.outcomes(action="Stop")] == [None, "test"]
 
 

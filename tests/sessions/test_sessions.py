@@ -2,6 +2,7 @@
 
 import json
 
+import attrs
 import pytest
 
 from atlas_actors.config import load
@@ -133,13 +134,12 @@ def test_what_is_told_twice_counts_once(stage, talk):
     talk.prompt()
     for _ in range(2):
         talk.ran("make", id="toolu_1")
-        talk.tell("notification", key="n1")
         talk.tell("notification")
     assert only(stage, "turns")["commands"] == 1
     talk.ran("make other", id="toolu_1")  # whatever a client's ids are worth
     assert only(stage, "turns")["commands"] == 2
     kinds = [row["kind"] for row in rows(stage, "events")]
-    assert (kinds.count("post_tool"), kinds.count("notification")) == (2, 3)
+    assert (kinds.count("post_tool"), kinds.count("notification")) == (2, 2)
 
 
 def test_a_turn_in_which_nothing_happens_for_an_hour_is_over(stage, talk):
@@ -198,7 +198,7 @@ def test_cost_context_models_and_compactions_are_kept(stage, talk):
     talk.tell("session_start", model="opus")
     talk.status(cost_usd=0.25, used_percent=12.5, used_tokens=25_000, window_tokens=200_000)
     talk.status(used_percent=13.0)
-    talk.tell("model_switch", from_model="opus", to_model="haiku")
+    talk.tell("model_switch", to_model="haiku")
     talk.tell("pre_compact", reason="auto")
     talk.ran("make", model="sub-model", agent_id="a")
     shown = only(stage, "sessions")
@@ -388,6 +388,14 @@ def test_what_a_person_cut_off_has_neither_failed_nor_worked(stage, talk):
     assert only(stage, "commands")["failures"] == 1
 
 
+def test_what_worked_first_instead_is_what_is_said(talk):
+    talk.ran("make check", 2)
+    talk.ran("make check -j1")
+    talk.ran("make check -k")
+    (failed,) = talk.about_to("make check").failed_before
+    assert failed.instead == "make check -j1"
+
+
 def test_what_failed_is_kept_but_not_said_where_that_is_switched_off(tmp_path):
     stage = room_on(tmp_path, ATLAS_HOOKS_FAILURES="false")
     stage.start()
@@ -410,13 +418,14 @@ def test_outside_of_projects_commands_belong_to_their_directory(stage):
 
 def test_a_transcript_is_to_be_learned_from_until_memory_has_read_it(stage, talk, tmp_path):
     talk.prompt(transcript_path="/t.jsonl")
-    due = talk.stop().learn
-    assert due == LearningDue(
+    talk.stop()
+    due = LearningDue(
         client="claude", session="s", project=PROJECT, transcript_path="/t.jsonl", event="stop",
         seq=2,
     )  # fmt: skip
-    later = talk.tell("session_end").learn
-    assert later.seq == 3
+    assert stage.actor.dispatch(LearningWanted()) == (due,)
+    talk.tell("session_end")
+    later = attrs.evolve(due, event="session_end", seq=3)
     stage.give(LearningDone(client="claude", session="s", seq=due.seq))
     assert stage.actor.dispatch(LearningWanted()) == (later,)
     stage.give(LearningDone(client="claude", session="s", seq=later.seq))
@@ -426,24 +435,22 @@ def test_a_transcript_is_to_be_learned_from_until_memory_has_read_it(stage, talk
 def test_what_is_to_be_learned_survives_the_end_of_the_room(tmp_path):
     first = room_on(tmp_path)
     first.start()
-    due = Talk(first.actor.dispatch).tell("pre_compact", transcript_path="/t.jsonl").learn
+    Talk(first.actor.dispatch).tell("pre_compact", transcript_path="/t.jsonl")
+    due = first.actor.dispatch(LearningWanted())
     first.stop()
     again = room_on(tmp_path, first.clock)
     again.start()
-    assert again.actor.dispatch(LearningWanted()) == (due,)
+    assert again.actor.dispatch(LearningWanted()) == due
+    assert [one.transcript_path for one in due] == ["/t.jsonl"]
     again.stop()
 
 
-def test_a_subagents_transcript_and_no_transcript_are_not(talk):
-    assert talk.stop().learn is None
-    assert talk.tell("stop", agent_id="a", transcript_path="/t").learn is None
-    assert talk.tell("subagent_stop", agent_id="a", transcript_path="/t").learn is None
-    assert talk.tell("post_tool", transcript_path="/t").learn is None
-
-
-def test_an_event_told_twice_is_answered_with_what_is_still_to_be_learned(talk):
-    first = talk.stop(transcript_path="/t", key="k")
-    assert talk.stop(transcript_path="/t", key="k") == first
+def test_a_subagents_transcript_and_no_transcript_are_not(stage, talk):
+    talk.stop()
+    talk.tell("stop", agent_id="a", transcript_path="/t")
+    talk.tell("subagent_stop", agent_id="a", transcript_path="/t")
+    talk.tell("post_tool", transcript_path="/t")
+    assert stage.actor.dispatch(LearningWanted()) == ()
 
 
 # What a client's failure says of its service.

@@ -31,11 +31,11 @@ class Talk:
         self.turn_id = ""
         self._prompts = 0
 
-    def tell(self, kind: str, *, key: str = "", request: str = "", **fields: Any) -> HookNoted:
+    def tell(self, kind: str, *, request: str = "", **fields: Any) -> HookNoted:
         """Any event of it."""
         given = {"turn_id": self.turn_id, "cwd": self.project or "", "event": kind, **fields}
         event = ClientEvent(client=self.client, session=self.session, kind=kind, **given)
-        return self._ask(HookHappened(event=event, project=self.project, key=key, request=request))
+        return self._ask(HookHappened(event=event, project=self.project, request=request))
 
     def prompt(self, text: str = "make it faster", **fields: Any) -> HookNoted:
         """A person says something: a new turn."""

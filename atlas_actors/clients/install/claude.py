@@ -13,7 +13,6 @@ from atlas_actors.clients.install.claude_settings import (
     edited,
     is_ours,
     wanted_hooks,
-    words_of,
 )
 from atlas_actors.clients.install.installer import Installed, Report, State, Where, as_installed
 from atlas_actors.clients.install.originals import Change, Originals, read
@@ -64,7 +63,7 @@ def status(where: Where) -> State:
     try:
         data = read(file)
         present = {
-            one.event: words_of(one.handler.node.value)
+            one.event: hook_groups.words_of(one.handler.node.value)
             for one in hook_groups.ours(data, str(file), is_ours)
         }
     except UsageError as error:

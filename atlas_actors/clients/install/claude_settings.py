@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from atlas_actors.clients.adapter import registered
 from atlas_actors.clients.install import hook_groups, json_edit
-from atlas_actors.clients.install.hook_groups import Wanted
+from atlas_actors.clients.install.hook_groups import Wanted, words_of
 from atlas_actors.clients.install.installer import Where, hook_command
 from atlas_actors.clients.install.installer import is_ours as starts_ours
 
@@ -51,19 +51,6 @@ def cleaned(data: bytes | None, name: str) -> bytes | None:
 def is_ours(handler: Any) -> bool:
     """Whether a handler, or a status line, starts Atlas."""
     return starts_ours(words_of(handler), CLIENT)
-
-
-def words_of(handler: Any) -> list[str]:
-    """What a handler starts; shell form is taken apart as a shell would."""
-    if not isinstance(handler, dict) or not isinstance(handler.get("command"), str):
-        return []
-    args = handler.get("args")
-    if isinstance(args, list):
-        return [handler["command"], *map(str, args)]
-    try:
-        return shlex.split(handler["command"])
-    except ValueError:  # an open quote: not written by us
-        return []
 
 
 def _without_line(data: bytes | None, name: str) -> bytes | None:

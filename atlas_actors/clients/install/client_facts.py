@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from atlas_actors.clients.install import claude, codex, hook_groups
-from atlas_actors.clients.install.claude_settings import is_ours, words_of
+from atlas_actors.clients.install.claude_settings import is_ours
 from atlas_actors.clients.install.installer import State, Where
 from atlas_actors.clients.install.originals import read
 from atlas_actors.clients.install.programs import ProgramError, needed, output_of, version_of
@@ -144,11 +144,11 @@ def _commands(client: str, present: list[State]) -> list[list[str]]:
         if state.scope == "plugin":
             continue
         if client == "codex":
-            found += [codex.words_of(handler) for _, handler in codex.ours_in(state.file)]
+            found += [hook_groups.words_of(handler) for _, handler in codex.ours_in(state.file)]
         else:
             data = read(state.file)
             hooks = hook_groups.ours(data, str(state.file), is_ours)
-            found += [words_of(one.handler.node.value) for one in hooks]
+            found += [hook_groups.words_of(one.handler.node.value) for one in hooks]
     return found
 
 

@@ -12,7 +12,7 @@ import attrs
 from atlas_actors.clients.adapter import registered
 from atlas_actors.clients.install import codex_config, codex_trust, hook_groups, json_edit
 from atlas_actors.clients.install.codex_trust import Subject
-from atlas_actors.clients.install.hook_groups import Wanted
+from atlas_actors.clients.install.hook_groups import Wanted, words_of
 from atlas_actors.clients.install.installer import (
     Installed,
     Report,
@@ -149,15 +149,6 @@ def is_our_handler(handler: dict[str, Any]) -> bool:
 def is_our_command(command: str) -> bool:
     """Whether a command of Codex starts our hook."""
     return is_ours(words_of({"command": command}), CLIENT)
-
-
-def words_of(handler: dict[str, Any]) -> list[str]:
-    """What a handler starts, taken apart as a shell would."""
-    command = handler.get("command")
-    try:
-        return shlex.split(command) if isinstance(command, str) else []
-    except ValueError:  # an open quote: not written by us
-        return []
 
 
 def _installed(where: Where, present: list[tuple[str, dict[str, Any]]]) -> Installed:

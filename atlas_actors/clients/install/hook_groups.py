@@ -3,6 +3,7 @@
 {"hooks": {EVENT: [{"matcher": ..., "hooks": [{"type": "command", ...}]}]}}
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -47,6 +48,19 @@ class Found:
     def is_alone(self) -> bool:
         """Whether its group holds nothing else."""
         return len(self.handlers.children) == 1
+
+
+def words_of(handler: Any) -> list[str]:
+    """What a handler starts; shell form is taken apart as a shell would."""
+    if not isinstance(handler, dict) or not isinstance(handler.get("command"), str):
+        return []
+    args = handler.get("args")
+    if isinstance(args, list):
+        return [handler["command"], *map(str, args)]
+    try:
+        return shlex.split(handler["command"])
+    except ValueError:  # an open quote: not written by us
+        return []
 
 
 def merged(

@@ -21,14 +21,15 @@ _COMMENT: Final = re.compile(rb"//[^\r\n]*|/\*.*?\*/", re.DOTALL)
 _SCALAR: Final = re.compile(
     rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null'
 )
-_BRACKETS: Final = {b"{": (b"}", "object"), b"[": (b"]", "array")}
+Kind = Literal["object", "array", "scalar"]
+_BRACKETS: Final[dict[bytes, tuple[bytes, Kind]]] = {b"{": (b"}", "object"), b"[": (b"]", "array")}
 
 
 @attrs.frozen(kw_only=True)
 class Node:
     """One value, and where its bytes are."""
 
-    kind: Literal["object", "array", "scalar"]
+    kind: Kind
     start: int
     end: int
     value: Any  # of an object with a key twice: the last
@@ -146,9 +147,8 @@ class _Reader:
         keyed = {child.key: child.node.value for child in children}
         value = keyed if kind == "object" else [child.node.value for child in children]
         tail = self._tail(children, start, lead)
-        kinds: dict[str, Literal["object", "array"]] = {"{": "object", "[": "array"}
         return Node(
-            kind=kinds[bracket.decode()],
+            kind=kind,
             start=start,
             end=self.at,
             value=value,
@@ -162,7 +162,7 @@ class _Reader:
         behind = (start + 1) if last is None else max(last.node.end, (last.comma or 0) + 1)
         return max(behind, lead)
 
-    def _child(self, kind: str, before: int, lead: int, depth: int) -> Child:
+    def _child(self, kind: Kind, before: int, lead: int, depth: int) -> Child:
         start, key = self.at, None
         if kind == "object":
             key = self._scalar("a name in double quotes")

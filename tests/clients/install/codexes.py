@@ -5,9 +5,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-import attrs
-
 from atlas_actors.clients.install.installer import Where
+from tests.clients.install.places import place
 
 
 def where_in(folder: Path, **changes) -> Where:
@@ -15,22 +14,9 @@ def where_in(folder: Path, **changes) -> Where:
     hook = folder / "checkout" / "scripts" / "hook"
     hook.parent.mkdir(parents=True, exist_ok=True)
     hook.touch()
-    project = folder / "project"
-    project.mkdir(exist_ok=True)
-    home = folder / "home"
-    (home / ".codex").mkdir(parents=True, exist_ok=True)
-    where = Where(
-        scope="user",
-        home=home,
-        project=project,
-        atlas_home=home / ".atlas",
-        claude_dir=home / ".claude",
-        codex_dir=home / ".codex",
-        python=os.path.realpath(sys.executable),
-        hook=hook,
-        search_path=str(folder / "bin"),
-    )
-    return attrs.evolve(where, **changes)
+    where = place(folder, python=os.path.realpath(sys.executable), hook=hook, **changes)
+    where.codex_dir.mkdir(exist_ok=True)
+    return where
 
 
 def program(folder: Path, body: str, name: str = "codex") -> Path:
