@@ -239,8 +239,9 @@ def test_servers_that_stay_are_pinged_until_they_fail_and_end_with_the_daemon(tm
             order = {"id": id, "server": job, "timeout_s": timeout_s, "every_s": every_s}
             host.stdin.write(json.dumps({"do": "stay", **order}).encode() + b"\n")
         host.stdin.flush()
+        up = json.loads(host.stdout.readline())  # after the SDK's start, which may take long
         life.wait()
-        up, down = json.loads(host.stdout.readline()), json.loads(host.stdout.readline())
+        down = json.loads(host.stdout.readline())
         assert (up["id"], up["what"], up["ok"], up["stage"]) == ("b", "up", True, "done")
         assert (down["id"], down["what"], down["ok"], down["stage"]) == ("b", "down", False, "ping")
         assert "it did not answer in 4 s" in down["error"]
