@@ -44,7 +44,7 @@ FAILURES_BYTES_MAX: Final = 1_000_000
 EXIT_OK: Final = 0
 _OURS: Final = "make it yours with chown and chmod 700, or set ATLAS_HOME"
 EXIT_FAILED: Final = 1
-_SIGNALS: Final = {
+_SIGNALS: Final[dict[int, str]] = {
     signal.SIGTERM: "stop",
     signal.SIGINT: "stop",
     signal.SIGUSR1: "stacks",
