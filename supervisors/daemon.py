@@ -30,6 +30,7 @@ from atlas_actors.messages import paths
 from atlas_actors.messages.supervision import ChildEnded, ChildStarted, Ending, Stop
 from atlas_actors.model.file import write_whole
 from atlas_actors.router.actor import tables_of
+from supervisors import signals
 from supervisors.beat import Pulse
 from supervisors.reload import reload
 from supervisors.supervisor import Supervisor
@@ -43,6 +44,12 @@ FAILURES_BYTES_MAX: Final = 1_000_000
 EXIT_OK: Final = 0
 _OURS: Final = "make it yours with chown and chmod 700, or set ATLAS_HOME"
 EXIT_FAILED: Final = 1
+_SIGNALS: Final[dict[int, str]] = {
+    signal.SIGTERM: "stop",
+    signal.SIGINT: "stop",
+    signal.SIGUSR1: "stacks",
+    signal.SIGHUP: "reload",
+}
 _SAID: Final = ("last_failure", "reason", "cure")
 
 Event = str | ChildStarted | ChildEnded
@@ -161,10 +168,7 @@ class _Program:
                     error=f"the daemon before (pid {died}) died without stopping",
                 )
             )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._events.put("stop"))
-        signal.signal(signal.SIGUSR1, lambda *_: self._events.put("stacks"))
-        signal.signal(signal.SIGHUP, lambda *_: self._events.put("reload"))
+        signals.hear(_SIGNALS, self._events.put)
         about = self._daemon.about
         if not self._config.privacy.redact:
             logger.warning("privacy.off", why="[privacy] redact = false: secrets are kept as given")

@@ -314,7 +314,11 @@ class Gateway(AsyncActor):
             self.tell(paths.ORCHESTRATOR, ResetBreaker(provider=name))
             self._flush()
         if not executor or cell.state != "running":
-            await self._door.call(cell.path.rpartition("/")[0], RetryChild(path=cell.path))
+            try:
+                await self._door.call(cell.path.rpartition("/")[0], RetryChild(path=cell.path))
+            except Conflict:
+                if cell.state not in ("starting", "running"):  # it has come back by itself
+                    raise
         return {"part": cell.path, "state": cell.state}
 
     async def _status(self) -> dict[str, Any]:

@@ -5,21 +5,28 @@ import json
 import pytest
 
 from tests.support.daemons import daemon_on
-from tests.support.mcp_servers import configure, plain, real, server
+from tests.support.mcp_servers import configure, plain, server
 
 pytestmark = [pytest.mark.slow, pytest.mark.end_to_end]
 
 SECRET = "Quiet-Horse-77-x9"
+WELL = """
+hello(tools={})
+while asked := json.loads(sys.stdin.readline() or "null"):
+    tools = [{"name": "add", "inputSchema": {"type": "object"}}]
+    line({"jsonrpc": "2.0", "id": asked["id"],
+          "result": {"tools": tools} if asked["method"] == "tools/list" else {}})
+"""
 COMPLAINS = "print('bad key', os.environ['TOKEN'], file=sys.stderr)\nsys.exit(3)"
 
 
 def test_servers_are_checked_warmed_and_shown_and_no_secret_is_kept(tmp_path):
     home = tmp_path / "home"
-    with daemon_on(home) as daemon:
+    with daemon_on(home, ATLAS_MCP_TIMEOUT_S=60) as daemon:  # a busy machine
         assert "no MCP server is configured" in daemon.run("mcp", "check", cwd=tmp_path).stdout
         configure(
             home,
-            real(name="well", env={"TOKEN": SECRET}),
+            plain(WELL, name="well", env={"TOKEN": SECRET}),
             plain(COMPLAINS, name="ill", env={"TOKEN": SECRET}),
             server(name="none", command="npx-that-is-not-there"),
         )

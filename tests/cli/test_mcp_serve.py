@@ -27,11 +27,11 @@ def project(tmp_path):
 
 
 @asynccontextmanager
-async def client_of(daemon, project, mode="auto", **environment):
+async def client_of(daemon, project, mode="auto"):
     parameters = StdioServerParameters(
         command=sys.executable,
         args=[str(RUN), "mcp", "serve"],
-        env={**daemon.environment, **environment},
+        env=daemon.environment,
         cwd=str(project),
     )
     async with Client(stdio_client(parameters), mode=mode) as client:
@@ -125,10 +125,6 @@ def test_every_tool_does_its_work(tmp_path, project):
 
 def test_it_finds_the_daemon_again_and_a_cancelled_wait_leaves_the_task_alone(tmp_path, project):
     async def scenario(daemon):
-        async with client_of(daemon, project, mode="legacy", ATLAS_EXECUTOR="") as client:
-            is_error, text = await told(client, "submit_task", prompt="x")
-            assert is_error
-            assert "tasks do not make tasks" in text
         async with client_of(daemon, project, mode="legacy") as client:
             id = (await asked(client, "submit_task", prompt="waits for a model"))["id"]
             with anyio.CancelScope() as scope:
@@ -152,7 +148,9 @@ def test_it_finds_the_daemon_again_and_a_cancelled_wait_leaves_the_task_alone(tm
         anyio.run(scenario, daemon)
 
 
-def test_stdout_holds_the_protocol_alone_and_the_end_of_stdin_is_its_end(tmp_path, project):
+def test_stdout_holds_the_protocol_alone_and_the_end_of_stdin_ends_it_in_a_task_too(
+    tmp_path, project
+):
     def request(id, method, **params):
         return json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
 
@@ -167,10 +165,16 @@ def test_stdout_holds_the_protocol_alone_and_the_end_of_stdin_is_its_end(tmp_pat
         (request(3, "tools/call", name="recall", arguments=["a", "list"]), 1),
         (request(4, "no/such/method"), 1),
         (request(5, "tools/call", name="recall", arguments={"query": "\x00" * 500}), 1),
+        (request(6, "tools/call", name="submit_task", arguments={"prompt": "x"}), 1),
     ]
     with subprocess.Popen(
         [sys.executable, str(RUN), "mcp", "serve"],
-        env={**os.environ, "ATLAS_HOME": str(tmp_path / "none"), "HOME": str(tmp_path)},
+        env={
+            **os.environ,
+            "ATLAS_HOME": str(tmp_path / "none"),
+            "HOME": str(tmp_path),
+            "ATLAS_EXECUTOR": "",
+        },
         cwd=project,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -190,3 +194,4 @@ def test_stdout_holds_the_protocol_alone_and_the_end_of_stdin_is_its_end(tmp_pat
     assert answers[4]["error"]["code"] == -32601
     assert all(answer["jsonrpc"] == "2.0" for answer in answers.values())
     assert answers[5]["result"]["isError"]
+    assert "tasks do not make tasks" in answers[6]["result"]["content"][0]["text"]

@@ -18,7 +18,10 @@ from tests.support.trees import WAIT_S
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
 COMPILED = SCRIPTS / "__pycache__"
-RULES = """
+SETTINGS = """
+[hooks]
+answer_s = 20   # on a busy machine too, it has all that it waits for
+
 [[hooks.rules]]
 id = "no-force"
 tools = ["shell"]
@@ -41,14 +44,14 @@ def project(tmp_path):
 def daemon(tmp_path):
     home = tmp_path / "home"
     home.mkdir()
-    (home / "config.toml").write_text(RULES)
+    (home / "config.toml").write_text(SETTINGS)
     with daemon_on(home) as running:
         yield running
 
 
 def printed(daemon, said, client="claude", event=""):
     """What the hook prints for this payload, through the socket."""
-    head = "\x1f".join(["hook", client, "10000", str(time.time_ns() // 1_000_000), event, ""])
+    head = "\x1f".join(["hook", client, "20000", str(time.time_ns() // 1_000_000), event, ""])
     line = f"{head}\x1e{json.dumps(said)}\n".encode()
     with socket.socket(socket.AF_UNIX) as door:
         door.settimeout(WAIT_S)
@@ -159,11 +162,11 @@ def test_the_hook_itself_denies_while_there_is_a_daemon_and_when_there_is_none(d
     harmless = json.dumps(shell("git push", project)).encode()
     home = daemon.home.root
     assert {file.name.partition(".")[0] for file in COMPILED.iterdir()} >= set(MODULES)
-    asked = hook(home, "claude", "--deadline", "10", payload=force)
+    asked = hook(home, "claude", "--deadline", "20", payload=force)
     assert asked.returncode == 0
     told = json.loads(asked.stdout)["hookSpecificOutput"]
     assert told["permissionDecision"] == "deny"
-    assert hook(home, "claude", "--deadline", "10", payload=harmless).stdout == b""
+    assert hook(home, "claude", "--deadline", "20", payload=harmless).stdout == b""
     daemon.kill()
     alone = hook(home, "claude", payload=force)
     assert (alone.returncode, alone.stdout) == (2, b"")

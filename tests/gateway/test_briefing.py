@@ -1,7 +1,8 @@
 """What a new session is told: within its budget, the same for the same facts, never hostile."""
 
 import attrs
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from atlas_actors import notes
@@ -40,6 +41,8 @@ def told(id, text="x", **changes):
     return Told(id=id.rjust(8, "0"), text=text, **fields)
 
 
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(FACTS, some.integers(0, 3_000))
 def test_it_keeps_to_its_budget_and_is_the_same_for_the_same_facts(facts, tokens):
     brief = compose(facts, tokens)
@@ -47,6 +50,8 @@ def test_it_keeps_to_its_budget_and_is_the_same_for_the_same_facts(facts, tokens
     assert notes.tokens_of(brief.text) == brief.tokens <= tokens
 
 
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(FACTS)
 def test_nothing_that_waits_or_comes_from_outside_is_told_and_rules_are_the_persons_own(facts):
     brief = compose(facts, 100_000)
@@ -57,6 +62,8 @@ def test_nothing_that_waits_or_comes_from_outside_is_told_and_rules_are_the_pers
     assert not (rules - others) & set(brief.ids)
 
 
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(FACTS)
 def test_no_text_gets_out_of_its_line(facts):
     brief = compose(facts, 100_000)

@@ -28,6 +28,7 @@ from atlas_actors.settings import HookRule
 from tests.support.hook_rooms import AT_MS, Rooms, payload, read, remembered, route, shell
 from tests.support.trees import WAIT_S
 
+SOON_S = 0.4  # for what answers at once, on a busy machine
 FORCE = HookRule(id="no-force", reason="force pushes are for people", tools=("shell",),
                  match="push .*--force")  # fmt: skip
 
@@ -119,9 +120,10 @@ def test_a_prompt_that_is_private_as_a_whole_is_told_nobody(rooms, project):
     assert rooms.asked == []
 
 
+@pytest.mark.slow
 def test_what_has_not_come_in_time_is_left_out_and_named(rooms, project):
     rooms.silent.add(Recall)
-    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.15)
+    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=SOON_S)
     assert "intent bug_fix" in rooms.says(prompt(cwd=project))["additionalContext"]
     (answered,) = rooms.door.hooks.afterwards.take()
     assert answered.late == ("memory",)
@@ -147,6 +149,7 @@ def test_a_denied_tool_is_denied_though_every_room_is_parked(rooms):
     assert rooms.prints(shell("git push origin")) == b""
 
 
+@pytest.mark.slow
 def test_a_denied_tool_is_denied_though_redaction_takes_too_long(rooms, monkeypatch):
     rooms.with_rules(FORCE)
 
@@ -158,7 +161,7 @@ def test_a_denied_tool_is_denied_though_redaction_takes_too_long(rooms, monkeypa
         return await pieces(*given)
 
     monkeypatch.setattr(hook_road, "_piece", slow_at_last)
-    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=0.15)
+    rooms.door.hooks.settings = attrs.evolve(rooms.door.hooks.settings, answer_s=SOON_S)
     assert rooms.says(shell("git push --force"))["permissionDecision"] == "deny"
     assert rooms.asked == []
     (answered,) = rooms.door.hooks.afterwards.take()

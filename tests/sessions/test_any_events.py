@@ -73,7 +73,7 @@ STEPS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(steps=STEPS)
 def test_any_events_leave_turns_that_add_up(steps, tmp_path_factory):
     stage = room_on(tmp_path_factory.mktemp("room"))

@@ -20,6 +20,7 @@ from atlas_actors.messages.memory import Recall, Recalled, RecalledItem
 from atlas_actors.messages.routing import DecideRoute, Route
 from atlas_actors.settings import HookRule
 from tests.support.doors import door_on
+from tests.support.trees import WAIT_S
 
 AT_MS = 1_750_000_000_000
 _USES = itertools.count(1)  # told twice, a use counts once
@@ -92,11 +93,11 @@ class Rooms:
         self.door: Door = door_on(home, self.asked, self._answer)
         self._ask = self.door.ask
         self.door.ask = self._asked
-        if context:
-            desk = self.door.hooks
-            self.door.hooks = HookDesk(
-                settings=desk.settings, context=attrs.evolve(desk.context, **context)
-            )
+        desk = self.door.hooks
+        self.door.hooks = HookDesk(  # on a busy machine too, all that answers is waited for
+            settings=attrs.evolve(desk.settings, answer_s=WAIT_S),
+            context=attrs.evolve(desk.context, **context),
+        )
 
     def with_rules(self, *rules: HookRule, **changes: Any) -> "Rooms":
         desk = self.door.hooks
@@ -122,7 +123,7 @@ class Rooms:
     def prints(self, said: Any, client: str = "claude", event: str = "", **fields: str) -> bytes:
         """What the hook prints for a payload."""
         call = HookCall(
-            client=client, event=event, payload=said, deadline_ms=10_000, began_ms=None,
+            client=client, event=event, payload=said, deadline_ms=20_000, began_ms=None,
             fields=fields,
         )  # fmt: skip
         return anyio.run(hook.answer_line, self.door, call)

@@ -81,7 +81,7 @@ def test_a_home_without_settings_has_none_again(where):
 
 
 @pytest.mark.slow
-@examples(max_examples=60, deadline=None)
+@examples(max_examples=25)
 @given(settings().flatmap(spelled))
 def test_any_settings_in_any_spelling_come_back(tmp_path_factory, data):
     where = place(tmp_path_factory.mktemp("any"))
@@ -97,7 +97,7 @@ def test_any_settings_in_any_spelling_come_back(tmp_path_factory, data):
 
 
 @pytest.mark.slow
-@examples(max_examples=60, deadline=None)
+@examples(max_examples=25)
 @given(settings().flatmap(spelled))
 def test_nothing_of_ours_is_left_though_there_is_no_original(tmp_path_factory, data):
     where = place(tmp_path_factory.mktemp("any"))

@@ -3,7 +3,7 @@
 import tomllib
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from atlas_actors.clients.install.codex_config import (
@@ -183,6 +183,7 @@ _LINES = st.one_of(
 
 
 @pytest.mark.slow
+@settings(max_examples=50)
 @given(
     st.lists(_LINES, max_size=8),
     st.sampled_from(["\n", "\r\n"]),

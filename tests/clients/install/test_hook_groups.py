@@ -59,7 +59,7 @@ files = settings().flatmap(lambda value: st.tuples(st.just(value), spelled(value
 
 
 @pytest.mark.slow
-@examples(max_examples=150, deadline=None)
+@examples(max_examples=60)
 @given(files)
 def test_hooks_of_ours_come_behind_those_of_others_in_any_spelling(file):
     value, data = file
@@ -68,7 +68,7 @@ def test_hooks_of_ours_come_behind_those_of_others_in_any_spelling(file):
 
 
 @pytest.mark.slow
-@examples(max_examples=150, deadline=None)
+@examples(max_examples=60)
 @given(files)
 def test_installing_twice_is_installing_once(file):
     once = install(file[1])
@@ -76,7 +76,7 @@ def test_installing_twice_is_installing_once(file):
 
 
 @pytest.mark.slow
-@examples(max_examples=150, deadline=None)
+@examples(max_examples=60)
 @given(files)
 def test_taking_ours_out_again_gives_the_bytes_of_before(file):
     value, data = file
@@ -92,7 +92,7 @@ def test_taking_ours_out_again_gives_the_bytes_of_before(file):
 
 
 @pytest.mark.slow
-@examples(max_examples=150, deadline=None)
+@examples(max_examples=60)
 @given(files)
 def test_each_member_that_is_not_hooks_keeps_its_bytes(file):
     _, data = file
@@ -104,7 +104,7 @@ def test_each_member_that_is_not_hooks_keeps_its_bytes(file):
 
 
 @pytest.mark.slow
-@examples(max_examples=150, deadline=None)
+@examples(max_examples=60)
 @given(files, st.sampled_from(EVENTS))
 def test_hooks_that_are_not_wanted_any_more_go(file, event):
     wanted = tuple(one for one in WANTED if one.event != event)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from atlas_actors.clients.install import programs
 from atlas_actors.clients.install.programs import (
     WORD_BYTES_MAX,
     ProgramError,
@@ -31,7 +32,8 @@ def test_a_version_is_found_in_what_is_said(tmp_path, said, version):
         ("import signal; signal.alarm(60); os.close(1); signal.pause()", "does not end in 1 s"),
     ],
 )
-def test_one_that_does_not_say_it_is_an_error(tmp_path, body, problem):
+def test_one_that_does_not_say_it_is_an_error(tmp_path, monkeypatch, body, problem):
+    monkeypatch.setattr(programs, "STOP_S", 0.1)
     with pytest.raises(ProgramError, match=problem):
         version_of(str(program(tmp_path, body)), {}, deadline_s=1.0 if "1 s" in problem else 30.0)
 
