@@ -36,6 +36,12 @@ _TAKEN: Final = (
 TOOL_FIELDS: Final = frozenset({"tool_name", "tool_input", "tool_use_id", "tool_response"})
 
 
+# Only to events of these kinds there is ever anything to say.
+ANSWERED: Final = frozenset[EventKind](
+    {"session_start", "prompt", "pre_tool", "permission", "status"}
+)
+
+
 @attrs.frozen(kw_only=True)
 class EventTable:
     """What is known of one event of one client."""

@@ -102,7 +102,7 @@ async def travelled(door: Door, call: HookCall, before: Ruled, until_s: float) -
     }
     asked = Asked(raw=raw, event=event, where=before.where, until_s=until_s)
     parts |= hook_parts.parts_of(door, asked)
-    if len(parts) == 1 and event.kind not in ANSWERED:
+    if len(parts) == 1 and event.kind not in ANSWERED and not call.told:
         until_s = min(until_s, anyio.current_time() + KEPT_S)
     found, late = await _gathered(parts, until_s)
     answer = hook_parts.answer_of(door, asked, found)

@@ -7,6 +7,7 @@ import anyio
 import attrs
 import pytest
 
+from atlas_actors.clients.adapter import CLIENTS, registered
 from atlas_actors.errors import DeadlinePassed, UsageError
 from atlas_actors.gateway import brief, hook, hook_road
 from atlas_actors.gateway.hook_desk import Touched, TurnOver
@@ -315,3 +316,55 @@ def test_hook_event_gives_the_bytes_that_the_hook_prints(rooms, project):
 def test_hook_event_takes_a_client_and_an_object(params):
     with pytest.raises(RpcError):
         method_for("hook.event", params)
+
+
+def told(said, client="claude"):
+    return HookCall(
+        client=client, event="", payload=said, deadline_ms=1_000, began_ms=1, fields={}, told=True
+    )
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_no_event_that_is_only_told_would_be_answered(rooms, project, client):
+    rooms.answers[Recall] = lambda _: Recalled(items=(remembered(),), level="l2", generation=1)
+    rooms.with_rules(HookRule(id="all", reason="nothing may run", tools=("shell",)))
+    for row in registered(client):
+        said = shell("ls", project, row.event) | {"prompt": "fix it", "source": "startup"}
+        answered = rooms.prints(said, client)
+        assert not (row.told and answered), row.event
+
+
+def test_a_told_event_that_comes_late_is_kept_all_the_same(rooms, project):
+    said = shell("ls", project, "PostToolUse") | {"tool_response": {"stdout": "x" * 100_000}}
+    assert anyio.run(hook.answer_line, rooms.door, told(said)) == b""
+    (happened,) = rooms.told(HookHappened)
+    assert happened.event.tool.command == "ls"
+    (answered,) = [one for one in rooms.door.hooks.afterwards.take() if type(one) is HookAnswered]
+    assert (answered.late, answered.took_us) == ((), 1_000_000)  # as long as it would have waited
+
+
+def test_a_sessions_told_events_keep_their_order_and_hold_up_no_other(rooms, project):
+    order = []
+
+    async def run():
+        may_go_on = anyio.Event()
+        ask = rooms.door.ask
+
+        async def slow(path, message, timeout_s):
+            if isinstance(message, HookHappened):
+                event = message.event
+                if (event.session, event.kind) == ("s1", "post_tool"):
+                    await may_go_on.wait()
+                order.append((event.session, event.kind))
+            return await ask(path, message, timeout_s)
+
+        rooms.door.ask = slow
+        async with anyio.create_task_group() as group:
+            for said in (shell("ls", project, "PostToolUse"), payload("Stop", project)):
+                group.start_soon(hook.answer_line, rooms.door, told(said))
+                await anyio.wait_all_tasks_blocked()
+            await hook.answer_line(rooms.door, told(payload("Stop", project) | {"session_id": "b"}))
+            may_go_on.set()
+
+    anyio.run(run)
+    assert order == [("b", "stop"), ("s1", "post_tool"), ("s1", "stop")]
