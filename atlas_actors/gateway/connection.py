@@ -64,12 +64,14 @@ class Connection:
         with self._scope:
             async with anyio.create_task_group() as group:
                 try:
-                    async for line in self._lines():
-                        if self._is_hook(line):
-                            await self._serve_hook(line)
-                            group.cancel_scope.cancel()
-                            return
-                        await self._begin(group, line)
+                    async with contextlib.aclosing(self._lines()) as lines:
+                        async for line in lines:
+                            if self._is_hook(line):
+                                await self._serve_hook(line)
+                                if self._in_flight:  # to cancel nobody takes 0.1 ms, too
+                                    group.cancel_scope.cancel()
+                                return
+                            await self._begin(group, line)
                 except RpcError as error:
                     await self._send(error_line(None, error))
                     await self._linger()

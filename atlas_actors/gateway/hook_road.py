@@ -97,14 +97,16 @@ async def travelled(door: Door, call: HookCall, before: Ruled, until_s: float) -
     if before.denied is not None:
         door.tell(paths.SESSIONS, happened)
         return Road(event=event, answer=_denial(raw, before.denied))
-    parts: dict[str, Callable[[], Awaitable[Any]]] = {
-        "sessions": lambda: door.ask(paths.SESSIONS, happened, door.answer_s)
-    }
+    parts: dict[str, Callable[[], Awaitable[Any]]] = {}
+    if hook_parts.needs_noted(event):
+        parts["sessions"] = lambda: door.ask(paths.SESSIONS, happened, door.answer_s)
+    else:  # before anybody is asked what it hears of next
+        door.tell(paths.SESSIONS, happened)
     asked = Asked(raw=raw, event=event, where=before.where, until_s=until_s)
     parts |= hook_parts.parts_of(door, asked)
-    if len(parts) == 1 and event.kind not in ANSWERED and not call.told:
+    if event.kind not in ANSWERED and not call.told:
         until_s = min(until_s, anyio.current_time() + KEPT_S)
-    found, late = await _gathered(parts, until_s)
+    found, late = await _gathered(parts, until_s) if parts else ({}, ())
     answer = hook_parts.answer_of(door, asked, found)
     _afterwards(door, asked, found.get("sessions"))
     return Road(event=event, answer=encode(event.client, raw.event, answer), late=late)
