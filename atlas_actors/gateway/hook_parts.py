@@ -105,7 +105,7 @@ def _hint(door: Door, found: dict[str, Any]) -> str:
 
 
 async def _route(door: Door, asked: Asked) -> Routed:
-    """What the router thinks, told to sessions as soon as it is known."""
+    """What the router thinks; sessions hears of it after the prompt."""
     event = asked.event
     order = DecideRoute(
         text=event.prompt,
@@ -114,8 +114,7 @@ async def _route(door: Door, asked: Asked) -> Routed:
         client=event.client,
     )
     route: Route = await door.ask(paths.ORCHESTRATOR, order, door.answer_s)
-    door.tell(
-        paths.SESSIONS,
+    asked.later.append(
         TurnRouted(
             client=event.client,
             session=event.session,

@@ -98,15 +98,21 @@ async def travelled(door: Door, call: HookCall, before: Ruled, until_s: float) -
         door.tell(paths.SESSIONS, happened)
         return Road(event=event, answer=_denial(raw, before.denied))
     parts: dict[str, Callable[[], Awaitable[Any]]] = {}
+    asked = Asked(raw=raw, event=event, where=before.where, until_s=until_s)
     if hook_parts.needs_noted(event):
         parts["sessions"] = lambda: door.ask(paths.SESSIONS, happened, door.answer_s)
-    else:  # before anybody is asked what it hears of next
+    elif event.kind in ("prompt", "session_start"):
+        asked.later.append(happened)  # one thread runs at a time: first what the answer waits for
+    else:  # before it is asked for what depends on it
         door.tell(paths.SESSIONS, happened)
-    asked = Asked(raw=raw, event=event, where=before.where, until_s=until_s)
     parts |= hook_parts.parts_of(door, asked)
     if event.kind not in ANSWERED and not call.told:
         until_s = min(until_s, anyio.current_time() + KEPT_S)
-    found, late = await _gathered(parts, until_s) if parts else ({}, ())
+    try:
+        found, late = await _gathered(parts, until_s) if parts else ({}, ())
+    finally:
+        for fact in asked.later:
+            door.tell(paths.SESSIONS, fact)
     answer = hook_parts.answer_of(door, asked, found)
     _afterwards(door, asked, found.get("sessions"))
     return Road(event=event, answer=encode(event.client, raw.event, answer), late=late)

@@ -172,6 +172,16 @@ def test_memory_is_asked_all_at_once(rooms, project):
     assert waiting == questions(long)
 
 
+def test_sessions_hears_of_a_prompt_though_a_part_of_its_answer_fails(rooms, project):
+    def broken(_):
+        raise ZeroDivisionError
+
+    rooms.answers[Recall] = broken
+    assert rooms.prints(prompt(cwd=project)) == b""
+    assert rooms.door.hooks.failed == 1
+    assert len(rooms.told(HookHappened)) == 1
+
+
 def test_a_denied_tool_is_denied_though_every_room_is_parked(rooms):
     rooms.with_rules(FORCE)
     rooms.parked |= {paths.SESSIONS, paths.MEMORY, paths.ORCHESTRATOR, paths.CONTEXT}
