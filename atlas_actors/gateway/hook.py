@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 import anyio
+import attrs
 from loguru import logger
 
 from atlas_actors.gateway import hook_road, hook_views
@@ -67,8 +68,10 @@ async def answer_line(door: Door, call: HookCall) -> bytes:
     DeadlinePassed when the rules cannot be looked at; a fault of ours beyond the rules is logged,
     counted, and answered with nothing."""
     spent_ms = spent_before(call, door.clock.now_ms())
-    if not call.told:
+    # A hook whose time is over has gone: its daemon was stopped meanwhile.
+    if not call.told and spent_ms < call.deadline_ms:
         return await _answer_line(door, call, spent_ms)
+    call = attrs.evolve(call, told=True)
     async with door.hooks.in_order.after_earlier(_session(call)):
         return await _answer_line(door, call, spent_ms)
 

@@ -363,10 +363,11 @@ def test_hook_event_takes_a_client_and_an_object(params):
         method_for("hook.event", params)
 
 
-def told(said, client="claude"):
+def told(said, client="claude", is_told=True):
     return HookCall(
-        client=client, event="", payload=said, deadline_ms=1_000, began_ms=1, fields={}, told=True
-    )
+        client=client, event="", payload=said, deadline_ms=1_000, began_ms=1, fields={},
+        told=is_told,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -406,8 +407,11 @@ def test_a_sessions_told_events_keep_their_order_and_hold_up_no_other(rooms, pro
             for said in (read(file, project, "PostToolUse"), payload("Stop", project)):
                 group.start_soon(hook.answer_line, rooms.door, told(said))
                 await anyio.wait_all_tasks_blocked()
+            gone = told(payload("UserPromptSubmit", project), is_told=False)  # its time is over
+            group.start_soon(hook.answer_line, rooms.door, gone)
+            await anyio.wait_all_tasks_blocked()
             await hook.answer_line(rooms.door, told(payload("Stop", project) | {"session_id": "b"}))
             may_go_on.set()
 
     anyio.run(run)
-    assert order == [("b", "stop"), ("s1", "post_tool"), ("s1", "stop")]
+    assert order == [("b", "stop"), ("s1", "post_tool"), ("s1", "stop"), ("s1", "prompt")]
