@@ -32,7 +32,7 @@ class Call:
     client = event = ""
     home = b""
     deadline_s = 1.0
-    autostart = refused = answered = False
+    autostart = tell = refused = answered = False
     payload = bytearray()
 
 
@@ -79,6 +79,8 @@ def read_words(words):
     for word in words:
         if word == "--autostart":
             Call.autostart = True
+        elif word == "--tell":
+            Call.tell = True
         elif word == "--home":
             Call.home = next(words, "").encode("utf-8", "surrogateescape")
         elif word == "--deadline":
@@ -101,7 +103,7 @@ def home():
 
 
 def ask():
-    """The daemon's answer; without one it gives up or raises."""
+    """The daemon's answer, b"" of what is only told; without one it gives up or raises."""
     door = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     path = home() + b"/atlas.sock"
     try:
@@ -115,8 +117,8 @@ def ask():
         peer = door.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
         if int.from_bytes(peer[4:8], sys.byteorder) != posix.getuid():
             give_up()  # somebody else's: it is told nothing
-    door.sendall(line())
-    return receive(door)
+    door.sendall(line())  # whole, or the alarm comes
+    return b"" if Call.tell else receive(door)
 
 
 def line():
@@ -128,6 +130,8 @@ def line():
         b"%d" % BEGAN_MS,
         Call.event.encode(),
     ]
+    if Call.tell:
+        words.append(b"tell")
     for name in FIELDS:
         value = posix.environ.get(name)
         if value and len(value) <= FIELD_BYTES_MAX and min(value) >= 32:

@@ -5,7 +5,7 @@ from typing import Any, Final
 import attrs
 
 from atlas_actors.clients.bounds import bounded, text
-from atlas_actors.clients.table import CLIENTS, ClientTable, EventTable, table_of
+from atlas_actors.clients.table import ANSWERED, CLIENTS, ClientTable, EventTable, table_of
 from atlas_actors.clients.tools import tool_use
 from atlas_actors.errors import UsageError
 from atlas_actors.messages.client import ClientEvent, ContextUse, EventKind
@@ -35,12 +35,13 @@ class Registered:
     event: str
     matcher: str
     timeout_s: float
+    told: bool  # it is never answered, so that its hook waits for nothing (--tell)
 
 
 def registered(client: str) -> tuple[Registered, ...]:
     """What to register with a client. Raises UsageError for an unknown one."""
     return tuple(
-        Registered(event=name, matcher=row.matcher, timeout_s=row.timeout_s)
+        Registered(event=name, matcher=row.matcher, timeout_s=row.timeout_s, told=_is_told(row))
         for name, row in table_of(client).events.items()
         if row.timeout_s is not None
     )
@@ -71,6 +72,11 @@ def event_of(client: str, event: str, payload: Any) -> ClientEvent:
         use=ContextUse(**numbers) if numbers else None,
         unknown=bounded(unknown | wrong),
     )
+
+
+def _is_told(row: EventTable) -> bool:
+    """What is only told may be heard in another order, so that its turn has to have an id."""
+    return row.kind not in ANSWERED and "turn_id" in row.take
 
 
 def _name_in(table: ClientTable, payload: dict[str, Any]) -> str:

@@ -34,6 +34,12 @@ _TAKEN: Final = (
 ) | frozenset(field.name for field in attrs.fields(ContextUse))
 
 
+# Only to events of these kinds there is ever anything to say.
+ANSWERED: Final = frozenset[EventKind](
+    {"session_start", "prompt", "pre_tool", "permission", "status"}
+)
+
+
 @attrs.frozen(kw_only=True)
 class EventTable:
     """What is known of one event of one client."""

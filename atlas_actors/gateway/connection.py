@@ -64,12 +64,14 @@ class Connection:
         with self._scope:
             async with anyio.create_task_group() as group:
                 try:
-                    async for line in self._lines():
-                        if self._is_hook(line):
-                            await self._serve_hook(line)
-                            group.cancel_scope.cancel()
-                            return
-                        await self._begin(group, line)
+                    async with contextlib.aclosing(self._lines()) as lines:
+                        async for line in lines:
+                            if self._is_hook(line):
+                                await self._serve_hook(line)
+                                if self._in_flight:  # to cancel nobody takes 0.1 ms, too
+                                    group.cancel_scope.cancel()
+                                return
+                            await self._begin(group, line)
                 except RpcError as error:
                     await self._send(error_line(None, error))
                     await self._linger()
@@ -91,13 +93,13 @@ class Connection:
     async def _serve_hook(self, line: bytes) -> None:
         """Answer a hook; one that cannot be answered is told so, and does what its rules say."""
         assert self._on_hook is not None
-        client = "?"
+        client, told = "?", False
         try:
             if len(line) > HOOK_HERE_BYTES:
                 call = await anyio.to_thread.run_sync(read_hook, line, limiter=self._parsing)
             else:
                 call = read_hook(line)
-            client = call.client
+            client, told = call.client, call.told
             answer = framed(await self._on_hook(call))
         except AtlasError as error:
             logger.warning("gateway.hook_refused", client=client, error=error.message)
@@ -105,7 +107,8 @@ class Connection:
         except Exception:  # no fault of one hook may cost another its answer
             logger.exception("gateway.hook_failed", client=client)
             answer = FAILED
-        await self._send(answer)
+        if not told:
+            await self._send(answer)
 
     async def _begin(self, group: anyio.abc.TaskGroup, line: bytes) -> None:
         if self._scope.cancel_called or not line.strip():

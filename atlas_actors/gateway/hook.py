@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 import anyio
+import attrs
 from loguru import logger
 
 from atlas_actors.gateway import hook_road, hook_views
@@ -15,6 +16,7 @@ from atlas_actors.messages.client import HookAnswered
 
 MARGIN_MS: Final = 100  # for the way back, and for the hook to print
 LEAST_S: Final = 0.02  # for who comes too late: what is at hand
+TOLD_S: Final = 10.0  # for what nobody waits for: it came late if the daemon was held up
 
 METHODS: Final = (
     method(
@@ -65,10 +67,20 @@ async def answer_line(door: Door, call: HookCall) -> bytes:
     """What this hook prints. Raises UsageError for what is no event of a client that we know, and
     DeadlinePassed when the rules cannot be looked at; a fault of ours beyond the rules is logged,
     counted, and answered with nothing."""
-    came_s = door.clock.monotonic_s()
     spent_ms = spent_before(call, door.clock.now_ms())
+    # A hook whose time is over has gone: its daemon was stopped meanwhile.
+    if not call.told and spent_ms < call.deadline_ms:
+        return await _answer_line(door, call, spent_ms)
+    call = attrs.evolve(call, told=True)
+    async with door.hooks.in_order.after_earlier(_session(call)):
+        return await _answer_line(door, call, spent_ms)
+
+
+async def _answer_line(door: Door, call: HookCall, spent_ms: int) -> bytes:
+    came_s = door.clock.monotonic_s()
     left_s = max(LEAST_S, (call.deadline_ms - spent_ms - MARGIN_MS) / 1000)
-    until_s = anyio.current_time() + min(door.hooks.settings.answer_s, left_s)
+    most_s = TOLD_S if call.told else min(door.hooks.settings.answer_s, left_s)
+    until_s = anyio.current_time() + most_s
     before = await hook_road.ruled(door, call, until_s)
     try:
         road = await hook_road.travelled(door, call, before, until_s)
@@ -76,7 +88,8 @@ async def answer_line(door: Door, call: HookCall) -> bytes:
         door.hooks.failed += 1
         logger.exception("hook.failed", client=call.client)
         road = hook_road.denied(before)
-    took_s = door.clock.monotonic_s() - came_s
+    # A hook that has only told ended when its line was here.
+    took_s = 0.0 if call.told else door.clock.monotonic_s() - came_s
     door.hooks.afterwards.add(_answered(road, spent_ms * 1000 + round(took_s * 1e6)))
     return road.answer
 
@@ -87,6 +100,12 @@ def spent_before(call: HookCall, now_ms: int) -> int:
     if call.began_ms is None:
         return 0
     return min(max(0, now_ms - call.began_ms), call.deadline_ms)
+
+
+def _session(call: HookCall) -> str:
+    """Whose order a told event keeps; each client calls it so."""
+    said = call.payload.get("session_id") if isinstance(call.payload, dict) else ""
+    return f"{call.client} {said}" if isinstance(said, str) else call.client
 
 
 def _answered(road: Road, took_us: int) -> HookAnswered:

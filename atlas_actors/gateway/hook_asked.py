@@ -1,5 +1,7 @@
 """One event on its way through the gateway."""
 
+from typing import Any
+
 import attrs
 
 from atlas_actors.gateway.hook_places import Where
@@ -14,6 +16,7 @@ class Asked:
     event: ClientEvent  # without secrets: for everything else
     where: Where | None
     until_s: float  # of the loop's time
+    later: list[Any] = attrs.field(factory=list)  # facts for sessions, once the answer is made
 
     def openable(self, files: tuple[FileTouch, ...]) -> tuple[FileTouch, ...]:
         """Those whose names are no secrets: the names are kept."""

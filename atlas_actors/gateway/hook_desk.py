@@ -1,7 +1,8 @@
 """What the gateway keeps between hooks: the user's rules, limits, and the work for afterwards."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
@@ -72,6 +73,27 @@ class Afterwards:
         return items
 
 
+class InOrder:
+    """What a session's hooks only tell is worked on in the order in which it came."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, anyio.Event] = {}
+
+    @asynccontextmanager
+    async def after_earlier(self, session: str) -> AsyncIterator[None]:
+        """Once all of this session that came before is done."""
+        before, done = self._last.get(session), anyio.Event()
+        self._last[session] = done
+        try:
+            if before is not None:
+                await before.wait()
+            yield
+        finally:
+            done.set()
+            if self._last.get(session) is done:
+                del self._last[session]
+
+
 class Wish:
     """That somebody looks again; wished many times, it is fulfilled once."""
 
@@ -107,6 +129,7 @@ class HookDesk:
         init=False, factory=lambda: anyio.CapacityLimiter(LONG_AT_ONCE)
     )
     places: Places = attrs.field(init=False, factory=Places)
+    in_order: InOrder = attrs.field(init=False, factory=InOrder)
     ruling: anyio.CapacityLimiter = attrs.field(
         init=False, factory=lambda: anyio.CapacityLimiter(RULED_AT_ONCE)
     )

@@ -2,6 +2,7 @@
 
 hook US client US deadline_ms US began_ms US event US NAME=value ... RS payload, with US (1F) and
 RS (1E), which JSON has nowhere. The answer: its length in bytes as digits, a line feed, its bytes.
+With the word `tell` among the names nobody waits for one, and none is sent.
 """
 
 import json
@@ -17,6 +18,7 @@ PREFIX: Final = b"hook\x1f"
 # Not a length: the hook takes it for no answer, so that rules which fail closed do.
 FAILED: Final = b"-\n"
 ANSWER_BYTES_MAX: Final = 262_144  # the hook prints nothing of what is longer
+TELL: Final = "tell"
 HEAD_BYTES_MAX: Final = 65_536
 FIELD_BYTES_MAX: Final = 4_096  # of one value; a longer one is left out
 DEADLINE_MS_MAX: Final = 600_000
@@ -46,6 +48,7 @@ class HookCall:
     deadline_ms: int  # the hook gives up so long after it began
     began_ms: int | None  # when the hook began, of the wall clock
     fields: dict[str, str]  # of the allow-list of variables that it forwards
+    told: bool = False  # the hook has gone: nobody reads an answer
 
 
 def read_hook(line: bytes) -> HookCall:
@@ -73,6 +76,7 @@ def read_hook(line: bytes) -> HookCall:
         deadline_ms=int(deadline),
         began_ms=int(began) if began else None,
         fields=_known(fields),
+        told=TELL in fields,
     )
 
 

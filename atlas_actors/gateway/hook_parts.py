@@ -64,6 +64,15 @@ def parts_of(door: Door, asked: Asked) -> Parts:
     return {}
 
 
+def needs_noted(event: ClientEvent) -> bool:
+    """Whether what sessions answers is of any use: that a command failed here before, and which
+    turn has touched files."""
+    tool = event.tool
+    if event.kind == "pre_tool":
+        return tool is not None and tool.kind == "shell"
+    return event.kind in ("post_tool", "tool_failed") and tool is not None and bool(tool.files)
+
+
 def answer_of(door: Door, asked: Asked, found: dict[str, Any]) -> Answer:
     """What the client is told, of what has come in time."""
     noted: HookNoted | None = found.get("sessions")
@@ -97,7 +106,7 @@ def _hint(door: Door, prompt: str, found: dict[str, Any]) -> str:
 
 
 async def _route(door: Door, asked: Asked) -> Routed:
-    """What the router thinks, told to sessions as soon as it is known."""
+    """What the router thinks; sessions hears of it after the prompt."""
     event = asked.event
     order = DecideRoute(
         text=event.prompt,
@@ -106,8 +115,7 @@ async def _route(door: Door, asked: Asked) -> Routed:
         client=event.client,
     )
     route: Route = await door.ask(paths.ORCHESTRATOR, order, door.answer_s)
-    door.tell(
-        paths.SESSIONS,
+    asked.later.append(
         TurnRouted(
             client=event.client,
             session=event.session,
@@ -160,19 +168,31 @@ def _listed(root: Path, name: str) -> str:
 
 
 async def _recall(door: Door, asked: Asked) -> list[RecalledItem]:
+    """All questions at once: memory takes them together."""
     assert asked.where is not None
-    found: list[Sequence[RecalledItem]] = []
-    for question in hook_hint.questions(asked.event.prompt):
+    project, found = asked.where.project, dict[int, Sequence[RecalledItem]]()
+    failed: list[AtlasError] = []
+
+    async def ask(number: int, question: str) -> None:
         wanted = Recall(
             query=question,
             k=RECALL_ITEMS,
-            project=asked.where.project,
+            project=project,
             budget_tokens=door.hooks.settings.hint_tokens,
             injectable=True,
         )
-        recalled: Recalled = await door.ask(paths.MEMORY, wanted, door.answer_s)
-        found.append(recalled.items)
-    return hook_hint.merged(found)
+        try:
+            recalled: Recalled = await door.ask(paths.MEMORY, wanted, door.answer_s)
+            found[number] = recalled.items
+        except AtlasError as error:
+            failed.append(error)
+
+    async with anyio.create_task_group() as group:
+        for number, question in enumerate(hook_hint.questions(asked.event.prompt)):
+            group.start_soon(ask, number, question)
+    if failed and not found:
+        raise failed[0]
+    return hook_hint.merged(found[number] for number in sorted(found))
 
 
 def _shown(door: Door, event: ClientEvent, found: dict[str, Any]) -> statusline.Shown:

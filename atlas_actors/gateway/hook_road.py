@@ -101,14 +101,22 @@ async def travelled(door: Door, call: HookCall, before: Ruled, until_s: float) -
     if before.denied is not None:
         door.tell(paths.SESSIONS, happened)
         return Road(event=event, answer=_denial(raw, before.denied))
-    parts: dict[str, Callable[[], Awaitable[Any]]] = {
-        "sessions": lambda: door.ask(paths.SESSIONS, happened, door.answer_s)
-    }
+    parts: dict[str, Callable[[], Awaitable[Any]]] = {}
     asked = Asked(raw=raw, event=event, where=before.where, until_s=until_s)
+    if hook_parts.needs_noted(event):
+        parts["sessions"] = lambda: door.ask(paths.SESSIONS, happened, door.answer_s)
+    elif event.kind in ("prompt", "session_start"):
+        asked.later.append(happened)  # one thread runs at a time: first what the answer waits for
+    else:  # before it is asked for what depends on it
+        door.tell(paths.SESSIONS, happened)
     parts |= hook_parts.parts_of(door, asked)
-    if len(parts) == 1 and event.kind not in ANSWERED:
+    if event.kind not in ANSWERED and not call.told:
         until_s = min(until_s, anyio.current_time() + KEPT_S)
-    found, late = await _gathered(parts, until_s)
+    try:
+        found, late = await _gathered(parts, until_s) if parts else ({}, ())
+    finally:
+        for fact in asked.later:
+            door.tell(paths.SESSIONS, fact)
     answer = hook_parts.answer_of(door, asked, found)
     _afterwards(door, asked, found.get("sessions"))
     return Road(event=event, answer=encode(event.client, raw.event, answer), late=late)

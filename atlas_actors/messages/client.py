@@ -147,7 +147,8 @@ class HookAnswered:
     client: str
     event: str
     session: str
-    took_us: int  # from the hook's start (else from its line) to the answer's last byte
+    took_us: int  # from the hook's start (else from its line) to the answer's last byte, or to the
+    # reading of its line where it has waited for no answer
     answer_bytes: int
     late: tuple[str, ...] = ()  # parts that had not answered by the deadline
 

@@ -130,11 +130,20 @@ class _Hearing:
         )
         if turns.is_prompt(event) and not turn.request:
             turn = attrs.evolve(turn, request=self._request)
+        if self._is_over(turn):
+            turn = turns.silent(turn)
         if begins or turn != found:
             records.put_turn(store, self._session, turn)
         if turns.changed(event, self._session.project):
             self._session = attrs.evolve(self._session, edited_at=self._session.commands)
         return found, turn
+
+    def _is_over(self, turn: Turn) -> bool:
+        """Whether nobody will go on with it; late hooks tell of such turns too."""
+        if turn.number != self._session.turn:
+            return True
+        has_ended = self._session.ended_ms is not None
+        return has_ended and not turn.is_open and turn.result != "interrupted"
 
     def _turn_id(self) -> str:
         return plain(self._event.turn_id, session.NAME_CHARACTERS)

@@ -11,6 +11,8 @@ NAME_CHARACTERS: Final = 500
 PATH_CHARACTERS: Final = 4_096
 # A new process of the client: what the last one was at, it is not at any more.
 _ANEW: Final = frozenset({"startup", "resume"})
+# A client waits for the hooks of these, so they come in time; others may come after the end.
+_ALIVE: Final = frozenset({"session_start", "prompt", "pre_tool", "permission"})
 
 
 @attrs.frozen(kw_only=True)
@@ -75,14 +77,14 @@ def after(session: Session, event: ClientEvent, project: str | None, at_ms: int)
         project=plain(project, PATH_CHARACTERS) if project else session.project,
         cwd=plain(event.cwd, PATH_CHARACTERS) or session.cwd,
         last_ms=max(at_ms, session.last_ms),
-        ended_ms=None,
-        reason="",
         compactions=session.compactions + (event.kind == "pre_compact"),
     )
     if not event.agent_id:
         path = plain(event.transcript_path, PATH_CHARACTERS)
         session = attrs.evolve(session, transcript_path=path or session.transcript_path)
         session = _modelled(session, event)
+    if event.kind in _ALIVE:
+        session = attrs.evolve(session, ended_ms=None, reason="")
     if event.kind == "session_end":
         reason = plain(event.reason, NAME_CHARACTERS)
         session = attrs.evolve(session, ended_ms=at_ms, reason=reason)

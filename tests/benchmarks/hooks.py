@@ -103,6 +103,13 @@ def cases_of(folder: Path, home: Path, payloads: dict[str, Path]) -> list[Case]:
         Case(name="hook, a door", words=hook, home=folder / "door", payload=tool),
         Case(name="hook, daemon: a tool", words=hook, home=home, payload=tool, has_goal=True),
         Case(name="hook, daemon: a prompt", words=hook, home=home, payload=prompt),
+        Case(
+            name="hook, daemon: only told",
+            words=[*hook, "PostToolUse", "--tell"],
+            home=home,
+            payload=tool,
+            has_goal=True,
+        ),
     ]
 
 

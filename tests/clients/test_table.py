@@ -72,3 +72,13 @@ def test_the_tables_are_what_was_measured(client, measured):
         assert set(row["input_required"]) | set(row["input_optional"]) <= events[name].fields, name
         assert events[name].answer_top <= set(row["output_top"]), name
         assert events[name].answer <= set(row["output_specific"]), name
+
+
+@pytest.mark.parametrize("client", ["claude", "codex"])
+def test_what_is_never_answered_is_only_told(client):
+    waited = {row.event for row in registered(client) if not row.told}
+    assert waited == {"SessionStart", "UserPromptSubmit", "PreToolUse"}
+
+
+def test_without_ids_of_turns_every_event_is_waited_for_to_keep_their_order():
+    assert not any(row.told for row in registered("gemini"))

@@ -7,9 +7,11 @@ import anyio
 import attrs
 import pytest
 
+from atlas_actors.clients.adapter import CLIENTS, registered
 from atlas_actors.errors import DeadlinePassed, UsageError
 from atlas_actors.gateway import brief, hook, hook_road
 from atlas_actors.gateway.hook_desk import Touched, TurnOver
+from atlas_actors.gateway.hook_hint import questions
 from atlas_actors.gateway.hook_line import HookCall
 from atlas_actors.gateway.methods import method_for
 from atlas_actors.gateway.rpc import RpcError
@@ -135,7 +137,51 @@ def test_who_is_parked_is_left_out_and_the_rest_is_answered(rooms, project):
     rooms.parked.add(paths.ORCHESTRATOR)
     assert rooms.prints(prompt(cwd=project)) == b""
     _, answered = rooms.door.hooks.afterwards.take()
-    assert set(answered.late) == {"sessions", "route", "memory"}
+    assert set(answered.late) == {"route", "memory"}
+
+
+@pytest.mark.parametrize("said", [prompt(), payload("SessionStart"), read("/a", "/")], ids=str)
+def test_sessions_is_not_waited_for_where_it_has_nothing_to_say(rooms, said):
+    rooms.silent.add(HookHappened)
+    with anyio.from_thread.start_blocking_portal() as portal:
+        call = HookCall(
+            client="claude", event="", payload=said, deadline_ms=600_000, began_ms=None, fields={}
+        )
+        portal.start_task_soon(hook.answer_line, rooms.door, call).result(WAIT_S)
+    (answered,) = rooms.door.hooks.afterwards.take()
+    assert answered.late == ()
+    assert len(rooms.told(HookHappened)) == 1
+
+
+def test_memory_is_asked_all_at_once(rooms, project):
+    ask, waiting = rooms.door.ask, []
+    all_here: list[anyio.Event] = []
+
+    async def together(path, message, timeout_s):
+        if isinstance(message, Recall):
+            all_here[:] = all_here or [anyio.Event()]
+            waiting.append(message.query)
+            if len(waiting) == len(questions(long)):
+                all_here[0].set()
+            await all_here[0].wait()
+        return await ask(path, message, timeout_s)
+
+    rooms.door.ask = together
+    rooms.answers[Recall] = lambda _: Recalled(items=(remembered(),), level="l2", generation=1)
+    long = "The parser fails where LANG is not set, as I said. What is to be done now? " + "." * 200
+    assert len(questions(long)) == 2
+    assert "needs LANG=C" in rooms.says(prompt(long, project))["additionalContext"]
+    assert waiting == questions(long)
+
+
+def test_sessions_hears_of_a_prompt_though_a_part_of_its_answer_fails(rooms, project):
+    def broken(_):
+        raise ZeroDivisionError
+
+    rooms.answers[Recall] = broken
+    assert rooms.prints(prompt(cwd=project)) == b""
+    assert rooms.door.hooks.failed == 1
+    assert len(rooms.told(HookHappened)) == 1
 
 
 def test_a_denied_tool_is_denied_though_every_room_is_parked(rooms):
@@ -311,7 +357,7 @@ def test_a_fault_of_ours_is_answered_with_nothing_and_counted(rooms, monkeypatch
         raise ZeroDivisionError
 
     rooms.answers[HookHappened] = broken
-    assert rooms.prints(prompt()) == b""
+    assert rooms.prints(shell("ls")) == b""
     assert rooms.door.hooks.failed == 1
 
 
@@ -355,3 +401,57 @@ def test_hook_event_gives_the_bytes_that_the_hook_prints(rooms, project):
 def test_hook_event_takes_a_client_and_an_object(params):
     with pytest.raises(RpcError):
         method_for("hook.event", params)
+
+
+def told(said, client="claude", is_told=True):
+    return HookCall(
+        client=client, event="", payload=said, deadline_ms=1_000, began_ms=1, fields={},
+        told=is_told,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_no_event_that_is_only_told_would_be_answered(rooms, project, client):
+    rooms.answers[Recall] = lambda _: Recalled(items=(remembered(),), level="l2", generation=1)
+    rooms.with_rules(HookRule(id="all", reason="nothing may run", tools=("shell",)))
+    for row in registered(client):
+        said = shell("ls", project, row.event) | {"prompt": "fix it", "source": "startup"}
+        answered = rooms.prints(said, client)
+        assert not (row.told and answered), row.event
+
+
+def test_a_told_event_that_comes_late_is_kept_all_the_same(rooms, project):
+    said = shell("ls", project, "PostToolUse") | {"tool_response": {"stdout": "x" * 100_000}}
+    assert anyio.run(hook.answer_line, rooms.door, told(said)) == b""
+    (happened,) = rooms.told(HookHappened)
+    assert happened.event.tool.command == "ls"
+    (answered,) = [one for one in rooms.door.hooks.afterwards.take() if type(one) is HookAnswered]
+    assert (answered.late, answered.took_us) == ((), 1_000_000)  # as long as it would have waited
+
+
+def test_a_sessions_told_events_keep_their_order_and_hold_up_no_other(rooms, project):
+    order, file = [], project / "a.py"
+
+    async def run():
+        may_go_on = anyio.Event()
+        ask = rooms.door.ask
+
+        async def slow(path, message, timeout_s):
+            await may_go_on.wait()
+            order.append((message.event.session, message.event.kind))
+            return await ask(path, message, timeout_s)
+
+        rooms.door.ask = slow  # which turn has touched a file is asked; the rest is told
+        rooms.door.tell = lambda _, one: order.append((one.event.session, one.event.kind))
+        async with anyio.create_task_group() as group:
+            for said in (read(file, project, "PostToolUse"), payload("Stop", project)):
+                group.start_soon(hook.answer_line, rooms.door, told(said))
+                await anyio.wait_all_tasks_blocked()
+            gone = told(payload("UserPromptSubmit", project), is_told=False)  # its time is over
+            group.start_soon(hook.answer_line, rooms.door, gone)
+            await anyio.wait_all_tasks_blocked()
+            await hook.answer_line(rooms.door, told(payload("Stop", project) | {"session_id": "b"}))
+            may_go_on.set()
+
+    anyio.run(run)
+    assert order == [("b", "stop"), ("s1", "post_tool"), ("s1", "stop"), ("s1", "prompt")]

@@ -1,6 +1,7 @@
 """Hook lines on a connection, over a real socket: handed on, answered once, and it ends."""
 
 import json
+import socket
 from contextlib import asynccontextmanager
 
 import anyio
@@ -131,4 +132,40 @@ def test_what_follows_a_hooks_line_is_not_served(tmp_path):
     ping = b'{"jsonrpc":"2.0","id":1,"method":"m"}\n'
     received, calls = asked(tmp_path, HEAD + b"{}\n" + ping + HEAD + b"{}\n")
     assert received == b"6\nanswer"
+    assert len(calls) == 1
+
+
+def test_who_has_only_told_is_heard_to_the_end_after_it_has_gone(tmp_path):
+    payload = json.dumps({"a": "x" * 100_000}).encode()
+    logged, calls = [], []
+
+    async def run():
+        heard = anyio.Event()
+
+        async def note(call):
+            calls.append(call)
+            heard.set()
+            return b"answer"
+
+        async with door(tmp_path / "s", note):
+            for head in (HEAD, HEAD.replace(b"Stop", b"Stop\x1ftell")):
+                with socket.socket(socket.AF_UNIX) as hook:  # gone before anybody reads
+                    hook.connect(str(tmp_path / "s"))
+                    hook.sendall(head + payload + b"\n")
+                with anyio.fail_after(WAIT_S):
+                    await heard.wait()
+                heard = anyio.Event()
+
+    sink = logger.add(lambda message: logged.append(message.record["message"]))
+    try:
+        anyio.run(run)
+    finally:
+        logger.remove(sink)
+    assert [call.told for call in calls] == [False, True]
+    assert logged == []
+
+
+def test_what_is_only_told_gets_no_answer(tmp_path):
+    received, calls = asked(tmp_path, HEAD.replace(b"Stop", b"Stop\x1ftell") + b"{}\n")
+    assert received == b""
     assert len(calls) == 1

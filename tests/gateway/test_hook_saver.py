@@ -5,7 +5,7 @@ import subprocess
 import attrs
 import pytest
 
-from atlas_actors.messages.client import ClaimOutline
+from atlas_actors.messages.client import ClaimOutline, HookHappened
 from atlas_actors.messages.context import (
     FilesDelivered,
     PlanTiers,
@@ -59,6 +59,8 @@ def test_a_large_file_s_outline_is_given_in_its_place(rooms, project):
     assert "1 def function_0(value)" in reason
     assert "offset and limit" in reason
     assert "reading the file once more gives it whole" in reason
+    order = [type(message) for _, message in rooms.asked]
+    assert order.index(HookHappened) < order.index(ClaimOutline)  # its turn has begun
     (claim,) = rooms.told(ClaimOutline)
     assert (claim.session, claim.path) == ("s1", str(project / "large.py"))
     ((delivery,),) = [fact.deliveries for fact in rooms.told(FilesDelivered)]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -403,3 +404,34 @@ def test_nothing_is_written_to_disk(tmp_path):
     before = sorted(tmp_path.rglob("*"))
     assert hook(home, "claude", "PreToolUse", script=scripts / "hook").returncode == 2
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_is_only_told_is_sent_whole_and_waits_for_no_answer(tmp_path):
+    gone = threading.Event()
+
+    def answer(connection):  # once the hook has ended, or never
+        if gone.wait(WAIT_S):
+            connection.sendall(framed(ANSWER))
+
+    payload = b'{"a":"' + b"x" * 1_000_000 + b'"}'
+    with FakeDoor(tmp_path, answer) as door:
+        done = hook(tmp_path, "claude", "Stop", "--tell", "--deadline", "600", payload=payload)
+        gone.set()
+    assert_silent(done)
+    call = read_hook(door.lines[0])
+    assert call.told
+    assert (call.event, len(call.payload["a"])) == ("Stop", 1_000_000)
+
+
+def test_what_is_told_a_stopped_daemon_is_there_when_it_goes_on(tmp_path):
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(tmp_path / "atlas.sock"))
+        door.listen(9)
+        for event in ("PostToolUse", "Stop"):
+            assert_silent(hook(tmp_path, "claude", event, "--tell", "--deadline", "600"))
+        told = []
+        for _ in range(2):
+            connection, _ = door.accept()
+            with connection:
+                told.append(read_hook(read_line(connection)).event)
+    assert told == ["PostToolUse", "Stop"]

@@ -63,6 +63,19 @@ def only(stage, view):
     return row
 
 
+def texts_of(stage, number):
+    """(goal, done, words) of a turn: what is only kept to go on with it."""
+    row = stage.actor.store.row("select * from turns where number = ?", (number,))
+    return row["goal"], row["done"], row["words"]
+
+
+def owed_outcomes(stage):
+    return [
+        json.loads(row["outcome"])
+        for row in stage.actor.store.rows("select * from owed order by number")
+    ]
+
+
 # Turns.
 
 
@@ -73,6 +86,55 @@ def test_each_prompt_is_a_turn_and_a_stop_ends_it(stage, talk):
     assert talk.stop().turn == 1
     assert talk.prompt("and now the docs").turn == 2
     assert turns(stage) == [(1, "success"), (2, None)]
+
+
+def test_a_late_stop_tells_what_its_own_turn_has_come_to(stage, talk):
+    talk.prompt()
+    talk.tested(code=1)
+    talk.prompt("and now the docs")
+    assert talk.stop(turn_id="p1").turn == 1
+    assert turns(stage) == [(1, "failure"), (2, None)]
+    assert texts_of(stage, 1) == ("", "[]", "")
+    assert texts_of(stage, 2)[0] == "and now the docs"
+    (stop,) = [one for one in owed_outcomes(stage) if one["action"] == "Stop"]
+    assert (stop["context"]["turn"], stop["result"]) == (1, "failure")
+
+
+def test_a_tool_that_is_told_of_after_the_next_has_begun_counts_in_its_turn(stage, talk):
+    talk.prompt()
+    talk.about_to("make")
+    talk.about_to("pytest")
+    talk.ran("make", 2)
+    talk.prompt("next")
+    talk.ran("pytest", 0, turn_id="p1", test=True)
+    first = next(row for row in rows(stage, "turns") if row["number"] == 1)
+    assert (first["commands"], first["failed"], first["tests"]) == (2, 1, 1)
+    assert texts_of(stage, 1) == ("", "[]", "")
+
+
+def test_a_stop_that_comes_after_the_end_leaves_the_session_ended_and_nothing_to_go_on_with(
+    stage, talk
+):
+    talk.prompt()
+    talk.edited("a.py")
+    talk.tell("session_end", reason="other")
+    assert turns(stage) == [(1, "interrupted")]
+    talk.stop()
+    assert turns(stage) == [(1, "success")]
+    assert only(stage, "sessions")["ended_ms"] is not None
+    assert texts_of(stage, 1) == ("", "[]", "")
+    wanted = stage.actor.store.rows("select * from handoffs")
+    assert [row for row in wanted if row["checkpoint"] and not row["dropped"]] == []
+    ends = [one["action"] for one in owed_outcomes(stage)]
+    assert (ends.count("Stop"), ends.count("SessionEnd")) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["session_start", "prompt", "pre_tool"])
+def test_a_session_goes_on_after_its_end_when_its_client_waits_for_a_hook(stage, talk, kind):
+    talk.prompt()
+    talk.tell("session_end", reason="other")
+    talk.tell(kind, prompt="again", source="resume")
+    assert only(stage, "sessions")["ended_ms"] is None
 
 
 def test_what_a_subagent_is_told_is_no_turn(stage, talk):

@@ -9,6 +9,7 @@ from typing import Final, Literal, Protocol
 
 import attrs
 
+from atlas_actors.clients.adapter import registered
 from atlas_actors.errors import UsageError
 
 Scope = Literal["user", "project"]
@@ -108,6 +109,8 @@ def where_from(
 def hook_command(where: Where, client: str, event: str) -> list[str]:
     """The words that start our hook for this event; the client adds none."""
     words = [where.python, "-I", "-S", str(where.hook), client, event]
+    if event in _told(client):
+        words.append("--tell")
     if where.atlas_home != _absolute(where.home / ".atlas"):
         # A client starts its hooks with its own environment, in which ATLAS_HOME may be missing.
         words += ["--home", str(where.atlas_home)]
@@ -116,6 +119,11 @@ def hook_command(where: Where, client: str, event: str) -> list[str]:
     if where.autostart and event == "SessionStart":
         words.append("--autostart")
     return words
+
+
+def _told(client: str) -> frozenset[str]:
+    """The events that the hook tells without waiting."""
+    return frozenset(one.event for one in registered(client) if one.told)
 
 
 def as_installed(where: Where, commands: Iterable[Sequence[str]]) -> Where:

@@ -48,7 +48,9 @@ def commands(found):
 def test_each_event_that_is_registered_starts_the_hook_without_a_shell(where):
     found = commands(installed(where))
     assert list(found) == EVENTS
-    assert found["Stop"] == [["/bin/sh", "-I", "-S", str(HOOK), "claude", "Stop"]]
+    words = ["/bin/sh", "-I", "-S", str(HOOK), "claude"]
+    assert found["Stop"] == [[*words, "Stop", "--tell"]]
+    assert found["PreToolUse"] == [[*words, "PreToolUse"]]
 
 
 def test_another_home_than_the_usual_is_in_the_words(where):
@@ -248,3 +250,19 @@ def test_the_client_is_found_by_its_program_or_its_directory(where):
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     assert claude.found(where) == str(program)
+
+
+def test_hooks_that_wait_for_no_answer_are_outdated_and_replaced(where):
+    claude.install(where)
+    file = claude.settings_file(where)
+    new = file.read_bytes()
+    old = json.loads(new)
+    for groups in old["hooks"].values():
+        args = groups[0]["hooks"][0]["args"]
+        if "--tell" in args:
+            args.remove("--tell")
+    file.write_text(json.dumps(old))
+    assert claude.status(where).installed == "outdated"
+    claude.install(where)
+    assert json.loads(file.read_bytes()) == json.loads(new)
+    assert claude.status(where).installed == "yes"

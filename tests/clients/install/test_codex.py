@@ -306,3 +306,16 @@ def test_only_the_session_start_may_start_the_daemon(where):
 )
 def test_ours_is_known_by_its_command(command, is_it):
     assert codex.is_our_command(command) is is_it
+
+
+@pytest.mark.slow
+def test_hooks_that_wait_for_no_answer_are_outdated_replaced_and_trusted_anew(where):
+    codex.install(where)
+    new, trust = codex.hooks_file(where).read_bytes(), trusted(where)
+    assert b" Stop --tell" in new
+    codex.hooks_file(where).write_bytes(new.replace(b" --tell", b""))
+    assert codex.status(where).installed == "outdated"
+    assert codex.install(where).problems == ()
+    assert codex.hooks_file(where).read_bytes() == new
+    assert trusted(where) == trust
+    assert codex.status(where).installed == "yes"

@@ -84,7 +84,7 @@ def test_taking_ours_out_again_gives_the_bytes_of_before(file):
     if has_empty_lists(value):
         hooks = {name: groups for name, groups in value.get("hooks", {}).items() if groups}
         rest = {name: part for name, part in value.items() if name != "hooks"}
-        kept = value_of(after)
+        kept = dict(value_of(after))  # it is remembered
         kept_hooks = {name: part for name, part in kept.pop("hooks", {}).items() if part}
         assert (kept, kept_hooks) == (rest, hooks)
     else:

@@ -19,8 +19,8 @@ def where(tmp_path):
 
 
 def test_usual_things_are_not_in_the_words(where):
-    assert hook_command(where, "codex", "Stop") == [
-        "/bin/sh", "-I", "-S", str(where.hook), "codex", "Stop",
+    assert hook_command(where, "codex", "PreToolUse") == [
+        "/bin/sh", "-I", "-S", str(where.hook), "codex", "PreToolUse",
     ]  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def test_another_home_deadline_and_autostart_are(where):
     other = attrs.evolve(where, atlas_home=Path("/else"), deadline_s=0.5, autostart=True)
     words = hook_command(other, "claude", "SessionStart")
     assert words[6:] == ["--home", "/else", "--deadline", "0.5", "--autostart"]
-    assert hook_command(other, "claude", "Stop")[6:] == words[6:-1]
+    assert hook_command(other, "claude", "Stop")[6:] == ["--tell", *words[6:-1]]
 
 
 @pytest.mark.parametrize(
