@@ -144,7 +144,10 @@ class Originals:
 def read(file: Path) -> bytes | None:
     """A file's bytes, None when there is none; UsageError when it cannot be read."""
     try:
-        with file.open("rb") as stream:
+        # A pipe would wait for its other end, and a device is not to be written over.
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise UsageError(f"{file} is no regular file, and was left alone")
             data = stream.read(BYTES_MAX + 1)
     except FileNotFoundError:
         return None
