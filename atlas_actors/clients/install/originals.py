@@ -13,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from atlas_actors.clients.install.way_back import gone_back, way_back
 from atlas_actors.errors import Conflict, UsageError
 from atlas_actors.home import hash_of
 
@@ -26,7 +27,7 @@ Edit = Callable[[bytes | None], bytes | None]
 class Original:
     """What a file was before our first change of it."""
 
-    before: bytes | None  # None: there was none
+    before: bytes | None  # None: there was none; b"" where the file has changed since
     after: str  # the hash of the bytes that we left
     made: tuple[str, ...]  # directories that we made for it, the outermost first
 
@@ -64,7 +65,8 @@ class Originals:
 
     def plan_install(self, file: Path, edit: Edit, clean: Edit) -> Change:
         """Ours into the file; `clean` takes out what is ours and leaves other bytes alone."""
-        now, kept = read(file), self.of(file)
+        now = read(file)
+        kept = self.of(file, now)
         if kept is not None and kept.after == _hash(now):
             before = kept.before
         elif kept is not None and kept.before is None and _is_blank(clean(now)):
@@ -76,7 +78,8 @@ class Originals:
 
     def plan_uninstall(self, file: Path, clean: Edit) -> Change:
         """The very bytes from before, when nobody has changed the file since; else without ours."""
-        now, kept = read(file), self.of(file)
+        now = read(file)
+        kept = self.of(file, now)
         if now is None:
             wanted = None
         elif kept is not None and kept.after == _hash(now):
@@ -94,9 +97,7 @@ class Originals:
             return
         made = change.made + _missing_folders(change.file)
         # First the note: when we are cut off now, the next installation finds the file unchanged.
-        self._keep(
-            change.file, Original(before=change.before, after=_hash(change.wanted), made=made)
-        )
+        self._keep(change, made)
         replace(change.file, change.now, change.wanted)
 
     def uninstall(self, change: Change) -> None:
@@ -108,37 +109,34 @@ class Originals:
                 with contextlib.suppress(OSError):  # others have put something there
                     Path(folder).rmdir()
         self._note(change.file).unlink(missing_ok=True)
-        self._bytes(change.file).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # originals of other files
             self._folder.rmdir()
 
-    def of(self, file: Path) -> Original | None:
+    def of(self, file: Path, now: bytes | None) -> Original | None:
         """What is known of this file; None: we never changed it, or the note cannot be read."""
         try:
             note = json.loads(self._note(file).read_bytes())
-            before = self._bytes(file).read_bytes() if note["existed"] else None
+            before = b"" if note["existed"] else None
+            if note["existed"] and note["after"] == _hash(now):
+                before = gone_back(now or b"", note["before"])
             return Original(before=before, after=note["after"], made=tuple(note["made"]))
         except (OSError, ValueError, KeyError, TypeError):
             # Then what is ours is taken out of the file as it stands.
             return None
 
-    def _keep(self, file: Path, original: Original) -> None:
+    def _keep(self, change: Change, made: tuple[str, ...]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         note = {
-            "file": str(file),
-            "existed": original.before is not None,
-            "after": original.after,
-            "made": list(original.made),
+            "file": str(change.file),
+            "existed": change.before is not None,
+            "before": way_back(change.before or b"", change.wanted or b""),
+            "after": _hash(change.wanted),
+            "made": list(made),
         }
-        if original.before is not None:
-            _write(self._bytes(file), original.before, mode=0o600)
-        _write(self._note(file), json.dumps(note, indent=1).encode(), mode=0o600)
+        _write(self._note(change.file), json.dumps(note).encode(), mode=0o600)
 
     def _note(self, file: Path) -> Path:
         return self._folder / f"{_name(file)}.json"
-
-    def _bytes(self, file: Path) -> Path:
-        return self._folder / f"{_name(file)}.before"
 
 
 def read(file: Path) -> bytes | None:

@@ -57,6 +57,18 @@ def test_a_directory_that_somebody_uses_now_stays(tmp_path, kept):
     assert tree(tmp_path) == {"b": None, "b/mine": b""}
 
 
+def test_no_copy_is_kept_of_what_may_be_a_key(tmp_path, kept):
+    file = tmp_path / "a"
+    before = b'{"key": "hunter2-zebra", "other": {"key": "swordfish"}, "last": 1}'
+    file.write_bytes(before)
+    after = before.replace(b"{", b'{ "x": [1, 2],\n').replace(b'"last": 1', b'"last": 2, "ours": 3')
+    install(kept, file, lambda _: after)
+    said = b"".join(path.read_bytes() for path in (tmp_path / "kept").iterdir())
+    assert [word for word in (b"hunter2", b"zebra", b"swordfish") if word in said] == []
+    uninstall(kept, file)
+    assert file.read_bytes() == before
+
+
 def test_a_change_of_somebody_else_is_kept(tmp_path, kept):
     file = tmp_path / "a"
     file.write_bytes(b"x\n")
