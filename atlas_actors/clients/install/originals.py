@@ -95,6 +95,10 @@ class Originals:
         """Keep what was before, then write; Conflict when somebody else was quicker."""
         if change.is_none:
             return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise UsageError(f"{self._folder} cannot be made: {error.strerror}") from error
         made = change.made + _missing_folders(change.file)
         # First the note: when we are cut off now, the next installation finds the file unchanged.
         self._keep(change, made)
@@ -108,7 +112,8 @@ class Originals:
             for folder in reversed(change.made):
                 with contextlib.suppress(OSError):  # others have put something there
                     Path(folder).rmdir()
-        self._note(change.file).unlink(missing_ok=True)
+        with contextlib.suppress(NotADirectoryError):  # then there is no note
+            self._note(change.file).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # originals of other files
             self._folder.rmdir()
 
@@ -125,7 +130,6 @@ class Originals:
             return None
 
     def _keep(self, change: Change, made: tuple[str, ...]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         note = {
             "file": str(change.file),
             "existed": change.before is not None,

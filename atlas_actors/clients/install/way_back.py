@@ -11,7 +11,7 @@ from typing import Final
 
 Piece = list[int] | str  # [start, end] of the new bytes, or bytes that they do not have, as Latin-1
 
-PARTS_MAX: Final = 5_000  # that are compared with each other, which takes their product of steps
+PARTS_MAX: Final = 1_000  # that are compared, each with each
 _LINES: Final = re.compile(rb"[^\n]*\n|[^\n]+")
 _WORDS: Final = re.compile(rb"[A-Za-z0-9]+|[^A-Za-z0-9]")
 
@@ -37,12 +37,31 @@ def _pieces(old: bytes, new: bytes, at: int, kinds: Sequence[re.Pattern[bytes]])
     if head:
         yield [at, at + head]
     inner_old, inner_new = old[head : len(old) - tail], new[head : len(new) - tail]
-    if inner_old and inner_new and kinds:
+    added = _added_to(inner_old, inner_new, at + head)
+    if added is not None:
+        yield from added
+    elif inner_new and kinds:
         yield from _compared(inner_old, inner_new, at + head, kinds)
-    elif inner_old:
+    else:
         yield inner_old.decode("latin-1")
     if tail:
         yield [at + len(new) - tail, at + len(new)]
+
+
+def _added_to(old: bytes, new: bytes, at: int) -> list[Piece] | None:
+    """The pieces where `new` has all words of `old` in their order; None: it has not."""
+    found: list[list[int]] = []
+    words = _WORDS.finditer(new)
+    for word in _WORDS.findall(old):
+        place = next((one for one in words if one[0] == word), None)
+        if place is None:
+            return None
+        start, end = place.start() + at, place.end() + at
+        if found and found[-1][1] == start:
+            found[-1][1] = end
+        else:
+            found.append([start, end])
+    return [*found]
 
 
 def _compared(

@@ -227,6 +227,16 @@ def test_a_pipe_in_place_of_a_file_is_neither_waited_for_nor_replaced(tmp_path, 
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+def test_a_home_that_is_no_directory_is_said_and_nothing_is_changed(tmp_path, kept):
+    (tmp_path / "kept").write_bytes(b"")
+    file = tmp_path / "a"
+    file.write_bytes(b"x\n")
+    with pytest.raises(UsageError, match="cannot be made"):
+        install(kept, file)
+    uninstall(kept, file)
+    assert tree(tmp_path) == {"a": b"x\n", "kept": b""}
+
+
 def test_a_failed_write_leaves_file_and_directory_alone(tmp_path, monkeypatch):
     file = tmp_path / "a"
     file.write_bytes(b"x")

@@ -22,9 +22,17 @@ def test_of_what_was_only_added_to_nothing_is_said(lines, at):
     assert not any(isinstance(piece, str) for piece in way_back(before, after))
 
 
+def test_a_long_line_with_additions_at_both_ends_says_nothing():
+    line = b'{"first": "hunter2", ' + b", ".join(b'"k": %d' % i for i in range(3_000)) + b"}"
+    after = line.replace(b'"first"', b'"new": 1, "first"').replace(b"}", b', "last": {}}')
+    pieces = way_back(line, after)
+    assert gone_back(after, pieces) == line
+    assert not any(isinstance(piece, str) for piece in pieces)
+
+
 def test_what_is_too_much_to_be_compared_comes_back_too(monkeypatch):
     monkeypatch.setattr(module, "PARTS_MAX", 3)
-    before, after = b"x\n1\n2\n3\n4\ny\n", b"x\n0\n1\n2\n3\n4\n5\ny\nz\n"
+    before, after = b"x\n1\n2\n3\n4\nq\ny\n", b"x\n0\n1\n2\n3\n4\n5\ny\nz\n"
     assert gone_back(after, way_back(before, after)) == before
 
 
