@@ -19,7 +19,8 @@ def end(call, home, closed, read_file):
     client, word = call.client.encode(), call.event.encode()
     events = {word} if word else named(call.payload, b"hook_event_name")
     # Without an event nobody knows what it is: it may be what a rule is about.
-    if not events or (b"BeforeTool" if client == b"gemini" else b"PreToolUse") in events:
+    guarded = b"BeforeTool" if client == b"gemini" else b"PreToolUse"
+    if not events or guarded in events or any(b"\\" in event for event in events):
         try:
             lines = read_file(closed, CLOSED_BYTES_MAX).split(b"\n")
         except OSError:

@@ -81,7 +81,7 @@ def _is_told(row: EventTable) -> bool:
 
 def _name_in(table: ClientTable, payload: dict[str, Any]) -> str:
     told = text(payload.get("hook_event_name"), EVENT_CHARS_MAX)
-    if told:
+    if told or "hook_event_name" in payload:
         return told
     marked = (name for name, row in table.events.items() if row.mark and row.mark in payload)
     return next(marked, "")

@@ -36,6 +36,9 @@ FIELDS: Final = frozenset(
 _CLIENT: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _EVENT: Final = re.compile(r"[A-Za-z0-9_-]{0,64}")
 _DIGITS: Final = re.compile(r"[0-9]{1,16}")
+DEPTH_MAX: Final = 100  # of what is left of a payload that is nested too deeply
+DIGITS_MAX: Final = 1_000  # of a number; Python reads no more than 4,300
+_BRACKETS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]')
 
 
 @attrs.frozen(kw_only=True)
@@ -98,18 +101,52 @@ def _known(fields: list[str]) -> dict[str, str]:
 
 def _payload(data: bytes) -> Any:
     """JSON to values; half a surrogate pair, which some clients cut texts into, becomes `?`."""
-    text = data.decode("utf-8", "replace")
+    text = data.decode("utf-8", "replace").removeprefix("\ufeff")
     try:
-        value = json.loads(text, parse_constant=_nothing, parse_float=_finite)
-        if "\\u" in text:
-            whole = json.dumps(value, ensure_ascii=False)
-            if not _encodes(whole):
-                value = json.loads(whole.encode("utf-8", "replace"))
+        try:
+            return _values(text)
+        except RecursionError:
+            return _values(_shallow(text))
     except RecursionError as error:
         raise UsageError("a hook's payload is nested too deeply") from error
     except ValueError:
         raise UsageError("a hook's payload is not JSON") from None
+
+
+def _values(text: str) -> Any:
+    value = _read(text)
+    if "\\u" in text:
+        whole = json.dumps(value, ensure_ascii=False)
+        if not _encodes(whole):
+            value = _read(whole.encode("utf-8", "replace").decode())
     return value
+
+
+def _read(text: str) -> Any:
+    return json.loads(text, parse_constant=_nothing, parse_float=_finite, parse_int=_integer)
+
+
+def _shallow(text: str) -> str:
+    """The same JSON with null for what is nested too deeply to be read."""
+    kept: list[str] = []
+    depth, at = 0, 0
+    for found in _BRACKETS.finditer(text):
+        mark = found[0][0]
+        if mark == '"':
+            continue
+        if mark in "[{":
+            if depth == DEPTH_MAX:
+                kept += [text[at : found.start()], "null"]
+            depth += 1
+        else:
+            depth -= 1
+            if depth == DEPTH_MAX:
+                at = found.end()
+    return "".join([*kept, text[at:]])
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if len(text) <= DIGITS_MAX else None
 
 
 def _nothing(_: str) -> None:

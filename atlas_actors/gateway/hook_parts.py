@@ -1,5 +1,7 @@
 """Who is asked what at each kind of event, and what their answers come to for the client."""
 
+import os
+import stat
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +30,7 @@ from atlas_actors.messages.routing import DecideRoute, Route
 BRIEF_TOKENS_MAX: Final = 2_300  # clients cut what is longer than about 2,500
 RECALL_ITEMS: Final = 6
 AGENT_S: Final = 0.1
+_NOT_WAITING: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # for a pipe's end
 
 Parts = dict[str, Callable[[], Awaitable[Any]]]
 
@@ -160,7 +163,9 @@ def agent_file(client: str, root: Path, name: str, home: Path | None = None) -> 
 def _listed(root: Path, name: str) -> str:
     """AGENTS.md, which every client reads, if it names it."""
     try:
-        with (root / "AGENTS.md").open("rb") as file:
+        with os.fdopen(os.open(root / "AGENTS.md", _NOT_WAITING), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return ""
             text = file.read(65_536).decode("utf-8", "replace")
     except (OSError, ValueError):
         return ""

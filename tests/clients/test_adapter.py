@@ -174,3 +174,9 @@ def test_only_events_about_tools_have_one(client):
     assert event_of(client, "", told).tool is not None
     assert event_of(client, "SessionStart", told).tool is None
     assert event_of(client, BEFORE_TOOL[client], {"tool_input": {}}).tool is None
+
+
+@pytest.mark.parametrize("said", [None, 7, "", ["Stop"]])
+def test_an_event_whose_name_is_no_text_is_no_status_line(said):
+    payload = {"hook_event_name": said, "context_window": {"used_percentage": 5}}
+    assert event_of("claude", "", payload).kind == "other"

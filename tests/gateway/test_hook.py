@@ -1,6 +1,7 @@
 """Hooks: each kind of event is told to sessions and answered in time with what there is."""
 
 import json
+import os
 import threading
 
 import anyio
@@ -13,6 +14,7 @@ from atlas_actors.gateway import brief, hook, hook_road
 from atlas_actors.gateway.hook_desk import Touched, TurnOver
 from atlas_actors.gateway.hook_hint import questions
 from atlas_actors.gateway.hook_line import HookCall
+from atlas_actors.gateway.hook_parts import agent_file
 from atlas_actors.gateway.methods import method_for
 from atlas_actors.gateway.rpc import RpcError
 from atlas_actors.messages import paths
@@ -109,6 +111,11 @@ def test_an_agent_is_named_when_its_file_is_there(rooms, project):
     (project / "AGENTS.md").write_text("# Agents\n- `test-runner`: runs tests\n")
     said = rooms.says(prompt(cwd=project), client="codex")["additionalContext"]
     assert "`test-runner` fits it (AGENTS.md)" in said
+
+
+def test_a_pipe_in_place_of_the_list_of_agents_is_not_waited_for(rooms, project):
+    os.mkfifo(project / "AGENTS.md")
+    assert agent_file("codex", project, "test-runner") == ""
 
 
 def test_a_subagent_s_prompt_gets_nothing_but_is_told(rooms, project):

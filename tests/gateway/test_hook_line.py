@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from atlas_actors.errors import UsageError
 from atlas_actors.gateway.hook_line import (
     ANSWER_BYTES_MAX,
+    DEPTH_MAX,
     FAILED,
     FIELD_BYTES_MAX,
     FIELDS,
@@ -67,10 +68,9 @@ def test_what_the_payload_or_nobody_says_may_be_left_out():
         line(payload="{"),
         line(payload='{"a":1} {"b":2}'),
         line(payload="[" * 100_000),
-        line(payload="9" * 5_000),
         b"hook\x1fclaude\x1f1000\x1f\x1fStop\x1fA=" + b"x" * HEAD_BYTES_MAX + b"\x1e{}",
     ],
-    ids=range(24),
+    ids=range(23),
 )
 def test_a_bad_line_is_refused(bad):
     with pytest.raises(UsageError):
@@ -114,10 +114,35 @@ def test_a_second_separator_belongs_to_the_payload():
         (b'{"a":"\\ud83d\\ude00"}', {"a": "\U0001f600"}),
         (b'{"a":"\xff"}', {"a": "�"}),
         (b'{"a":NaN,"b":-Infinity,"c":1e999}', {"a": None, "b": None, "c": None}),
+        (b'{"a":1,"b":%b,"c":-%b}' % (b"9" * 6_000, b"9" * 6_000), {"a": 1, "b": None, "c": None}),
+        (b'\xef\xbb\xbf{"a":1}', {"a": 1}),
     ],
 )
 def test_what_no_text_or_number_can_hold_is_replaced(payload, value):
     assert read_hook(line(payload=payload)).payload == value
+
+
+@pytest.mark.parametrize("depth", [900, 5_000, 200_000])
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"[\\"{":', "}")])
+@pytest.mark.parametrize("half", ["", '"\\ud83d",'])
+def test_what_is_nested_too_deeply_costs_nothing_beside_it(depth, opens, closes, half):
+    deep = opens * depth + "1" + closes * depth
+    said = f'{{"a":[{half}{deep},"]\\"}}"],"b":{deep},"command":"rm -rf /"}}'
+    payload = read_hook(line(payload=said)).payload
+    assert payload["command"] == "rm -rf /"
+    assert payload["a"][-1] == ']"}'
+    assert list(payload) == ["a", "b", "command"]
+
+
+def test_what_is_nested_as_deeply_as_is_kept_stays_whole():
+    def nested(depth):
+        return f'{{"a":{"[" * depth}7{"]" * depth},"b":{"[" * 5_000}{"]" * 5_000}}}'
+
+    kept = read_hook(line(payload=nested(DEPTH_MAX - 1))).payload["a"]
+    lost = read_hook(line(payload=nested(DEPTH_MAX))).payload["a"]
+    for _ in range(DEPTH_MAX - 1):
+        (kept,), (lost,) = kept, lost
+    assert (kept, lost) == (7, None)
 
 
 VALUES = st.recursive(

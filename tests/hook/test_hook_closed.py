@@ -140,6 +140,7 @@ def test_what_a_tool_is_given_hides_neither_event_nor_tool(home):
         b"\xff\xfe",
         b"{}",
         b'{"hook_event_name":"PreToolUse"}',
+        b'{"hook_event_name":"Pre\\u0054oolUse","tool_name":"Bash"}',
         b'{"hook_event_name":"PreToolUse","tool_name":"B\\u0061sh"}',
         b'{"hook_event_name":"PreToolUse","tool_name":7}',
     ],

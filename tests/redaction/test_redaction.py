@@ -195,3 +195,9 @@ def test_many_threads_may_use_it_at_once():
     for thread in threads:
         thread.join()
     assert found == [alone] * 4
+
+
+def test_basic_credentials_are_found_though_their_base64_is_of_letters_alone():
+    value = "dXNlcjpVOTdoNHVOZzRLdmpWcVFUQUdKOEZaNUY="
+    assert value not in REDACTOR.text(f"Authorization: Basic {value}")
+    assert value not in REDACTOR.text(f'{{"authorization": "Basic {value}"}}')

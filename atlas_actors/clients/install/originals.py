@@ -88,6 +88,10 @@ class Originals:
         """Note what was before, then write; Conflict when somebody else was quicker."""
         if change.is_none:
             return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise UsageError(f"{self._folder} cannot be made: {error.strerror}") from error
         made = change.made + _missing_folders(change.file)
         # First the note: when we are cut off now, the next installation finds the file unchanged.
         original = Original(
@@ -107,7 +111,8 @@ class Originals:
             for folder in reversed(change.made):
                 with contextlib.suppress(OSError):  # others have put something there
                     Path(folder).rmdir()
-        self._note(change.file).unlink(missing_ok=True)
+        with contextlib.suppress(NotADirectoryError):  # then there is no note
+            self._note(change.file).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # originals of other files
             self._folder.rmdir()
 
@@ -126,7 +131,6 @@ class Originals:
             return None
 
     def _keep(self, file: Path, original: Original) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         note = {"file": str(file), **attrs.asdict(original)}
         _write(self._note(file), json.dumps(note).encode(), mode=0o600)
 
@@ -158,7 +162,10 @@ def without(data: bytes, pieces: Iterable[Piece]) -> bytes:
 def read(file: Path) -> bytes | None:
     """A file's bytes, None when there is none; UsageError when it cannot be read."""
     try:
-        with file.open("rb") as stream:
+        # A pipe would wait for its other end, and a device is not to be written over.
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise UsageError(f"{file} is no regular file, and was left alone")
             data = stream.read(BYTES_MAX + 1)
     except FileNotFoundError:
         return None

@@ -235,6 +235,28 @@ def test_what_cannot_be_read_or_is_too_long_is_said(tmp_path, monkeypatch):
         read(tmp_path / "a")
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_a_pipe_in_place_of_a_file_is_neither_waited_for_nor_replaced(tmp_path, kept, link):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    file = tmp_path / "settings.json" if link else pipe
+    if link:
+        file.symlink_to(pipe)
+    with pytest.raises(UsageError, match="no regular file"):
+        install(kept, file)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_home_that_is_no_directory_is_said_and_nothing_is_changed(tmp_path, kept):
+    (tmp_path / "kept").write_bytes(b"")
+    file = tmp_path / "a"
+    file.write_bytes(b"x\n")
+    with pytest.raises(UsageError, match="cannot be made"):
+        install(kept, file)
+    uninstall(kept, file)
+    assert tree(tmp_path) == {"a": b"x\n", "kept": b""}
+
+
 def test_a_failed_write_leaves_file_and_directory_alone(tmp_path, monkeypatch):
     file = tmp_path / "a"
     file.write_bytes(b"x")
