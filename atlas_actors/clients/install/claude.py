@@ -33,7 +33,9 @@ def install(where: Where, *, dry_run: bool = False) -> Report:
     file = settings_file(where)
     if where.autostart is None:
         handlers = hook_groups.ours(read(file), str(file), is_ours)
-        where = as_installed(where, [hook_groups.words_of(one.handler.node.value) for one in handlers])
+        where = as_installed(
+            where, [hook_groups.words_of(one.handler.node.value) for one in handlers]
+        )
     elsewhere = [] if where.scope == "user" else _other_files(where, file)
     taken = [str(other) for other in elsewhere if "statusLine" in _settings(other)]
     originals = Originals(where.originals)
