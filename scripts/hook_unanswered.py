@@ -10,8 +10,8 @@ import sys
 CLOSED_BYTES_MAX = 1_048_576
 BLANKS = b" \t\r\n"
 OF_MCP = (b'"mcp_context":{', b'"mcp_server":{', b'"mcp_server":"')  # what tells an MCP tool
-# All that a daemon started from here gets of the client's environment, and LC_*.
-KEPT = b"PATH HOME USER LANG TZ TMPDIR XDG_RUNTIME_DIR ATLAS_HOME".split()
+# All that a daemon started from here gets of the client's environment, with LC_*.
+KEPT = b"PATH HOME USER LANG TZ TMPDIR XDG_RUNTIME_DIR".split()
 
 
 def end(call, home, closed, read_file):
@@ -103,8 +103,7 @@ def start_daemon(home):
         for name, value in posix.environ.items()
         if name in KEPT or name.startswith(b"LC_")
     }
-    if b"ATLAS_HOME" in known:
-        known[b"ATLAS_HOME"] = home  # absolute: it runs elsewhere
+    known[b"ATLAS_HOME"] = home  # which --home may have said; absolute, for it runs elsewhere
     if posix.fork():
         return
     posix.setsid()

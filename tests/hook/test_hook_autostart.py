@@ -132,6 +132,12 @@ def test_a_long_home_without_a_socket_begins_one_too(checkout, told, home):
     assert told.wait()["environment"]["ATLAS_HOME"] == str(long)
 
 
+def test_the_daemon_of_the_home_that_the_hook_was_told_is_begun(checkout, told, home, tmp_path):
+    other = tmp_path / "other"
+    start(checkout, home, "--autostart", "--home", str(other))
+    assert told.wait()["environment"]["ATLAS_HOME"] == str(other)
+
+
 def test_it_gets_only_what_a_daemon_needs(checkout, told, home):
     planted = dict.fromkeys(CLIENTS_OWN, "planted")
     kept = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC", "TMPDIR": "/tmp", "USER": "u"}
