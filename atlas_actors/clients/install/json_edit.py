@@ -109,13 +109,13 @@ def style_of(data: bytes) -> Style:
 def _fill(data: bytes, parent: Node, items: Sequence[Item], style: Style) -> bytes:
     """Into an empty object or array, behind the comments that it may hold."""
     outer = _indent(data, parent.start)
-    at, close = parent.tail, parent.end - 1
-    rest = data[at:close]
+    at = parent.tail
+    rest = data[at : parent.end - 1]  # blanks: they stay, so that taking ours out gives them back
     if style.is_flat and b"\n" not in data[parent.start : parent.end]:
-        return data[:at] + _written(items, b"", style) + data[close:]
+        return data[:at] + _written(items, b"", style) + data[at:]
     indent = outer + style.unit
     text = style.eol + indent + _written(items, indent, attrs.evolve(style, is_flat=False))
-    return data[:at] + text + (rest if b"\n" in rest else style.eol + outer) + data[close:]
+    return data[:at] + text + (b"" if b"\n" in rest else style.eol + outer) + data[at:]
 
 
 def _written(items: Sequence[Item], indent: bytes, style: Style) -> bytes:
