@@ -25,7 +25,7 @@ from atlas_actors.messages.client import (
     TurnRouted,
 )
 from atlas_actors.messages.memory import Recall, Recalled, RecalledItem
-from atlas_actors.messages.routing import DecideRoute, Route
+from atlas_actors.messages.routing import Classified, Classify, Route
 
 BRIEF_TOKENS_MAX: Final = 2_300  # clients cut what is longer than about 2,500
 RECALL_ITEMS: Final = 6
@@ -109,22 +109,24 @@ def _hint(door: Door, prompt: str, found: dict[str, Any]) -> str:
 
 
 async def _route(door: Door, asked: Asked) -> Routed:
-    """What the router thinks; sessions hears of it after the prompt."""
+    """What the router thinks; sessions hears of it after the prompt. Nobody is chosen to do it: the
+    client does, so that the orchestrator, who knows the providers, need not be asked."""
     event = asked.event
-    order = DecideRoute(
+    order = Classify(
+        request_id=event.turn_id,
         text=event.prompt,
         cwd=event.cwd if asked.where is not None else None,
         session=event.session or None,
         client=event.client,
     )
-    route: Route = await door.ask(paths.ORCHESTRATOR, order, door.answer_s)
+    classified: Classified = await door.ask(paths.ROUTER, order, door.answer_s)
+    route = classified.route
     asked.later.append(
         TurnRouted(
             client=event.client,
             session=event.session,
             intent=route.intent,
             tier=route.tier,
-            provider=route.provider,
             route_id=route.id,
         ),
     )

@@ -170,7 +170,6 @@ class TurnRouted:
     session: str
     intent: str
     tier: str
-    provider: str | None
     route_id: str
 
 

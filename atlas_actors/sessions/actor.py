@@ -171,7 +171,6 @@ class Sessions(StoreActor):
             turn,
             intent=plain(routed.intent, NAME_CHARACTERS),
             tier=plain(routed.tier, NAME_CHARACTERS),
-            provider=routed.provider,
             route_id=plain(routed.route_id, NAME_CHARACTERS),
         )
         records.put_turn(self.store, known, routed_turn)

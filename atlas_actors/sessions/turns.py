@@ -37,7 +37,6 @@ class Turn:
     goal: str = ""
     intent: str = ""
     tier: str = ""
-    provider: str | None = None
     route_id: str = ""
     commands: int = 0
     failed: int = 0

@@ -27,9 +27,17 @@ from atlas_actors.messages.client import (
     TurnRouted,
 )
 from atlas_actors.messages.memory import Recall, Recalled
-from atlas_actors.messages.routing import DecideRoute
+from atlas_actors.messages.routing import Classify
 from atlas_actors.settings import HookRule
-from tests.support.hook_rooms import AT_MS, Rooms, payload, read, remembered, route, shell
+from tests.support.hook_rooms import (
+    AT_MS,
+    Rooms,
+    classified,
+    payload,
+    read,
+    remembered,
+    shell,
+)
 from tests.support.trees import WAIT_S
 
 SOON_S = 0.4  # for what answers at once, on a busy machine
@@ -77,24 +85,24 @@ def test_sessions_hears_of_a_prompt_with_its_project_before_its_route(rooms, pro
 @pytest.mark.parametrize(
     ("answered", "expected"),
     [
-        (route(abstained=True), b""),
-        (route(intent="chat"), b""),
-        (route(intent="continue"), b""),
+        (classified(abstained=True), b""),
+        (classified(intent="chat"), b""),
+        (classified(intent="continue"), b""),
     ],
 )
 def test_a_prompt_of_which_nothing_is_known_gets_nothing(rooms, project, answered, expected):
-    rooms.answers[DecideRoute] = lambda _: answered
+    rooms.answers[Classify] = lambda _: answered
     assert rooms.prints(prompt(cwd=project)) == expected
 
 
 def test_a_small_talk_prompt_gets_no_memories_either(rooms, project):
-    rooms.answers[DecideRoute] = lambda _: route(intent="chat")
+    rooms.answers[Classify] = lambda _: classified(intent="chat")
     rooms.answers[Recall] = lambda _: Recalled(items=(remembered(),), level="l2", generation=1)
     assert rooms.prints(prompt("thanks!", cwd=project)) == b""
 
 
 def test_memories_are_told_where_the_router_abstains(rooms, project):
-    rooms.answers[DecideRoute] = lambda _: route(abstained=True)
+    rooms.answers[Classify] = lambda _: classified(abstained=True)
     rooms.answers[Recall] = lambda _: Recalled(items=(remembered(),), level="l2", generation=1)
     context = rooms.says(prompt(cwd=project))["additionalContext"]
     assert "LANG=C" in context
@@ -102,7 +110,7 @@ def test_memories_are_told_where_the_router_abstains(rooms, project):
 
 
 def test_an_agent_is_named_when_its_file_is_there(rooms, project):
-    rooms.answers[DecideRoute] = lambda _: route(agent="test-runner")
+    rooms.answers[Classify] = lambda _: classified(agent="test-runner")
     assert "test-runner" not in rooms.says(prompt(cwd=project))["additionalContext"]
     (project / ".claude/agents").mkdir(parents=True)
     (project / ".claude/agents/test-runner.md").write_text("---\nname: test-runner\n---\n")
@@ -120,7 +128,7 @@ def test_a_pipe_in_place_of_the_list_of_agents_is_not_waited_for(rooms, project)
 
 def test_a_subagent_s_prompt_gets_nothing_but_is_told(rooms, project):
     assert rooms.prints(prompt(cwd=project, agent_id="a1")) == b""
-    assert rooms.told(DecideRoute) == []
+    assert rooms.told(Classify) == []
     assert len(rooms.told(HookHappened)) == 1
 
 
@@ -141,7 +149,7 @@ def test_what_has_not_come_in_time_is_left_out_and_named(rooms, project):
 def test_who_is_parked_is_left_out_and_the_rest_is_answered(rooms, project):
     rooms.parked |= {paths.MEMORY, paths.SESSIONS}
     assert "intent bug_fix" in rooms.says(prompt(cwd=project))["additionalContext"]
-    rooms.parked.add(paths.ORCHESTRATOR)
+    rooms.parked.add(paths.ROUTER)
     assert rooms.prints(prompt(cwd=project)) == b""
     _, answered = rooms.door.hooks.afterwards.take()
     assert set(answered.late) == {"route", "memory"}

@@ -133,7 +133,7 @@ def test_a_turn_is_told_with_its_route_its_request_and_what_its_tests_said(room)
     room.talk.prompt("fix it")
     room.give(
         TurnRouted(
-            client="claude", session="s", intent="bug_fix", tier="cheap", provider="codex",
+            client="claude", session="s", intent="bug_fix", tier="cheap",
             route_id="r",
         )
     )  # fmt: skip

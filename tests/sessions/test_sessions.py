@@ -237,22 +237,18 @@ def test_a_session_knows_its_route_its_model_and_its_turn(stage, talk):
     assert stage.actor.dispatch(SessionWanted(client="claude", session="s")) is None
     talk.tell("session_start", model="opus")
     talk.prompt()
-    routed = TurnRouted(
-        client="claude", session="s", intent="docs", tier="cheap", provider="codex", route_id="r"
-    )
+    routed = TurnRouted(client="claude", session="s", intent="docs", tier="cheap", route_id="r")
     stage.give(routed)
     known = stage.actor.dispatch(SessionWanted(client="claude", session="s"))
     assert known == SessionKnown(turn=1, project=PROJECT, intent="docs", tier="cheap", model="opus")
     shown = only(stage, "sessions")
-    assert (shown["intent"], shown["tier"], shown["provider"]) == ("docs", "cheap", "codex")
+    assert (shown["intent"], shown["tier"]) == ("docs", "cheap")
     talk.prompt("another")
     assert only(stage, "sessions")["intent"] == ""
 
 
 def test_a_route_of_a_session_that_nobody_knows_is_of_no_use(stage):
-    routed = TurnRouted(
-        client="x", session="y", intent="docs", tier="cheap", provider=None, route_id="r"
-    )
+    routed = TurnRouted(client="x", session="y", intent="docs", tier="cheap", route_id="r")
     assert stage.give(routed) == []
 
 

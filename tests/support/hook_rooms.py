@@ -17,7 +17,7 @@ from atlas_actors.gateway.hook_line import HookCall
 from atlas_actors.messages.client import HookHappened, HookNoted, SessionKnown, SessionWanted
 from atlas_actors.messages.context import PlanTiers, TierCosts, TiersPlanned
 from atlas_actors.messages.memory import Recall, Recalled, RecalledItem
-from atlas_actors.messages.routing import DecideRoute, Route
+from atlas_actors.messages.routing import Classified, Classify, Route
 from atlas_actors.settings import HookRule
 from tests.support.doors import door_on
 from tests.support.trees import WAIT_S
@@ -34,6 +34,11 @@ def route(**changes: Any) -> Route:
         "mode": "normal", "reason": "because",
     }  # fmt: skip
     return Route(**{**plain, **changes})
+
+
+def classified(**changes: Any) -> Classified:
+    """The router's answer."""
+    return Classified(request_id="", route=route(**changes))
 
 
 def remembered(text: str = "the parser needs LANG=C", score: float = 0.03, **changes: Any) -> Any:
@@ -77,7 +82,7 @@ class Rooms:
         self.asked: list[tuple[str, Any]] = []
         self.answers: dict[type, Callable[[Any], Any]] = {
             HookHappened: lambda _: HookNoted(turn=1),
-            DecideRoute: lambda _: route(),
+            Classify: lambda _: classified(),
             Recall: lambda _: Recalled(items=(), level="l2", generation=1),
             SessionWanted: lambda _: SessionKnown(turn=1, project=None, tier="cheap"),
             PlanTiers: lambda ask: TiersPlanned(

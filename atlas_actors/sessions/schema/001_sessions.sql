@@ -71,7 +71,6 @@ create table turns (
     goal        text not null,      -- the prompt's beginning; '' once a newer turn has begun
     intent      text not null,
     tier        text not null,
-    provider    text,
     route_id    text not null,
     commands    integer not null,
     failed      integer not null,   -- of them

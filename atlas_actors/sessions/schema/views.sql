@@ -8,7 +8,7 @@ order by seq desc;
 
 create view inspect_sessions as
 select sessions.client, sessions.session, project, turn, sessions.began_ms, last_ms,
-       sessions.ended_ms, reason, model, intent, tier, provider, cost_usd, used_percent,
+       sessions.ended_ms, reason, model, intent, tier, cost_usd, used_percent,
        used_tokens, window_tokens, switches, compactions
 from sessions left join turns on turns.client = sessions.client
     and turns.session = sessions.session and turns.number = sessions.turn
