@@ -13,6 +13,7 @@ from typing import Any, Final
 import attrs
 
 from atlas_actors.errors import UsageError
+from atlas_actors.gateway.rpc import encodes
 
 PREFIX: Final = b"hook\x1f"
 # Not a length: the hook takes it for no answer, so that rules which fail closed do.
@@ -117,7 +118,7 @@ def _values(text: str) -> Any:
     value = _read(text)
     if "\\u" in text:
         whole = json.dumps(value, ensure_ascii=False)
-        if not _encodes(whole):
+        if not encodes(whole):
             value = _read(whole.encode("utf-8", "replace").decode())
     return value
 
@@ -156,11 +157,3 @@ def _nothing(_: str) -> None:
 def _finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -11,6 +11,7 @@ from atlas_actors.clients.adapter import event_of
 from atlas_actors.clients.answer import Answer, encode
 from atlas_actors.clients.fingerprint import fingerprint
 from atlas_actors.clients.rollout import lacks_exit_code, with_exit_code
+from atlas_actors.clients.table import ANSWERED
 from atlas_actors.errors import AtlasError, DeadlinePassed
 from atlas_actors.gateway import hook_parts
 from atlas_actors.gateway.door import Door
@@ -27,7 +28,6 @@ GUARDED: Final = frozenset[EventKind]({"pre_tool", "permission"})
 # Nobody waits for what is only kept, or worked on later, for longer than that.
 KEPT_S: Final = 0.2
 RECORD_S: Final = 0.1  # a look at the end of Codex' record of a session takes a millisecond
-ANSWERED: Final = frozenset[EventKind]({"session_start", "prompt", "pre_tool", "status"})
 LEARNED: Final = frozenset[EventKind]({"stop", "pre_compact", "session_end"})
 T = TypeVar("T")
 

@@ -66,7 +66,7 @@ def id_of(line: bytes) -> str | int | None:
     except (ValueError, RecursionError):
         return None
     id = value.get("id") if isinstance(value, dict) else None
-    if isinstance(id, str) and not _encodes(id):
+    if isinstance(id, str) and not encodes(id):
         return None
     return id if isinstance(id, str | int) and not isinstance(id, bool) else None
 
@@ -107,7 +107,7 @@ def _load(line: bytes) -> Any:
     except ValueError as error:
         raise RpcError(PARSE_ERROR, f"not JSON: {str(error)[:100]}") from error
     # Only an escape can smuggle in half a surrogate pair.
-    if "\\u" in text and not _encodes(json.dumps(value, ensure_ascii=False)):
+    if "\\u" in text and not encodes(json.dumps(value, ensure_ascii=False)):
         raise RpcError(PARSE_ERROR, "a text holds half a surrogate pair")
     return value
 
@@ -123,7 +123,8 @@ def _finite(text: str) -> float:
     return number
 
 
-def _encodes(text: str) -> bool:
+def encodes(text: str) -> bool:
+    """Whether UTF-8 can hold it: half a surrogate pair it cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
